@@ -1,0 +1,1 @@
+"""The hand: typed SDK, the `framelane` command line and the local supervisor."""

@@ -1,0 +1,106 @@
+"""The model catalogue: what can be installed, from where, under which licence. Data: ``library/models.yaml``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+
+from shared.devices import Device
+from shared.packing import PackedKind
+
+SHIPPED = Path(__file__).parent / "library" / "models.yaml"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class UrlSource(_Entry):
+    """A file at an https address."""
+
+    url: Annotated[str, Field(pattern=r"^https://")]
+
+
+class PackageSource(_Entry):
+    """A file inside a wheel of the Python package index: ``requirement`` is pinned (``name==version``)."""
+
+    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")]
+    member: str
+
+
+class BundleSource(_Entry):
+    """A stored (uncompressed) zip of files out of one wheel: name in the zip to member of the wheel.
+
+    Built without timestamps, so that the same members always give the same bytes.
+    """
+
+    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")]
+    members: dict[str, str]
+
+
+Source = UrlSource | PackageSource | BundleSource
+
+
+class ModelFile(_Entry):
+    """One file of a model. The first source that can be read is used; its sha256 must then match."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sources: Annotated[list[Source], Field(min_length=1)]
+
+
+class CatalogueEntry(_Entry):
+    """A model that can be installed.
+
+    ``architecture`` names the code that knows its tensors; ``accepts`` the packed inputs it takes;
+    ``requires`` models that must be installed for some of them (a photo needs landmarks first).
+    """
+
+    name: str
+    display_name: str
+    category: Literal["gesture", "landmarks"]
+    licence: str
+    architecture: Literal["alphabet_mlp", "word_lstm", "hand_landmarker", "pose_landmarker"]
+    description: str = ""
+    files: list[ModelFile]
+    labels: list[str] = []
+    accepts: list[PackedKind]
+    requires: dict[PackedKind, list[str]] = {}
+    devices: list[Device] = list(Device)
+    runtimes: list[Literal["torch", "openvino", "mediapipe"]]
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the model names classes."""
+        return bool(self.labels)
+
+
+class Catalogue(RootModel[list[CatalogueEntry]]):
+    """All entries; names are unique and what an entry requires is in the catalogue."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Catalogue":
+        names = [entry.name for entry in self.root]
+        if len(set(names)) != len(names):
+            msg = "catalogue names must be unique"
+            raise ValueError(msg)
+        for entry in self.root:
+            for needed in entry.requires.values():
+                if unknown := set(needed) - set(names):
+                    msg = f"{entry.name} requires unknown {sorted(unknown)}"
+                    raise ValueError(msg)
+        return self
+
+    @property
+    def by_name(self) -> Mapping[str, CatalogueEntry]:
+        """Entries by their name, in the file's order."""
+        return {entry.name: entry for entry in self.root}
+
+
+def load_catalogue(path: Path | None = None) -> Catalogue:
+    """Read a catalogue file; the shipped one by default. Raises pydantic.ValidationError."""
+    return Catalogue.model_validate(yaml.safe_load((path or SHIPPED).read_text("utf-8")))

@@ -1,0 +1,186 @@
+"""Every error Framelane raises on purpose, as one tree.
+
+FramelaneError
+├─ InvalidSpec                 the request is well formed but breaks rules (all of them listed)
+├─ JobError
+│  ├─ JobNotFound
+│  ├─ IllegalTransition        the state table has no such step
+│  ├─ JobConflict              the id or idempotency key is taken by another spec
+│  ├─ StaleClaim               another attempt holds the job, or it has ended
+│  └─ InputsExpired            the inputs of an old job are no longer kept
+├─ ModelError
+│  ├─ ModelNotInstalled
+│  ├─ ModelUnusable            installed, but it can't be loaded or run here
+│  ├─ ChecksumMismatch
+│  └─ SourceUnavailable        no source of the model could be read
+├─ InputUnreadable             the bytes of an input can't be decoded
+├─ ArtifactNotFound
+├─ OutOfSpace
+├─ Stopped                     the work was asked to stop
+│  ├─ JobCancelled
+│  └─ JobTimedOut
+└─ Unavailable
+   ├─ DeviceUnavailable        no live worker has the device
+   ├─ BrokerUnavailable
+   └─ StoreUnavailable
+
+A class carries a stable ``code`` and whether trying again can help; it never carries an HTTP status.
+The first line of its docstring is the title shown to people.
+"""
+
+from typing import ClassVar
+
+
+class FramelaneError(Exception):
+    """Something went wrong in Framelane."""
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "") -> None:
+        self.detail = detail or self.title()
+        super().__init__(self.detail)
+
+    @classmethod
+    def title(cls) -> str:
+        """The first line of the class's docstring, without its full stop."""
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+
+
+class InvalidSpec(FramelaneError):
+    """The request breaks one or more rules."""
+
+    code = "invalid-spec"
+
+    def __init__(self, *broken: tuple[str, str]) -> None:
+        """``broken``: (JSON pointer, message) of every rule that doesn't hold."""
+        self.broken = broken
+        super().__init__("; ".join(f"{pointer or '/'}: {message}" for pointer, message in broken))
+
+
+class JobError(FramelaneError):
+    """The job can't do that."""
+
+    code = "job-error"
+
+
+class JobNotFound(JobError):
+    """There is no such job."""
+
+    code = "job-not-found"
+
+
+class IllegalTransition(JobError):
+    """The job's state doesn't allow this."""
+
+    code = "illegal-transition"
+
+
+class JobConflict(JobError):
+    """The id or key already belongs to a job with another spec."""
+
+    code = "job-conflict"
+
+
+class StaleClaim(JobError):
+    """Another attempt holds this job, or it has ended."""
+
+    code = "stale-claim"
+
+
+class InputsExpired(JobError):
+    """The inputs of this job are no longer kept."""
+
+    code = "inputs-expired"
+
+
+class ModelError(FramelaneError):
+    """The model can't be used."""
+
+    code = "model-error"
+
+
+class ModelNotInstalled(ModelError):
+    """The model is in the catalogue but not installed."""
+
+    code = "model-not-installed"
+
+
+class ModelUnusable(ModelError):
+    """The model is installed but can't run here."""
+
+    code = "model-unusable"
+
+
+class ChecksumMismatch(ModelError):
+    """A downloaded file isn't the one that was pinned."""
+
+    code = "checksum-mismatch"
+
+
+class SourceUnavailable(ModelError):
+    """No source of the model could be read."""
+
+    code = "source-unavailable"
+    retryable = True
+
+
+class InputUnreadable(FramelaneError):
+    """An input can't be decoded."""
+
+    code = "input-unreadable"
+
+
+class ArtifactNotFound(FramelaneError):
+    """There is no such artifact."""
+
+    code = "artifact-not-found"
+
+
+class OutOfSpace(FramelaneError):
+    """The disk is full."""
+
+    code = "out-of-space"
+
+
+class Stopped(FramelaneError):
+    """The work was asked to stop."""
+
+    code = "stopped"
+
+
+class JobCancelled(Stopped):
+    """The job was cancelled."""
+
+    code = "cancelled"
+
+
+class JobTimedOut(Stopped):
+    """The job ran longer than its timeout."""
+
+    code = "timeout"
+
+
+class Unavailable(FramelaneError):
+    """A part Framelane needs doesn't answer."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class DeviceUnavailable(Unavailable):
+    """No live worker has the requested device."""
+
+    code = "device-unavailable"
+
+
+class BrokerUnavailable(Unavailable):
+    """The queue can't be reached."""
+
+    code = "broker-unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The job or artifact store can't be reached."""
+
+    code = "store-unavailable"

@@ -1,0 +1,82 @@
+"""What is told about a job while it lives: a union tagged by ``type``, numbered per job from 1 without gaps."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from shared.jobs import Job, Outcome, Progress
+from shared.results import Answer
+from shared.specs import JobKind
+from shared.states import JobState
+
+INLINE_OUTCOME_BYTES = 32 * 1024
+"""A larger outcome isn't sent with its event: ``outcome_omitted`` tells the reader to fetch the job."""
+
+
+class JobEventBase(Answer):
+    """Fields of every event. ``at_ms``: milliseconds since the epoch on the store's clock."""
+
+    seq: int
+    at_ms: int
+    job_id: str
+    kind: JobKind
+    device: str
+    lane: str
+    labels: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class StateChanged(JobEventBase):
+    """The job entered ``state``. Terminal ones carry the outcome."""
+
+    type: Literal["state"] = "state"
+    state: JobState
+    attempt: int
+    worker: str | None = None
+    outcome: Outcome | None = None
+    outcome_omitted: bool = False
+
+
+class Progressed(JobEventBase):
+    """The running attempt got further."""
+
+    type: Literal["progress"] = "progress"
+    progress: Progress
+
+
+class CancelRequested(JobEventBase):
+    """A running job was asked to stop; its end follows as a ``state`` event."""
+
+    type: Literal["cancel_requested"] = "cancel_requested"
+
+
+JobEvent = Annotated[StateChanged | Progressed | CancelRequested, Field(discriminator="type")]
+JOB_EVENT: TypeAdapter[StateChanged | Progressed | CancelRequested] = TypeAdapter(JobEvent)
+
+
+class Snapshot(Answer):
+    """First frame to a subscriber: the job as it is; events with a higher ``seq`` follow."""
+
+    type: Literal["snapshot"] = "snapshot"
+    seq: int
+    job: Job
+
+
+class Ping(Answer):
+    """Sent when nothing else was for a while, so that proxies keep the connection."""
+
+    type: Literal["ping"] = "ping"
+
+
+class Lagged(Answer):
+    """The reader was too slow; the connection closes. Come back with ``after_seq`` = ``resume_after``."""
+
+    type: Literal["lagged"] = "lagged"
+    resume_after: int | None
+
+
+Frame = Annotated[
+    Snapshot | StateChanged | Progressed | CancelRequested | Ping | Lagged, Field(discriminator="type")
+]
+"""Anything a follower of a job can receive."""
+
+FRAME: TypeAdapter[Snapshot | StateChanged | Progressed | CancelRequested | Ping | Lagged] = TypeAdapter(Frame)

@@ -1,0 +1,118 @@
+"""What an inference job can be given, as it stands on the wire.
+
+Shapes follow MediaPipe: 21 points a hand, 33 a pose; x and y are fractions of the image's width and height
+(they may leave [0, 1] a little), z is on x's scale, 0 at the wrist.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+HAND_POINTS = 21
+POSE_POINTS = 33
+LANDMARK_COLUMNS = HAND_POINTS * 3
+FRAME_COLUMNS = POSE_POINTS * 4 + 2 * LANDMARK_COLUMNS
+"""258: pose (x, y, z, visibility), left hand, right hand."""
+
+MAX_SEQUENCE_FRAMES = 1_000
+MAX_INPUTS = 10_000
+
+
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+"""Finite, and far inside float32."""
+
+
+class Wire(BaseModel):
+    """Base of everything a client sends: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Point(Wire):
+    """One hand landmark."""
+
+    x: Coordinate
+    y: Coordinate
+    z: Coordinate
+
+
+class PosePoint(Point):
+    """One pose landmark; ``visibility`` in [0, 1]."""
+
+    visibility: Coordinate = 0.0
+
+
+Hand = Annotated[list[Point], Field(min_length=HAND_POINTS, max_length=HAND_POINTS)]
+Pose = Annotated[list[PosePoint], Field(min_length=POSE_POINTS, max_length=POSE_POINTS)]
+
+
+class Frame(Wire):
+    """One moment of a sequence; a part that wasn't seen is left out and counts as zeros."""
+
+    pose: Pose | None = None
+    left_hand: Hand | None = None
+    right_hand: Hand | None = None
+
+
+class LandmarksInput(Wire):
+    """One hand."""
+
+    landmarks: Hand
+
+
+class SequenceInput(Wire):
+    """A movement. Word models look at the first 40 frames."""
+
+    sequence: Annotated[list[Frame], Field(min_length=1, max_length=MAX_SEQUENCE_FRAMES)]
+
+
+class DataInput(Wire):
+    """A JPEG, PNG or WebP photo in standard base64."""
+
+    data: Annotated[str, Field(min_length=1)]
+
+
+class FileInput(Wire):
+    """A photo sent as a part of the same multipart request, by the part's name."""
+
+    file: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Tensor(Wire):
+    """Rows of landmarks in bulk: little-endian float32, row after row, in base64.
+
+    A row is x, y, z of point 0, then of point 1 … of point 20.
+    """
+
+    dtype: Literal["float32"] = "float32"
+    shape: tuple[Annotated[int, Field(ge=1, le=MAX_INPUTS)], Literal[63]]
+    data: Annotated[str, Field(min_length=1)]
+
+
+class TensorInput(Wire):
+    """Many hands at once, answered by one batch prediction."""
+
+    tensor: Tensor
+
+
+_FORMS = ("landmarks", "sequence", "data", "file", "tensor")
+
+
+def _form(value: Any) -> str | None:
+    if isinstance(value, dict):
+        return next((form for form in _FORMS if form in value), None)
+    return next((form for form in _FORMS if hasattr(value, form)), None)
+
+
+InferenceInput = Annotated[
+    Annotated[LandmarksInput, Tag("landmarks")]
+    | Annotated[SequenceInput, Tag("sequence")]
+    | Annotated[DataInput, Tag("data")]
+    | Annotated[FileInput, Tag("file")]
+    | Annotated[TensorInput, Tag("tensor")],
+    Discriminator(
+        _form,
+        custom_error_type="input_form",
+        custom_error_message="give exactly one of landmarks, sequence, data (base64), file (part name) or tensor",
+    ),
+]

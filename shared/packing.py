@@ -1,0 +1,187 @@
+"""Inputs apart from specs: a job's record stays small, its inputs travel as bytes.
+
+Landmarks become little-endian float32 rows; neighbouring ones share a blob. Photos stay as they were sent.
+"""
+
+import base64
+import binascii
+import math
+import sys
+from array import array
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from shared.errors import InvalidSpec
+from shared.inputs import (
+    HAND_POINTS,
+    LANDMARK_COLUMNS,
+    POSE_POINTS,
+    DataInput,
+    FileInput,
+    Frame,
+    LandmarksInput,
+    Point,
+    SequenceInput,
+    Tensor,
+    TensorInput,
+)
+from shared.specs import InferenceFields, InferenceSpec, ModelDownloadSpec
+
+PackedKind = Literal["landmarks", "sequence", "image", "tensor"]
+
+
+class PackedInput(BaseModel):
+    """Where the bytes of one or more inputs are.
+
+    ``rows``: hands in a landmarks or tensor blob (x 63 float32), frames of a sequence (x 258), 1 for an image.
+    Each landmarks row answers one input; a tensor as a whole answers one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: PackedKind
+    blob: int
+    rows: int
+
+
+class InferenceTask(InferenceFields):
+    """An accepted inference job: its inputs are blobs beside the record."""
+
+    inputs: list[PackedInput]
+
+
+Task = Annotated[InferenceTask | ModelDownloadSpec, Field(discriminator="kind")]
+"""A spec as the record keeps it."""
+
+TASK: TypeAdapter[InferenceTask | ModelDownloadSpec] = TypeAdapter(Task)
+
+ImageCheck = Callable[[bytes], None]
+"""Raises ValueError with a sentence for the client when the bytes aren't an image we take."""
+
+
+def pack(
+    spec: InferenceSpec, files: Mapping[str, bytes], check_image: ImageCheck
+) -> tuple[InferenceTask, list[bytes]]:
+    """The task of ``spec`` and its blobs. Raises InvalidSpec naming every input that is broken."""
+    packer = _Packer(files, check_image)
+    for number, item in enumerate(spec.inputs):
+        packer.add(f"/inputs/{number}", item)
+    if packer.broken:
+        raise InvalidSpec(*packer.broken)
+    fields = {name: getattr(spec, name) for name in InferenceFields.model_fields}
+    return InferenceTask(**fields, inputs=packer.packed), [bytes(blob) for blob in packer.blobs]
+
+
+class _Packer:
+    def __init__(self, files: Mapping[str, bytes], check_image: ImageCheck) -> None:
+        self.files = files
+        self.check_image = check_image
+        self.packed: list[PackedInput] = []
+        self.blobs: list[bytes | bytearray] = []
+        self.broken: list[tuple[str, str]] = []
+
+    def add(
+        self,
+        pointer: str,
+        item: LandmarksInput | SequenceInput | DataInput | FileInput | TensorInput,
+    ) -> None:
+        match item:
+            case LandmarksInput():
+                self._landmarks(item.landmarks)
+            case SequenceInput():
+                self._push("sequence", floats(_frame_values(item.sequence)), len(item.sequence))
+            case TensorInput():
+                self._tensor(pointer, item.tensor)
+            case DataInput():
+                image = decode_base64(item.data)
+                if image is None:
+                    self.broken.append((f"{pointer}/data", "not standard base64"))
+                else:
+                    self._image(f"{pointer}/data", image)
+            case FileInput():
+                image = self.files.get(item.file)
+                if image is None:
+                    self.broken.append((f"{pointer}/file", f"the request has no part named {item.file!r}"))
+                else:
+                    self._image(f"{pointer}/file", image)
+
+    def _push(self, kind: PackedKind, blob: bytes | bytearray, rows: int) -> None:
+        self.packed.append(PackedInput(kind=kind, blob=len(self.blobs), rows=rows))
+        self.blobs.append(blob)
+
+    def _landmarks(self, hand: list[Point]) -> None:
+        row = floats(value for point in hand for value in (point.x, point.y, point.z))
+        last = self.packed[-1] if self.packed else None
+        blob = self.blobs[-1] if self.blobs else None
+        if last and last.kind == "landmarks" and isinstance(blob, bytearray):
+            blob += row
+            self.packed[-1] = last.model_copy(update={"rows": last.rows + 1})
+        else:
+            self._push("landmarks", bytearray(row), 1)
+
+    def _tensor(self, pointer: str, tensor: Tensor) -> None:
+        raw = decode_base64(tensor.data)
+        expected = tensor.shape[0] * LANDMARK_COLUMNS * 4
+        if raw is None:
+            self.broken.append((f"{pointer}/tensor/data", "not standard base64"))
+        elif len(raw) != expected:
+            self.broken.append(
+                (
+                    f"{pointer}/tensor/data",
+                    f"{len(raw)} bytes, but shape {list(tensor.shape)} needs {expected}",
+                )
+            )
+        elif not all_finite(raw):
+            self.broken.append((f"{pointer}/tensor/data", "every number must be finite"))
+        else:
+            self._push("tensor", raw, tensor.shape[0])
+
+    def _image(self, pointer: str, image: bytes) -> None:
+        try:
+            self.check_image(image)
+        except ValueError as error:
+            self.broken.append((pointer, str(error)))
+        else:
+            self._push("image", image, 1)
+
+
+def floats(values: Iterable[float]) -> bytes:
+    """Little-endian float32."""
+    packed = array("f", values)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def all_finite(raw: bytes) -> bool:
+    """Whether no little-endian float32 in ``raw`` is NaN or infinite."""
+    values = array("f", raw)
+    if sys.byteorder == "big":
+        values.byteswap()
+    # A sum of float32 values can't overflow a double, so it is finite exactly if each of them is.
+    return math.isfinite(sum(values))
+
+
+def decode_base64(text: str) -> bytes | None:
+    """The bytes, or None if ``text`` isn't standard base64."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _frame_values(frames: Iterable[Frame]) -> Iterable[float]:
+    for frame in frames:
+        if frame.pose is None:
+            yield from (0.0,) * (POSE_POINTS * 4)
+        else:
+            for point in frame.pose:
+                yield from (point.x, point.y, point.z, point.visibility)
+        for hand in (frame.left_hand, frame.right_hand):
+            if hand is None:
+                yield from (0.0,) * (HAND_POINTS * 3)
+            else:
+                for point in hand:
+                    yield from (point.x, point.y, point.z)

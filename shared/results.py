@@ -1,0 +1,120 @@
+"""What a finished job answers, typed per kind."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.inputs import Point, PosePoint
+
+
+class Answer(BaseModel):
+    """Base of what we send: fields may be added later, so readers ignore what they don't know."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Score(Answer):
+    """One class and its probability (softmax), in [0, 1]."""
+
+    label: str
+    confidence: float
+
+
+class DetectedHand(Answer):
+    """A hand in a photo. ``handedness`` assumes an unmirrored photo; ``score`` is its certainty in [0, 1]."""
+
+    handedness: Literal["Left", "Right"]
+    score: float
+    landmarks: list[Point]
+
+
+class GesturePrediction(Answer):
+    """One hand or movement. ``detected`` is false where a photo showed no hand: then there is no label.
+
+    ``label`` is null too when the best class is below the asked ``min_confidence``.
+    """
+
+    type: Literal["gesture"] = "gesture"
+    detected: bool = True
+    label: str | None = None
+    confidence: float | None = None
+    top: list[Score] = []
+    hand: DetectedHand | None = None
+
+
+class BatchPrediction(Answer):
+    """Many rows of one tensor: ``classes[indices[i]]`` is row i's label, ``confidences[i]`` its probability."""
+
+    type: Literal["batch"] = "batch"
+    rows: int
+    classes: list[str]
+    indices: list[int]
+    confidences: list[float]
+
+
+class KeypointsPrediction(Answer):
+    """Landmarks of a photo: hands in ``hands``; a pose model also fills the parts of a sequence frame."""
+
+    type: Literal["keypoints"] = "keypoints"
+    detected: bool
+    hands: list[DetectedHand] = []
+    pose: list[PosePoint] | None = None
+    left_hand: list[Point] | None = None
+    right_hand: list[Point] | None = None
+
+
+Prediction = Annotated[GesturePrediction | BatchPrediction | KeypointsPrediction, Field(discriminator="type")]
+
+
+class InferenceTimings(Answer):
+    """Milliseconds spent inside the worker, summed over the job's inputs."""
+
+    decode_ms: float = 0.0
+    landmarks_ms: float = 0.0
+    model_ms: float = 0.0
+    annotate_ms: float = 0.0
+
+
+class InferenceResult(Answer):
+    """One prediction per input, in the order of the inputs."""
+
+    kind: Literal["inference"] = "inference"
+    model: str
+    version: str
+    runtime: str
+    device: str
+    predictions: list[Prediction]
+    timings: InferenceTimings
+
+
+class InstalledFile(Answer):
+    """A file of an installed model."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class InstalledModel(Answer):
+    """A model in the store.
+
+    ``version`` names its content: the first 16 hexadecimal digits of a sha256 over its files' sha256.
+    """
+
+    name: str
+    version: str
+    files: list[InstalledFile]
+    variants: list[str]
+    source: str
+    installed_at: str
+
+
+class DownloadResult(Answer):
+    """The models the job installed, or found installed already."""
+
+    kind: Literal["model_download"] = "model_download"
+    models: list[InstalledModel]
+    downloaded_bytes: int
+
+
+Result = Annotated[InferenceResult | DownloadResult, Field(discriminator="kind")]

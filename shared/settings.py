@@ -1,0 +1,136 @@
+"""Every setting, in sections, with its default. No instance lives here: a composition root makes one.
+
+Read from the environment: ``FRAMELANE_<SECTION>__<FIELD>``, for example ``FRAMELANE_REDIS__URL``.
+``REDIS_URL`` and ``AWS_ACCESS_KEY_ID`` / ``AWS_SECRET_ACCESS_KEY`` are read too.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, BaseModel, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class RedisSettings(BaseModel):
+    """The job store, the events and the broker."""
+
+    url: Annotated[str, Field(description="may hold a password; never logged")] = "redis://127.0.0.1:6379/0"
+    prefix: Annotated[str, Field(description="first part of every key and channel")] = "framelane"
+    socket_timeout_s: PositiveFloat = 5.0
+    connect_timeout_s: PositiveFloat = 1.0
+
+
+class BrokerSettings(BaseModel):
+    """Celery's transport."""
+
+    url: Annotated[str | None, Field(description="default: the job store's Redis")] = None
+    visibility_timeout_s: Annotated[
+        PositiveInt,
+        Field(description="an unacknowledged message comes again after this; claims make it harmless"),
+    ] = 60
+
+
+class ArtifactSettings(BaseModel):
+    """Where files go."""
+
+    kind: Literal["local", "s3"] = "local"
+    directory: Annotated[Path, Field(description="local: the folder")] = Path(".framelane/artifacts")
+    endpoint: Annotated[str, Field(description="s3: host:port")] = ""
+    bucket: str = "framelane"
+    region: str = "us-east-1"
+    secure: Annotated[bool, Field(description="s3: TLS")] = True
+    access_key: str = ""
+    secret_key: SecretStr = SecretStr("")
+    link_key: Annotated[SecretStr, Field(description="local: signs download links; the same on every gateway")] = (
+        SecretStr("")
+    )
+    link_ttl_s: Annotated[int, Field(ge=1, le=900)] = 300
+
+
+class AuthSettings(BaseModel):
+    """Who may call. Without authentication only loopback addresses are served."""
+
+    mode: Annotated[
+        Literal["loopback", "off"], Field(description="off: serve any address without authentication")
+    ] = "loopback"
+
+
+class LimitSettings(BaseModel):
+    """What one request or caller may ask for."""
+
+    body_bytes: PositiveInt = 32 * MIB
+    image_bytes: PositiveInt = 20 * MIB
+    image_pixels: PositiveInt = 40_000_000
+    parts: Annotated[PositiveInt, Field(description="of a multipart request")] = 64
+    wait_s: Annotated[PositiveInt, Field(description="longest Prefer: wait and ?wait")] = 60
+    page: Annotated[PositiveInt, Field(description="largest ?limit")] = 200
+    follower_queue: Annotated[PositiveInt, Field(description="events a slow follower may be behind")] = 256
+    ping_s: PositiveFloat = 20.0
+    shutdown_s: Annotated[PositiveInt, Field(description="for open requests and sockets at shutdown")] = 10
+    threads: Annotated[PositiveInt, Field(description="of a gateway, for blocking calls")] = 40
+
+
+class JobSettings(BaseModel):
+    """How jobs are kept and run."""
+
+    events_kept: Annotated[PositiveInt, Field(description="per job, for replay")] = 1_000
+    inputs_ttl_s: Annotated[PositiveInt, Field(description="inputs are kept this long after the job's end")] = (
+        3_600
+    )
+    idempotency_ttl_s: PositiveInt = 86_400
+    predict_wait_s: Annotated[PositiveFloat, Field(description="of the synchronous gesture routes")] = 30.0
+
+
+class WorkerSettings(BaseModel):
+    """A worker process."""
+
+    lane: str = "cpu"
+    concurrency: Annotated[PositiveInt, Field(description="threads of a fast or io lane")] = 2
+    threads: Annotated[int, Field(ge=0, description="of the math libraries; 0: all cores the process may use")] = 0
+    cores: Annotated[str, Field(description="CPU affinity, as in 0-3,6; empty: as given")] = ""
+    data_dir: Path = Path(".framelane/worker")
+    lease_s: PositiveFloat = 15.0
+    renew_s: PositiveFloat = 5.0
+    heartbeat_s: PositiveFloat = 2.0
+    retry_base_s: Annotated[PositiveFloat, Field(description="first back-off of a retryable error; doubles")] = 1.0
+    preload: Annotated[bool, Field(description="load installed models at start")] = True
+    catalogue: Annotated[Path | None, Field(description="default: the one that ships")] = None
+
+
+class LogSettings(BaseModel):
+    """What is told, and how."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Annotated[Literal["auto", "json", "console"], Field(description="auto: console on a terminal")] = (
+        "auto"
+    )
+
+
+class Settings(BaseSettings):
+    """All sections."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FRAMELANE_", env_nested_delimiter="__", extra="ignore", frozen=True
+    )
+
+    redis: RedisSettings = RedisSettings()
+    broker: BrokerSettings = BrokerSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
+    auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
+    jobs: JobSettings = JobSettings()
+    worker: WorkerSettings = WorkerSettings()
+    log: LogSettings = LogSettings()
+    redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None
+
+    @property
+    def store_url(self) -> str:
+        """Redis of jobs, events and registries. ``REDIS_URL`` wins over the section."""
+        return self.redis_url or self.redis.url
+
+    @property
+    def broker_url(self) -> str:
+        """Redis of the queues."""
+        return self.broker.url or self.store_url

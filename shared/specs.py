@@ -1,0 +1,80 @@
+"""What can be asked for: one spec per kind of job, a union tagged by ``kind``."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, FiniteFloat, TypeAdapter
+
+from shared.devices import AUTO, DeviceRequest, LaneClass
+from shared.inputs import MAX_INPUTS, InferenceInput, Wire
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Label = Annotated[str, Field(max_length=200)]
+Runtime = Literal["auto", "torch", "openvino"]
+Precision = Literal["FP32", "FP16"]
+
+
+class CommonSpec(Wire):
+    """Fields of every kind of job."""
+
+    device: DeviceRequest = AUTO
+    priority: Annotated[int, Field(ge=0, le=9, description="0 lowest, 9 highest")] = 5
+    timeout_s: Annotated[FiniteFloat | None, Field(gt=0, le=86_400, description="longest an attempt may run")] = (
+        None
+    )
+    expires_s: Annotated[
+        FiniteFloat | None,
+        Field(gt=0, le=604_800, description="fails with `expired` if not started by then"),
+    ] = None
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    labels: Annotated[dict[Annotated[str, Field(min_length=1, max_length=63)], Label], Field(max_length=16)] = (
+        Field(default_factory=dict[str, str])
+    )
+
+
+class InferenceOptions(Wire):
+    """How an input is read and what is answered."""
+
+    top_k: Annotated[int, Field(ge=1, le=50)] = 3
+    min_confidence: Annotated[FiniteFloat, Field(ge=0, le=1, description="labels below it are left out")] = 0.0
+    mirror: Annotated[bool, Field(description="flip left and right before looking for hands")] = False
+    annotate: Annotated[bool, Field(description="keep a drawing of the result as an artifact")] = False
+    runtime: Runtime = "auto"
+
+
+class InferenceFields(CommonSpec):
+    """What an inference job has beside its inputs."""
+
+    kind: Literal["inference"] = "inference"
+    model: Name
+    options: InferenceOptions = InferenceOptions()
+
+
+class InferenceSpec(InferenceFields):
+    """Run a model on one input or a batch."""
+
+    inputs: Annotated[list[InferenceInput], Field(min_length=1, max_length=MAX_INPUTS)]
+
+
+class ModelDownloadSpec(CommonSpec):
+    """Fetch catalogue models, check them, make their variants and install them."""
+
+    kind: Literal["model_download"] = "model_download"
+    models: Annotated[list[Name], Field(min_length=1, max_length=50)]
+    precisions: Annotated[
+        list[Precision], Field(max_length=2, description="OpenVINO variants to make, where the model has one")
+    ] = Field(default=["FP32"])
+    force: Annotated[bool, Field(description="fetch again what is installed already")] = False
+
+
+JobSpec = Annotated[InferenceSpec | ModelDownloadSpec, Field(discriminator="kind")]
+"""What a client posts."""
+
+JobKind = Literal["inference", "model_download"]
+
+JOB_SPEC: TypeAdapter[InferenceSpec | ModelDownloadSpec] = TypeAdapter(JobSpec)
+
+LANE_CLASSES: Mapping[JobKind, LaneClass] = {
+    "inference": LaneClass.FAST,
+    "model_download": LaneClass.IO,
+}

@@ -1,0 +1,62 @@
+"""Logging for every process: structured, with the job, lane and device of the moment bound to each line."""
+
+import logging
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from shared.settings import LogSettings
+
+_SECRETS = ("password", "secret", "authorization", "token", "signature")
+
+
+def configure_logging(settings: LogSettings, process: str) -> None:
+    """Send structlog's and the standard library's records to stderr in one form; ``process`` names the speaker."""
+    pretty = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
+    chain: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _redact,
+    ]
+    renderer: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=True)]
+        if pretty
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*chain, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.level]),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=chain,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.level)
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+@contextmanager
+def bound(**values: str | None) -> Generator[None]:
+    """Every line logged inside carries these values; None ones are left out."""
+    given = {name: value for name, value in values.items() if value is not None}
+    with structlog.contextvars.bound_contextvars(**given):
+        yield
+
+
+def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name in event:
+        if any(secret in name.lower() for secret in _SECRETS):
+            event[name] = "[redacted]"
+    return event
