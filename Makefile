@@ -1,0 +1,54 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo up test check lint types imports format bench contracts lock clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with every pinned package and check what the system must have
+
+$(STAMP): pyproject.toml constraints.txt deploy/setup_env.sh
+	PYTHON=$(PYTHON) VENV=$(VENV) deploy/setup_env.sh
+	@touch $@
+
+demo: setup ## A photo becomes a letter through the queue, on this machine
+	$(BIN)/python -m client.demo
+
+up: setup ## Start gateway, workers and an embedded Valkey; Ctrl-C stops them (ARGS="--port 8000")
+	$(BIN)/framelane up $(ARGS)
+
+test: setup ## Run every test (ARGS="-k name" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: lint types imports test ## Run what CI runs
+
+lint: setup
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+types: setup
+	$(BIN)/pyright
+
+imports: setup
+	$(BIN)/lint-imports
+
+format: setup ## Format and mend what can be mended
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: setup ## Print the figures, each beside what it is compared with
+	$(BIN)/python -m benchmarks
+
+contracts: setup ## Render docs/reference/openapi.json and asyncapi.json anew
+	$(BIN)/python -m api.contracts
+
+lock: setup ## Refresh constraints.txt from pyproject.toml
+	deploy/lock.sh $(BIN)
+
+clean: ## Remove what was built and downloaded
+	rm -rf $(VENV) .framelane dist build .pytest_cache .ruff_cache .hypothesis
