@@ -1,0 +1,16 @@
+"""``python -m benchmarks [name …]``: run all benchmarks, or those named."""
+
+import sys
+from importlib import import_module
+
+NAMES = ("footprint", "submit_to_start", "predict", "batch", "inference_core")
+
+
+def main() -> None:
+    """Run them one after the other; nothing else should run meanwhile."""
+    for name in sys.argv[1:] or NAMES:
+        import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""A Celery worker with one task that prints when it starts: what Celery alone costs."""
+
+import sys
+import time
+
+from celery.signals import worker_ready
+from shared.adapters.celery_queue import make_celery
+
+from shared.settings import Settings
+
+app = make_celery(Settings.model_validate({"redis_url": sys.argv[1]}))
+
+
+@app.task(name="bare.stamp")
+def stamp() -> None:
+    """Say the time."""
+    print(time.time(), flush=True)
+
+
+@worker_ready.connect
+def ready(**_: object) -> None:
+    """Say that messages are taken from now on."""
+    print("ready", flush=True)
+
+
+if __name__ == "__main__":
+    app.worker_main(
+        [
+            "worker",
+            "--pool=threads",
+            "--concurrency=2",
+            "-Q",
+            "bare",
+            "-n",
+            "bare@bench",
+            "--without-mingle",
+            "--without-gossip",
+            "--loglevel=ERROR",
+        ]
+    )
