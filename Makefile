@@ -44,8 +44,9 @@ format: setup ## Format and mend what can be mended
 bench: setup ## Print the figures, each beside what it is compared with
 	$(BIN)/python -m benchmarks
 
-contracts: setup ## Render docs/reference/openapi.json and asyncapi.json anew
+contracts: setup ## Render the generated pages of docs/reference anew
 	$(BIN)/python -m api.contracts
+	$(BIN)/python -m shared.settings_reference
 
 lock: setup ## Refresh constraints.txt from pyproject.toml
 	deploy/lock.sh $(BIN)

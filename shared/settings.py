@@ -1,14 +1,14 @@
 """Every setting, in sections, with its default. No instance lives here: a composition root makes one.
 
 Read from the environment: ``FRAMELANE_<SECTION>__<FIELD>``, for example ``FRAMELANE_REDIS__URL``.
-``REDIS_URL`` and ``AWS_ACCESS_KEY_ID`` / ``AWS_SECRET_ACCESS_KEY`` are read too.
+``REDIS_URL`` stands for ``FRAMELANE_REDIS__URL``, ``FRAMELANE_AUTH`` for ``FRAMELANE_AUTH__MODE``.
 """
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, Field, PositiveFloat, PositiveInt, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIB = 1024 * 1024
 
@@ -108,6 +108,11 @@ class LogSettings(BaseModel):
     )
 
 
+def _auth(value: object) -> object:
+    """``FRAMELANE_AUTH=off`` says the mode itself."""
+    return {"mode": value} if isinstance(value, str) else value
+
+
 class Settings(BaseSettings):
     """All sections."""
 
@@ -118,7 +123,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     broker: BrokerSettings = BrokerSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
-    auth: AuthSettings = AuthSettings()
+    auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
     jobs: JobSettings = JobSettings()
     worker: WorkerSettings = WorkerSettings()
