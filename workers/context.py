@@ -1,0 +1,176 @@
+"""What a handler sees of the attempt it works for: the task and its inputs, and the ways to say something back."""
+
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from shared.devices import DeviceInfo
+from shared.errors import FramelaneError, JobCancelled, JobTimedOut, StaleClaim, Unavailable
+from shared.jobs import ArtifactRef, JobRecord, Progress
+from shared.packing import InferenceTask
+from shared.ports import ArtifactStore, AttemptStore, Claim
+from shared.specs import ModelDownloadSpec
+
+PROGRESS_PERIOD_S = 0.2
+"""Progress is told at most this often; what came too soon is told later, or never if newer news came."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
+
+log = structlog.stdlib.get_logger()
+
+
+class JobContext:
+    """One attempt, as its handler sees it. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        device: DeviceInfo,
+        store: AttemptStore,
+        artifacts: ArtifactStore,
+        scratch_root: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.claim = claim
+        self.device = device
+        self._store = store
+        self._artifacts = artifacts
+        self._scratch_root = scratch_root
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stopped: FramelaneError | None = None
+        timeout = claim.job.spec.timeout_s
+        self._deadline = None if timeout is None else clock() + timeout
+        self._reported_at = float("-inf")
+        self._pending: Progress | None = None
+        self._scratch: Path | None = None
+        self._saved: dict[str, ArtifactRef] = {}
+
+    @property
+    def job(self) -> JobRecord:
+        """The record as it was when this attempt claimed it."""
+        return self.claim.job
+
+    @property
+    def task(self) -> InferenceTask | ModelDownloadSpec:
+        """What is asked for."""
+        return self.claim.job.spec
+
+    @property
+    def blobs(self) -> list[bytes]:
+        """The inputs' bytes; ``PackedInput.blob`` is an index into them."""
+        return self.claim.blobs
+
+    def progress(self, fraction: float, stage: str, message: str | None = None) -> None:
+        """Tell how far the work is: ``fraction`` in [0, 1] (else cut to it). Cheap enough for inner loops.
+
+        At most five a second are told. Never raises because of the store: progress isn't worth an attempt.
+        """
+        news = Progress(fraction=min(max(fraction, 0.0), 1.0), stage=stage, message=message)
+        with self._lock:
+            self._pending = news
+        self.tell()
+
+    def tell(self, *, now: bool = False) -> None:
+        """Send progress that was held back, if it is time for it (``now``: whether or not it is)."""
+        with self._lock:
+            news = self._pending
+            if news is None or not (now or self._clock() - self._reported_at >= PROGRESS_PERIOD_S):
+                return
+            self._pending = None
+            self._reported_at = self._clock()
+            # Sent under the lock: two threads must not overtake each other with older news.
+            try:
+                cancelled = self._store.report(self.claim, news)
+            except StaleClaim as error:
+                self._stopped = self._stopped or error
+                return
+            except Unavailable as error:
+                log.warning("progress_not_told", reason=str(error))
+                return
+        if cancelled:
+            self.stop(JobCancelled())
+
+    def stop(self, why: FramelaneError) -> None:
+        """From now on ``check`` raises ``why``. The first reason stays."""
+        with self._lock:
+            self._stopped = self._stopped or why
+
+    @property
+    def stopped(self) -> FramelaneError | None:
+        """Why the work shall stop: cancelled, out of time, no longer ours, the worker leaves. None: go on."""
+        with self._lock:
+            if self._stopped is None and self._deadline is not None and self._clock() >= self._deadline:
+                self._stopped = JobTimedOut(f"the attempt ran longer than {self.claim.job.spec.timeout_s:g} s")
+            return self._stopped
+
+    def should_stop(self) -> bool:
+        """Whether ``check`` would raise."""
+        return self.stopped is not None
+
+    def check(self) -> None:
+        """Raise if the work shall stop: JobCancelled, JobTimedOut, StaleClaim or WorkerLeaves.
+
+        Call it between steps, at least once a second where that is possible, and let what it raises through.
+        """
+        if why := self.stopped:
+            raise why
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for this attempt alone, made on first use and removed at the end."""
+        with self._lock:
+            if self._scratch is None:
+                self._scratch = self._scratch_root / f"{self.job.id}-{self.claim.fence}"
+                self._scratch.mkdir(parents=True)
+            return self._scratch
+
+    def save_artifact(self, name: str, content: Path | bytes, media_type: str) -> ArtifactRef:
+        """Keep a file (or bytes) with the job. It becomes visible if this attempt completes the job.
+
+        ``name``: letters, digits, dot, dash, underscore; the same name again replaces the earlier file.
+        Raises ValueError for another name, OutOfSpace, StoreUnavailable.
+        """
+        if not _NAME.match(name):
+            msg = f"not a name for an artifact: {name!r}"
+            raise ValueError(msg)
+        key = self._key(name)
+        if isinstance(content, Path):
+            stored = self._artifacts.put_file(key, content, media_type)
+        else:
+            stored = self._artifacts.put_bytes(key, content, media_type)
+        saved = ArtifactRef(name=name, size=stored.size, sha256=stored.sha256, media_type=media_type)
+        with self._lock:
+            self._saved[name] = saved
+        return saved
+
+    @property
+    def artifacts(self) -> list[ArtifactRef]:
+        """What was saved so far, in the order of first saving."""
+        with self._lock:
+            return list(self._saved.values())
+
+    def drop_artifacts(self) -> None:
+        """Remove what was saved; what can't be removed now is logged and left."""
+        for saved in self.artifacts:
+            try:
+                self._artifacts.delete(self._key(saved.name))
+            except Unavailable as error:
+                log.warning("artifact_left_behind", key=self._key(saved.name), reason=str(error))
+        with self._lock:
+            self._saved.clear()
+
+    def close(self) -> None:
+        """Remove the scratch folder."""
+        with self._lock:
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+                self._scratch = None
+
+    def _key(self, name: str) -> str:
+        return f"jobs/{self.job.id}/{self.claim.fence}/{name}"

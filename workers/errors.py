@@ -1,0 +1,15 @@
+"""Errors that only the workshop knows."""
+
+from shared.errors import FramelaneError, Unavailable
+
+
+class WorkerLeaves(Unavailable):
+    """The worker shut down before the work was done."""
+
+    code = "worker-left"
+
+
+class CannotStart(FramelaneError):
+    """The worker can't start as it was asked to."""
+
+    code = "cannot-start"
