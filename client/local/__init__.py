@@ -1,1 +1,7 @@
 """The whole system on one machine, started by this process."""
+
+from client.local.runfile import AlreadyRunning, RunFile
+from client.local.stack import LocalStack
+from client.local.supervisor import StackFailed
+
+__all__ = ["AlreadyRunning", "LocalStack", "RunFile", "StackFailed"]

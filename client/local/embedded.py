@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,15 +28,18 @@ class EmbeddedValkey:
     It loses at most the last second of writes when killed, and it refuses writes (never evicts) when memory is
     full. It outlives this process if that is killed; a second server on the same folder is then refused, not
     started. ``port`` 0 takes a free one. ``log`` is where the server's lines go: default ``valkey.log`` in the
-    folder.
+    folder. ``launcher`` are words before the command: a program that becomes it, keeping the process id.
     """
 
-    def __init__(self, data_dir: Path, port: int = 0, log: int | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, port: int = 0, log: int | None = None, launcher: Sequence[str] = ()
+    ) -> None:
         self.data_dir = data_dir
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
         self._wanted_port = port
         self._log = log
+        self._launcher = launcher
 
     @property
     def url(self) -> str:
@@ -97,6 +101,7 @@ class EmbeddedValkey:
 
     def _spawn(self, lock: int) -> subprocess.Popen[bytes]:
         command = [
+            *self._launcher,
             str(get_binary_path()),
             *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.data_dir.resolve())),
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),

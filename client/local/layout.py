@@ -1,0 +1,129 @@
+"""What each process of a local system is given: its command and its environment."""
+
+import importlib.util
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from client.local.logs import LogSink
+from client.local.parts import Part, ProcessPart, ValkeyPart
+from client.local.runfile import persistent_key
+from shared.devices import Lane
+from shared.errors import FramelaneError
+
+DEFAULT_LANES = ("cpu", "io")
+
+
+class MissingExtra(FramelaneError):
+    """A part that was asked for isn't installed."""
+
+    code = "missing-extra"
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """``port`` 0: a free one. ``environ`` is what the processes inherit; this process's by default."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 0
+    lanes: tuple[str, ...] = DEFAULT_LANES
+    flower: bool = False
+    environ: Mapping[str, str] | None = None
+
+
+class Layout:
+    """Decides what is embedded and what is somebody else's, and passes it on by environment.
+
+    A Redis URL in the environment replaces the embedded Valkey, S3 settings replace the folder of artifacts.
+    Raises ValueError for a lane that can't be, MissingExtra.
+    """
+
+    def __init__(self, options: StackOptions, sink: LogSink) -> None:
+        self.options = options
+        self._environ = dict(os.environ if options.environ is None else options.environ)
+        self._sink = sink
+        self._port = options.port
+        self.lanes = [Lane(name).name for name in dict.fromkeys(options.lanes)]
+        self.valkey = None if self._given_redis() else ValkeyPart(options.data_dir / "valkey", sink)
+        self.flower_login = ("framelane", secrets.token_urlsafe(12))
+        self.flower_port = free_port("127.0.0.1") if options.flower else 0
+        if options.flower and importlib.util.find_spec("flower") is None:
+            msg = "Flower isn't installed; install it with: pip install 'framelane[flower]'"
+            raise MissingExtra(msg)
+
+    @property
+    def redis_url(self) -> str:
+        """Where the store is; of the embedded one once it was started. May hold a password."""
+        return self.valkey.url if self.valkey else self._given_redis()
+
+    @property
+    def url(self) -> str:
+        """Where the gateway answers callers on this machine, once it was started."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+
+    @property
+    def flower_url(self) -> str | None:
+        """Flower's address, without its login."""
+        return f"http://127.0.0.1:{self.flower_port}" if self.options.flower else None
+
+    def parts(self) -> Sequence[Part]:
+        """Every process, in the order of starting."""
+        parts: list[Part] = [self.valkey] if self.valkey else []
+        parts += [
+            self._process(lane, 1, lambda lane=lane: ["-m", "workers.main", "--lane", lane]) for lane in self.lanes
+        ]
+        parts.append(self._process("gateway", 0, self._gateway))
+        if self.options.flower:
+            flower = ["-m", "celery", "flower", "--address=127.0.0.1", f"--port={self.flower_port}"]
+            parts.append(self._process("flower", 0, lambda: flower))
+        return parts
+
+    def environment(self) -> dict[str, str]:
+        """For every process; secrets go this way and never on a command line."""
+        here = self.options.data_dir.resolve()
+        environ = {
+            "FRAMELANE_ARTIFACTS__DIRECTORY": str(here / "artifacts"),
+            "FRAMELANE_WORKER__DATA_DIR": str(here / "worker"),
+            "FRAMELANE_LOG__FORMAT": "console",
+            "PYTHONUNBUFFERED": "1",
+        } | self._environ
+        if environ.get("FRAMELANE_ARTIFACTS__KIND", "local") == "local":
+            environ.setdefault("FRAMELANE_ARTIFACTS__LINK_KEY", persistent_key(here / "link.key"))
+        if self.valkey:
+            environ["REDIS_URL"] = self.valkey.url
+        if self.options.flower:
+            environ["CELERY_BROKER_URL"] = environ.get("FRAMELANE_BROKER__URL") or self.redis_url
+            environ["FLOWER_BASIC_AUTH"] = ":".join(self.flower_login)
+        return environ
+
+    def _given_redis(self) -> str:
+        return self._environ.get("REDIS_URL") or self._environ.get("FRAMELANE_REDIS__URL") or ""
+
+    def _process(self, name: str, rank: int, command: Callable[[], list[str]]) -> ProcessPart:
+        return ProcessPart(name, rank, command, self.environment, self._sink)
+
+    def _gateway(self) -> list[str]:
+        # Chosen at the last moment; should somebody take it first, the next try takes another one.
+        # Once it was announced it stays, so that clients find a gateway that was started again.
+        if self.options.port == 0 and not self._announced:
+            self._port = free_port(self.options.host)
+        return ["-m", "api.main", "--host", self.options.host, "--port", str(self._port)]
+
+    _announced = False
+
+    def announce(self) -> None:
+        """The gateway's address is known to others now."""
+        self._announced = True
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on at this moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
