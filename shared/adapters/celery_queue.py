@@ -1,0 +1,117 @@
+"""Celery as transport: job ids in, job ids out. States, retries and results are the job store's."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from shared.errors import BrokerUnavailable
+from shared.routing import Route
+from shared.settings import Settings
+
+HIGHEST_PRIORITY = 9
+DEFAULT_QUEUE = "cpu"
+
+_DOWN = (OperationalError, RedisError, OSError)
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The one Celery application of gateways and workers, configured; tasks are registered by the worker."""
+    app = Celery("framelane", broker=settings.broker_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        result_accept_content=["json"],
+        task_serializer="json",
+        event_serializer="json",
+        result_backend=None,
+        task_ignore_result=True,
+        task_store_errors_even_if_ignored=False,
+        task_default_queue=DEFAULT_QUEUE,
+        task_create_missing_queues=True,
+        task_create_missing_queue_exchange_type="direct",
+        enable_utc=True,
+        timezone="UTC",
+        broker_pool_limit=settings.limits.threads,
+        broker_connection_timeout=settings.redis.connect_timeout_s,
+        broker_transport_options=_transport(settings),
+        **_worker(),
+    )
+    return app
+
+
+def _transport(settings: Settings) -> dict[str, Any]:
+    return {
+        # Two systems on one Redis must not take each other's messages.
+        "global_keyprefix": f"{settings.redis.prefix}:broker:",
+        "priority_steps": list(range(HIGHEST_PRIORITY + 1)),
+        "queue_order_strategy": "priority",
+        "visibility_timeout": settings.broker.visibility_timeout_s,
+        # By default the sweep for unacknowledged messages comes only every 100 s.
+        "unacked_restore_interval": max(1, settings.broker.visibility_timeout_s // 6),
+        "unacked_restore_throttle": 1,
+        "socket_timeout": settings.redis.socket_timeout_s,
+        "socket_connect_timeout": settings.redis.connect_timeout_s,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        # A caller wants to hear at once that the broker is gone; workers have a loop of their own that reconnects.
+        "max_retries": 0,
+        "interval_start": 0,
+    }
+
+
+def _worker() -> dict[str, Any]:
+    return {
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": False,  # the lease tells a lost worker, and counts its attempts
+        "worker_prefetch_multiplier": 1,
+        "broker_connection_retry": True,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        # The work goes on: its commit goes through the job store, and a second delivery finds no claim.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_soft_shutdown_timeout": 10.0,
+        "worker_enable_soft_shutdown_on_idle": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_send_task_events": True,
+    }
+
+
+class CeleryJobQueue:
+    """JobQueue on Celery's broker."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
+        """The message's id is the job's: published again, it is the same task to whoever watches."""
+        try:
+            self._app.send_task(
+                route.task,
+                args=[job_id],
+                task_id=job_id,
+                queue=route.queue,
+                priority=HIGHEST_PRIORITY - route.priority,  # on Redis 0 goes first
+                headers=dict(headers),
+                retry=False,
+                ignore_result=True,
+            )
+        except _DOWN as error:
+            msg = f"the broker doesn't take messages: {error}"
+            raise BrokerUnavailable(msg) from error
+
+    def ping(self) -> None:
+        """A round trip over one of the connections that messages take."""
+        try:
+            with self._app.producer_pool.acquire(block=True) as producer:
+                channel: Any = producer.channel
+                channel.client.ping()
+        except _DOWN as error:
+            msg = f"the broker doesn't answer: {error}"
+            raise BrokerUnavailable(msg) from error
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._app.close()
