@@ -1,0 +1,61 @@
+"""What every runtime offers, whichever library does the work."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol
+
+from workers.vision.features import Floats, Lengths
+from workers.vision.images import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where a model runs: the lane's device id, threads one call may use, and how many calls come at once."""
+
+    device: str = "CPU"
+    threads: int = 1
+    slots: int = 1
+
+
+class FoundHand(NamedTuple):
+    """A hand in a photo: [21, 3] points, and which hand of the person it is if the photo isn't mirrored."""
+
+    points: Floats
+    side: Literal["Left", "Right"]
+    score: float
+
+
+class GestureModel(Protocol):
+    """A classifier in memory. Safe to call from several threads."""
+
+    @property
+    def runtime(self) -> str:
+        """The library it runs on."""
+        ...
+
+    def predict(self, rows: Floats, lengths: Lengths | None = None) -> Floats:
+        """Probabilities [N, classes] of features: [N, 63], or [N, T <= 40, 258] with each row's true length."""
+        ...
+
+
+class HandFinder(Protocol):
+    """Finds hands. Safe to call from several threads."""
+
+    def find(self, image: Pixels) -> list[FoundHand]:
+        """Up to two hands, the most certain detection first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of native memory."""
+        ...
+
+
+class PoseFinder(Protocol):
+    """Finds a person. Safe to call from several threads."""
+
+    def find(self, image: Pixels) -> Floats | None:
+        """[33, 4] points with visibility, or None."""
+        ...
+
+    def close(self) -> None:
+        """Let go of native memory."""
+        ...

@@ -1,0 +1,111 @@
+# pyright: basic
+"""OpenVINO: the converted models on CPU, GPU or NPU, in full precision unless the device has none."""
+
+import threading
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+
+from shared.catalogue import CatalogueEntry
+from shared.devices import Device, family_of
+from shared.errors import ModelUnusable
+from workers.runtimes.contract import Host
+from workers.vision.features import WORD_FRAMES, Floats, Lengths
+
+PRECISIONS = ("FP32", "FP16")
+STATIC_ROWS = 64
+"""Rows of one call on a device that takes no dynamic shapes."""
+
+
+def variant(precision: str) -> str:
+    """File name of a converted model."""
+    return f"openvino-{precision}.xml"
+
+
+@cache
+def core() -> ov.Core:
+    """One per process: it holds the device plugins."""
+    return ov.Core()
+
+
+class OpenVinoModel:
+    """A compiled model; each thread keeps an infer request of its own."""
+
+    runtime = "openvino"
+
+    def __init__(self, compiled: ov.CompiledModel, static_rows: int | None = None) -> None:
+        self._compiled = compiled
+        self._static_rows = static_rows
+        self._local = threading.local()
+
+    def predict(self, rows: Floats, lengths: Lengths | None = None) -> Floats:
+        """See GestureModel."""
+        inputs = [rows] if lengths is None else [_padded(rows, 1, WORD_FRAMES), lengths]
+        if self._static_rows is None:
+            return self._infer(inputs)
+        size = self._static_rows
+        answers = [
+            self._infer_static([part[at : at + size] for part in inputs]) for at in range(0, len(rows), size)
+        ]
+        return np.concatenate(answers)
+
+    def _infer_static(self, inputs: list[np.ndarray]) -> Floats:
+        rows = len(inputs[0])
+        # Padding repeats nothing real; a length of 1 keeps the last valid step inside the sequence.
+        full = [_padded(part, 0, self._static_rows or rows, value=part.ndim == 1) for part in inputs]
+        return self._infer(full)[:rows]
+
+    def _infer(self, inputs: list[np.ndarray]) -> Floats:
+        request = getattr(self._local, "request", None)
+        if request is None:
+            request = self._local.request = self._compiled.create_infer_request()
+        # The output is the request's own memory, overwritten by its next run.
+        return request.infer(inputs, share_inputs=True, share_outputs=True)[0].copy()
+
+
+def _padded(array: np.ndarray, axis: int, size: int, value: float = 0) -> np.ndarray:
+    if array.shape[axis] == size:
+        return array
+    widths = [(0, size - array.shape[axis] if number == axis else 0) for number in range(array.ndim)]
+    return np.pad(array, widths, constant_values=value)
+
+
+def supports(device: str) -> bool:
+    """Whether OpenVINO sees it here. ``GPU`` is the first of several."""
+    return not {device, f"{device}.0"}.isdisjoint(core().available_devices)
+
+
+def load(entry: CatalogueEntry, folder: Path, host: Host) -> OpenVinoModel:
+    """The most precise variant there is, compiled for the lane's device. Raises ModelUnusable."""
+    found = [folder / variant(precision) for precision in PRECISIONS if (folder / variant(precision)).is_file()]
+    if not found:
+        msg = f"{entry.name} has no OpenVINO variant; download it again with precisions FP32 and force"
+        raise ModelUnusable(msg)
+    try:
+        model = core().read_model(found[0])
+        if family_of(host.device) is Device.NPU:
+            return OpenVinoModel(core().compile_model(fixed(model), host.device, config(host)), STATIC_ROWS)
+        return OpenVinoModel(core().compile_model(model, host.device, config(host)))
+    except RuntimeError as error:
+        msg = f"OpenVINO can't run {entry.name} on {host.device}: {error}"
+        raise ModelUnusable(msg) from error
+
+
+def fixed(model: ov.Model) -> ov.Model:
+    """The model for exactly STATIC_ROWS rows a call."""
+    model.reshape({port: [STATIC_ROWS, *list(port.partial_shape)[1:]] for port in model.inputs})
+    return model
+
+
+def config(host: Host) -> dict[str, str | int | bool]:
+    """Compile options of a lane."""
+    options: dict[str, str | int | bool] = {"PERFORMANCE_HINT": "LATENCY"}
+    family = family_of(host.device)
+    if family is not Device.NPU:  # which computes in half precision or less
+        options["INFERENCE_PRECISION_HINT"] = "f32"
+    if family is Device.CPU:
+        options["INFERENCE_NUM_THREADS"] = host.threads
+        options["ENABLE_CPU_PINNING"] = False  # the worker's own affinity decides
+    return options

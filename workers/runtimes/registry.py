@@ -1,0 +1,83 @@
+"""Which runtime runs a model. Runtimes are known by name; a library is imported when it is first chosen."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol, cast
+
+from shared.catalogue import CatalogueEntry
+from shared.errors import ModelUnusable
+from shared.specs import Runtime
+from workers.runtimes.contract import GestureModel, HandFinder, Host, PoseFinder
+
+_CLASSIFIERS: Mapping[str, str] = {"torch": "workers.runtimes.torch", "openvino": "workers.runtimes.openvino"}
+"""In the order in which ``auto`` tries them."""
+
+_MEDIAPIPE = "workers.runtimes.mediapipe"
+
+
+class _ClassifierModule(Protocol):
+    def supports(self, device: str) -> bool: ...
+    def load(self, entry: CatalogueEntry, folder: Path, host: Host) -> GestureModel: ...
+
+
+class _LandmarkModule(Protocol):
+    def MediaPipeHands(self, folder: Path, host: Host) -> HandFinder: ...  # noqa: N802 - the class of the module
+    def MediaPipePose(self, folder: Path, host: Host) -> PoseFinder: ...  # noqa: N802 - the class of the module
+
+
+def installed() -> list[str]:
+    """Runtimes whose library is installed here."""
+    return [name for name in (*_CLASSIFIERS, "mediapipe") if find_spec(name)]
+
+
+def choose(entry: CatalogueEntry, runtime: Runtime, device: str) -> str:
+    """The runtime for ``entry`` on a device; ``auto`` takes PyTorch where it can run, else OpenVINO.
+
+    Raises ModelUnusable, saying of each why not.
+    """
+    reasons: list[str] = []
+    for name in _CLASSIFIERS if runtime == "auto" else (runtime,):
+        reason = _obstacle(entry, name, device)
+        if reason is None:
+            return name
+        reasons.append(reason)
+    msg = f"{entry.name} can't run on {device}: {'; '.join(reasons)}"
+    raise ModelUnusable(msg)
+
+
+def _obstacle(entry: CatalogueEntry, name: str, device: str) -> str | None:
+    if name not in entry.runtimes:
+        return f"{name} doesn't run it (it runs on {', '.join(entry.runtimes)})"
+    if not find_spec(name):
+        return f"{name} isn't installed on this worker (pip install 'framelane[{name}]')"
+    if not _classifier(name).supports(device):
+        return f"{name} finds no {device} here"
+    return None
+
+
+def load_classifier(entry: CatalogueEntry, folder: Path, runtime: str, host: Host) -> GestureModel:
+    """A gesture model, ready to answer, on a runtime that ``choose`` named. Raises ModelUnusable."""
+    return _classifier(runtime).load(entry, folder, host)
+
+
+def load_hands(folder: Path, host: Host) -> HandFinder:
+    """The hand landmarker. Raises ModelUnusable."""
+    return _landmarks().MediaPipeHands(folder, host)
+
+
+def load_pose(folder: Path, host: Host) -> PoseFinder:
+    """The pose landmarker. Raises ModelUnusable."""
+    return _landmarks().MediaPipePose(folder, host)
+
+
+def _classifier(name: str) -> _ClassifierModule:
+    return cast("_ClassifierModule", import_module(_CLASSIFIERS[name]))
+
+
+def _landmarks() -> _LandmarkModule:
+    if not find_spec("mediapipe"):
+        msg = "mediapipe isn't installed on this worker (pip install 'framelane[mediapipe]')"
+        raise ModelUnusable(msg)
+    return cast("_LandmarkModule", import_module(_MEDIAPIPE))
