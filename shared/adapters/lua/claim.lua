@@ -1,0 +1,20 @@
+-- ARGV: worker, worker as JSON, lease in microseconds, outcome of a job that expired, progress at the start.
+-- Returns {record, blobs}, or nil when there is nothing to run.
+local worker, worker_json, lease, expired, progress = unpack(ARGV, 3)
+local j = load()
+if not j or j.state ~= 'PENDING' then
+  return nil
+end
+local at = now_us()
+if j.fence == 0 then
+  local v = redis.call('HMGET', job, 'created', 'expires')
+  if v[2] ~= '' and at > v[1] + v[2] then
+    become(j, 'FAILED', at, 'null', expired, {})
+    return nil
+  end
+end
+become(j, 'RUNNING', at, worker_json, '', {
+  'fence', j.fence + 1, 'worker', worker, 'started', exact(at), 'progress', progress,
+})
+redis.call('ZADD', LEASES, exact(at + lease), id)
+return {redis.call('HGETALL', job), redis.call('LRANGE', blobs_key, 0, -1)}

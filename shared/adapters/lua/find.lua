@@ -1,0 +1,42 @@
+-- ARGV: '(order' to go on below or '+inf', limit, how many to look at, kind, state, device ('' for any), then labels and their values.
+-- Returns {order to go on below ('' at the end), record, …}, newest first.
+local below, limit, scan, kind, state, device = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local BATCH = 100
+
+local function fits(wanted, value)
+  return wanted == '' or wanted == value
+end
+
+local function labelled(text)
+  if #ARGV < 10 then
+    return true
+  end
+  local labels = cjson.decode(text)
+  for i = 9, #ARGV, 2 do
+    if labels[ARGV[i]] ~= ARGV[i + 1] then
+      return false
+    end
+  end
+  return true
+end
+
+local page, seen = {''}, 0
+while true do
+  local found = redis.call('ZREVRANGEBYSCORE', INDEX, below, '-inf', 'WITHSCORES', 'LIMIT', seen, BATCH)
+  for i = 1, #found, 2 do
+    seen = seen + 1
+    local v = redis.call('HMGET', key_of(found[i]), 'kind', 'state', 'device', 'labels')
+    if fits(kind, v[1]) and fits(state, v[2]) and fits(device, v[3]) and labelled(v[4]) then
+      page[#page + 1] = redis.call('HGETALL', key_of(found[i]))
+    end
+    if #page > limit or seen >= scan then
+      if redis.call('ZCOUNT', INDEX, '-inf', '(' .. found[i + 1]) > 0 then
+        page[1] = found[i + 1]
+      end
+      return page
+    end
+  end
+  if #found < 2 * BATCH then
+    return page
+  end
+end

@@ -1,0 +1,117 @@
+"""Connections to Redis with our errors, and the scripts sent over them."""
+# pyright: basic
+# redis-py leaves most of its parameters untyped; nothing above this module touches it.
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import Any
+
+import redis
+import redis.asyncio
+import redis.asyncio.retry
+import redis.retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
+
+from shared.errors import IllegalTransition, StoreUnavailable
+from shared.settings import Settings
+
+Argument = str | bytes | int | float
+
+_POOL = 64
+_REFUSALS = ("MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM")
+"""First words of answers of a server that lives but can't or won't do what we ask."""
+
+
+@contextmanager
+def store_errors() -> Generator[None]:
+    """Whatever keeps the server from answering us becomes StoreUnavailable."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, ReadOnlyError) as error:
+        msg = f"the job store doesn't answer: {error}"
+        raise StoreUnavailable(msg) from error
+    except ResponseError as error:
+        if str(error).startswith("ILLEGAL"):
+            raise IllegalTransition(str(error)) from error
+        if str(error).startswith(_REFUSALS):
+            msg = f"the job store refuses: {error}"
+            raise StoreUnavailable(msg) from error
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script and the digest the server knows it by."""
+
+    text: str
+    digest: str
+
+    @classmethod
+    def of(cls, text: str) -> "Script":
+        """The digest is Redis's own choice of SHA-1: a name, no protection."""
+        return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "socket_timeout": settings.redis.socket_timeout_s,
+        "socket_connect_timeout": settings.redis.connect_timeout_s,
+        "socket_keepalive": True,
+        "max_connections": _POOL,
+        "timeout": settings.redis.socket_timeout_s,
+    }
+
+
+class BlockingRedis:
+    """For threads. A command is sent once: whoever calls decides whether to try again."""
+
+    def __init__(self, settings: Settings) -> None:
+        once = redis.retry.Retry(NoBackoff(), 0)
+        pool = redis.BlockingConnectionPool.from_url(settings.store_url, retry=once, **_options(settings))
+        self._client = redis.Redis.from_pool(pool)
+
+    def command(self, *words: Argument) -> Any:
+        """The raw reply."""
+        with store_errors():
+            return self._client.execute_command(*words)
+
+    def run(self, script: Script, *arguments: Argument) -> Any:
+        """The script's reply; one round trip once the server has it (it may forget it at any time)."""
+        with store_errors():
+            try:
+                return self._client.execute_command("EVALSHA", script.digest, 0, *arguments)
+            except NoScriptError:
+                return self._client.execute_command("EVAL", script.text, 0, *arguments)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._client.close()
+
+
+class AsyncRedis:
+    """The same for asyncio. Bound to the event loop of its first command."""
+
+    def __init__(self, settings: Settings) -> None:
+        once = redis.asyncio.retry.Retry(NoBackoff(), 0)
+        pool = redis.asyncio.BlockingConnectionPool.from_url(settings.store_url, retry=once, **_options(settings))
+        self._client = redis.asyncio.Redis.from_pool(pool)
+
+    async def command(self, *words: Argument) -> Any:
+        """The raw reply."""
+        with store_errors():
+            return await self._client.execute_command(*words)
+
+    async def run(self, script: Script, *arguments: Argument) -> Any:
+        """The script's reply; one round trip once the server has it (it may forget it at any time)."""
+        with store_errors():
+            try:
+                return await self._client.execute_command("EVALSHA", script.digest, 0, *arguments)
+            except NoScriptError:
+                return await self._client.execute_command("EVAL", script.text, 0, *arguments)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._client.aclose()

@@ -1,0 +1,202 @@
+"""What the two faces say to the scripts and how they read the answers. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared.adapters.records import (
+    EXPIRED,
+    QUEUED,
+    SCAN_LIMIT,
+    STARTING,
+    error_of,
+    final_progress,
+    new_record,
+    read_cursor,
+    write_cursor,
+)
+from shared.adapters.redis_connection import Argument
+from shared.adapters.redis_jobs.codec import ARTIFACTS, encode, from_flat, quoted
+from shared.errors import IllegalTransition, InputsExpired, JobConflict, JobNotFound, StaleClaim
+from shared.jobs import (
+    OUTCOME_STATES,
+    ArtifactRef,
+    Cancelled,
+    Completed,
+    ErrorInfo,
+    Failed,
+    JobRecord,
+    Progress,
+    from_micros,
+)
+from shared.ports import Claim, Created, JobPage, JobQuery, Lapsed, NewJob
+from shared.states import JobState
+from shared.workers import LaneBacklog
+
+_EXPIRED = EXPIRED.model_dump_json()
+_STARTING = STARTING.model_dump_json()
+_QUEUED = QUEUED.model_dump_json()
+
+
+def micros(seconds: float) -> int:
+    """Whole microseconds."""
+    return round(seconds * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Creating:
+    """A call of ``create``; the record is built here, the script adds the time."""
+
+    new: NewJob
+    record: JobRecord
+
+    @classmethod
+    def of(cls, new: NewJob) -> "Creating":
+        """The record's creation time is still to come."""
+        return cls(new, new_record(new, from_micros(0)))
+
+    def arguments(self) -> list[Argument]:
+        """For the script, after prefix and id."""
+        new = self.new
+        fields = [part for field in encode(self.record).items() for part in field]
+        return [
+            new.fingerprint,
+            new.idempotency_key or "",
+            new.idempotency_ttl_s,
+            new.lane,
+            len(fields),
+            *fields,
+            *new.blobs,
+        ]
+
+    def read(self, reply: Sequence[Any]) -> Created:
+        """Raises JobConflict."""
+        match reply[0]:
+            case 1:
+                created = from_micros(int(reply[1]))
+                return Created(self.record.model_copy(update={"created_at": created}), fresh=True)
+            case 0:
+                return Created(from_flat(reply[1]), fresh=False)
+            case _:
+                msg = "the id or the idempotency key was used for a job with another spec"
+                raise JobConflict(msg)
+
+
+def ended_or_not(job_id: str, reply: Sequence[Any], what: str) -> JobRecord:
+    """The record that cancel and delete answer. Raises JobNotFound, IllegalTransition."""
+    match reply[0]:
+        case 1:
+            return from_flat(reply[1])
+        case 0:
+            raise not_found(job_id)
+        case _:
+            msg = f"job {job_id} is {reply[1].decode()}; it can't be {what}"
+            raise IllegalTransition(msg)
+
+
+def not_found(job_id: str) -> JobNotFound:
+    """The error for a job nobody knows."""
+    return JobNotFound(f"there is no job {job_id}")
+
+
+def stale(job_id: str, fence: int) -> StaleClaim:
+    """The error for an attempt that lost its job."""
+    return StaleClaim(f"claim {fence} of job {job_id} is no longer the one that counts")
+
+
+def read_blobs(job_id: str, reply: Sequence[Any] | None) -> list[bytes]:
+    """Raises JobNotFound, InputsExpired."""
+    if reply is None:
+        raise not_found(job_id)
+    count, blobs = reply
+    if len(blobs) < count:
+        msg = f"the inputs of job {job_id} are no longer kept"
+        raise InputsExpired(msg)
+    return list(blobs)
+
+
+def find_arguments(query: JobQuery) -> list[Argument]:
+    """Raises InvalidSpec for a cursor that isn't ours."""
+    below = "+inf" if query.cursor is None else f"({read_cursor(query.cursor)}"
+    labels = [part for label in query.labels.items() for part in label]
+    return [below, query.limit, SCAN_LIMIT, query.kind or "", query.state or "", query.device or "", *labels]
+
+
+def read_page(reply: Sequence[Any]) -> JobPage:
+    """Records and cursor of ``find``."""
+    following = write_cursor(int(reply[0])) if reply[0] else None
+    return JobPage([from_flat(record) for record in reply[1:]], following)
+
+
+def read_backlog(reply: Sequence[Any]) -> dict[str, LaneBacklog]:
+    """By lane, in the order of their names."""
+    lanes = zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+    return {
+        lane.decode(): LaneBacklog(depth=depth, oldest_wait_ms=int(oldest) / 1000 if oldest else None)
+        for lane, depth, oldest in sorted(lanes)
+    }
+
+
+def claim_arguments(worker: str, lease_s: float) -> list[Argument]:
+    """For the script, after prefix and id."""
+    return [worker, quoted(worker), micros(lease_s), _EXPIRED, _STARTING]
+
+
+def read_claim(worker: str, reply: Sequence[Any] | None) -> Claim | None:
+    """None when there was nothing to run."""
+    if reply is None:
+        return None
+    record = from_flat(reply[0])
+    return Claim(job=record, fence=record.fence, worker=worker, blobs=list(reply[1]))
+
+
+def read_flag(claim: Claim, reply: int) -> bool:
+    """Whether the job was asked to stop. Raises StaleClaim."""
+    if reply < 0:
+        raise stale(claim.job_id, claim.fence)
+    return reply == 1
+
+
+def settle_arguments(
+    claim: Claim, outcome: Completed | Failed | Cancelled, artifacts: Sequence[ArtifactRef]
+) -> list[Argument]:
+    """For the script, after prefix and id."""
+    progress = final_progress(outcome)
+    return [
+        claim.fence,
+        quoted(claim.worker),
+        OUTCOME_STATES[outcome.outcome],
+        outcome.model_dump_json(),
+        _json(error_of(outcome)),
+        ARTIFACTS.dump_json(list(artifacts)).decode(),
+        progress.model_dump_json() if progress else "",
+    ]
+
+
+def give_up_arguments(fence: int, worker: str, error: ErrorInfo) -> list[Argument]:
+    """For the script, after prefix and id."""
+    return [fence, quoted(worker), error.model_dump_json(), Failed(error=error).model_dump_json(), _QUEUED]
+
+
+def read_state(job_id: str, fence: int, reply: bytes | None) -> JobState:
+    """The state an attempt left its job in. Raises StaleClaim."""
+    if reply is None:
+        raise stale(job_id, fence)
+    return JobState(reply.decode())
+
+
+def read_lapsed(reply: Sequence[bytes]) -> list[Lapsed]:
+    """In the script's order."""
+    return [
+        Lapsed(job_id.decode(), int(fence), worker.decode())
+        for job_id, fence, worker in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+    ]
+
+
+def report_arguments(claim: Claim, progress: Progress) -> list[Argument]:
+    """For the script, after prefix and id."""
+    return [claim.fence, progress.model_dump_json()]
+
+
+def _json(model: ErrorInfo | None) -> str:
+    return model.model_dump_json() if model else "null"

@@ -1,0 +1,144 @@
+"""A job's record as the fields of a Redis hash, and back. Pure; law: ``decode(encode(r)) == r``."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from shared.adapters.records import milliseconds, to_micros
+from shared.devices import Lane
+from shared.jobs import OUTCOME, ArtifactRef, Attempt, ErrorInfo, JobRecord, Progress, from_micros
+from shared.packing import TASK
+
+LABELS = TypeAdapter(dict[str, str])
+ARTIFACTS = TypeAdapter(list[ArtifactRef])
+TEXT = TypeAdapter(str)
+
+
+class _StoredAttempt(BaseModel):
+    """An attempt as the scripts write it: times in microseconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    worker: str
+    started: int
+    finished: int
+    error: ErrorInfo | None
+
+
+_ATTEMPTS = TypeAdapter(list[_StoredAttempt])
+
+
+def quoted(text: str) -> str:
+    """A JSON string."""
+    return TEXT.dump_json(text).decode()
+
+
+def encode(record: JobRecord) -> dict[str, str]:
+    """The fields of the hash. '' stands for None."""
+    spec = record.spec
+    labels = LABELS.dump_json(record.labels).decode()
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "state": record.state,
+        "device": record.device,
+        "lane": record.lane,
+        "priority": str(record.priority),
+        "labels": labels,
+        "attempt": str(record.attempt),
+        "progress": record.progress.model_dump_json(),
+        "cancel": "1" if record.cancel_requested else "0",
+        "created": _time(record.created_at),
+        "started": _time(record.started_at),
+        "finished": _time(record.finished_at),
+        "outcome": record.outcome.model_dump_json() if record.outcome else "",
+        "attempts": ",".join(map(_attempt, record.attempts)),
+        "artifacts": ARTIFACTS.dump_json(record.artifacts).decode(),
+        "retry_of": record.retry_of or "",
+        "seq": str(record.seq),
+        "spec": spec.model_dump_json(),
+        "fence": str(record.fence),
+        "fingerprint": record.fingerprint,
+        # For the scripts:
+        "max_attempts": str(spec.max_attempts),
+        "expires": "" if spec.expires_s is None else str(round(spec.expires_s * 1_000_000)),
+        "head": f'"job_id":{quoted(record.id)},"kind":{quoted(record.kind)},"device":{quoted(record.device)},'
+        f'"lane":{quoted(record.lane)},"labels":{labels}',
+    }
+
+
+def from_flat(reply: Sequence[bytes]) -> JobRecord:
+    """The record of the list of names and values that HGETALL gives inside a script."""
+    return decode({name.decode(): value for name, value in zip(reply[::2], reply[1::2], strict=True)})
+
+
+def decode(fields: Mapping[str, bytes]) -> JobRecord:
+    """The record of a hash; fields it doesn't know are ignored."""
+    lane = fields["lane"].decode()
+    created = from_micros(int(fields["created"]))
+    started = _moment(fields["started"])
+    finished = _moment(fields["finished"])
+    return JobRecord.model_validate(
+        {
+            "id": fields["id"].decode(),
+            "kind": fields["kind"].decode(),
+            "state": fields["state"].decode(),
+            "device": fields["device"].decode(),
+            "lane": lane,
+            "priority": int(fields["priority"]),
+            "labels": LABELS.validate_json(fields["labels"]),
+            "attempt": int(fields["attempt"]),
+            "progress": Progress.model_validate_json(fields["progress"]),
+            "cancel_requested": fields["cancel"] == b"1",
+            "created_at": created,
+            "started_at": started,
+            "finished_at": finished,
+            "queue_wait_ms": milliseconds(created, started),
+            "run_ms": milliseconds(started, finished),
+            "outcome": OUTCOME.validate_json(fields["outcome"]) if fields["outcome"] else None,
+            "attempts": _attempts(fields["attempts"], lane),
+            "artifacts": ARTIFACTS.validate_json(fields["artifacts"]),
+            "retry_of": fields["retry_of"].decode() or None,
+            "seq": int(fields["seq"]),
+            "spec": TASK.validate_json(fields["spec"]),
+            "fence": int(fields["fence"]),
+            "fingerprint": fields["fingerprint"].decode(),
+        }
+    )
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else str(to_micros(moment))
+
+
+def _moment(value: bytes) -> datetime | None:
+    return from_micros(int(value)) if value else None
+
+
+def _attempt(attempt: Attempt) -> str:
+    return _StoredAttempt(
+        number=attempt.number,
+        worker=attempt.worker,
+        started=to_micros(attempt.started_at),
+        finished=to_micros(attempt.finished_at),
+        error=attempt.error,
+    ).model_dump_json()
+
+
+def _attempts(value: bytes, lane: str) -> list[Attempt]:
+    if not value:
+        return []
+    device = Lane(lane).device
+    return [
+        Attempt(
+            number=stored.number,
+            worker=stored.worker,
+            device=device,
+            started_at=from_micros(stored.started),
+            finished_at=from_micros(stored.finished),
+            error=stored.error,
+        )
+        for stored in _ATTEMPTS.validate_json(b"[" + value + b"]")
+    ]

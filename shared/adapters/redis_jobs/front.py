@@ -1,0 +1,83 @@
+"""The awaitable face of the job store. One round trip per call."""
+
+from shared.adapters.redis_connection import Argument, AsyncRedis, Script
+from shared.adapters.redis_jobs import calls
+from shared.adapters.redis_jobs.codec import decode
+from shared.adapters.redis_jobs.scripts import load_scripts
+from shared.jobs import Cancelled, JobRecord
+from shared.ports import Created, JobPage, JobQuery, NewJob
+from shared.settings import Settings
+from shared.workers import LaneBacklog
+
+
+class RedisJobStore:
+    """JobStore on Redis 6.2 or newer, or Valkey; one node, not a cluster. Used from one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.redis.prefix
+        self._redis = AsyncRedis(settings)
+        self._scripts = load_scripts(settings.jobs)
+
+    async def ping(self) -> None:
+        """Return if the store answers."""
+        await self._redis.command("PING")
+
+    async def create(self, new: NewJob) -> Created:
+        """See the port."""
+        call = calls.Creating.of(new)
+        reply = await self._redis.run(self._scripts.create, self._prefix, new.id, *call.arguments())
+        return call.read(reply)
+
+    async def published(self, job_id: str) -> None:
+        """See the port."""
+        await self._redis.command("ZREM", f"{self._prefix}:outbox", job_id)
+
+    async def discard(self, job_id: str) -> None:
+        """See the port."""
+        await self._redis.run(self._scripts.discard, self._prefix, job_id)
+
+    async def get(self, job_id: str) -> JobRecord:
+        """See the port."""
+        record: dict[bytes, bytes] = await self._redis.command("HGETALL", f"{self._prefix}:job:{job_id}")
+        if not record:
+            raise calls.not_found(job_id)
+        return decode({name.decode(): value for name, value in record.items()})
+
+    async def blobs(self, job_id: str) -> list[bytes]:
+        """See the port."""
+        reply = await self._redis.run(self._scripts.blobs, self._prefix, job_id)
+        return calls.read_blobs(job_id, reply)
+
+    async def find(self, query: JobQuery) -> JobPage:
+        """See the port."""
+        arguments = calls.find_arguments(query)
+        return calls.read_page(await self._about_many(self._scripts.find, *arguments))
+
+    async def request_cancel(self, job_id: str, reason: str) -> JobRecord:
+        """See the port."""
+        outcome = Cancelled(reason=reason).model_dump_json()
+        reply = await self._redis.run(self._scripts.cancel, self._prefix, job_id, outcome)
+        return calls.ended_or_not(job_id, reply, "cancelled any more")
+
+    async def delete(self, job_id: str) -> JobRecord:
+        """See the port."""
+        reply = await self._redis.run(self._scripts.delete, self._prefix, job_id)
+        return calls.ended_or_not(job_id, reply, "deleted before it has ended")
+
+    async def events(self, job_id: str, after_seq: int, limit: int = 1_000) -> list[str]:
+        """See the port."""
+        entries: list[tuple[bytes, dict[bytes, bytes]]] = await self._redis.command(
+            "XRANGE", f"{self._prefix}:job:{job_id}:events", f"{max(after_seq, 0) + 1}-0", "+", "COUNT", limit
+        )
+        return [fields[b"e"].decode() for _, fields in entries]
+
+    async def backlog(self) -> dict[str, LaneBacklog]:
+        """See the port."""
+        return calls.read_backlog(await self._about_many(self._scripts.backlog))
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._redis.close()
+
+    async def _about_many(self, script: Script, *arguments: Argument) -> list[bytes]:
+        return await self._redis.run(script, self._prefix, "", *arguments)

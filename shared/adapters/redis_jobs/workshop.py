@@ -1,0 +1,74 @@
+"""The blocking face of the job store. One round trip per call; safe to share between threads."""
+
+from collections.abc import Sequence
+
+from shared.adapters.redis_connection import BlockingRedis
+from shared.adapters.redis_jobs import calls
+from shared.adapters.redis_jobs.codec import from_flat
+from shared.adapters.redis_jobs.scripts import load_scripts
+from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
+from shared.ports import Claim, Lapsed
+from shared.settings import Settings
+from shared.states import JobState
+
+
+class RedisAttemptStore:
+    """AttemptStore over the records of RedisJobStore."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.redis.prefix
+        self._redis = BlockingRedis(settings)
+        self._scripts = load_scripts(settings.jobs)
+
+    def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
+        """See the port."""
+        arguments = calls.claim_arguments(worker, lease_s)
+        return calls.read_claim(worker, self._redis.run(self._scripts.claim, self._prefix, job_id, *arguments))
+
+    def renew(self, claim: Claim, lease_s: float) -> bool:
+        """See the port."""
+        arguments = (claim.fence, calls.micros(lease_s))
+        return calls.read_flag(claim, self._redis.run(self._scripts.renew, self._prefix, claim.job_id, *arguments))
+
+    def report(self, claim: Claim, progress: Progress) -> bool:
+        """See the port."""
+        arguments = calls.report_arguments(claim, progress)
+        return calls.read_flag(
+            claim, self._redis.run(self._scripts.report, self._prefix, claim.job_id, *arguments)
+        )
+
+    def settle(
+        self,
+        claim: Claim,
+        outcome: Completed | Failed | Cancelled,
+        artifacts: Sequence[ArtifactRef] = (),
+    ) -> JobState:
+        """See the port."""
+        arguments = calls.settle_arguments(claim, outcome, artifacts)
+        reply = self._redis.run(self._scripts.settle, self._prefix, claim.job_id, *arguments)
+        return calls.read_state(claim.job_id, claim.fence, reply)
+
+    def give_up(self, job_id: str, fence: int, worker: str, error: ErrorInfo) -> JobState:
+        """See the port."""
+        arguments = calls.give_up_arguments(fence, worker, error)
+        return calls.read_state(
+            job_id, fence, self._redis.run(self._scripts.give_up, self._prefix, job_id, *arguments)
+        )
+
+    def lapsed(self, limit: int = 100) -> list[Lapsed]:
+        """See the port."""
+        return calls.read_lapsed(self._redis.run(self._scripts.lapsed, self._prefix, "", limit))
+
+    def unpublished(self, older_than_s: float, limit: int = 100) -> list[JobRecord]:
+        """See the port."""
+        age = calls.micros(older_than_s)
+        records = self._redis.run(self._scripts.unpublished, self._prefix, "", age, limit)
+        return [from_flat(record) for record in records]
+
+    def published(self, job_id: str) -> None:
+        """See the port."""
+        self._redis.command("ZREM", f"{self._prefix}:outbox", job_id)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._redis.close()
