@@ -1,0 +1,232 @@
+"""The gateway as an object whose methods block."""
+
+import contextlib
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import httpx2
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.sync.client import connect
+
+from client.sdk import calls
+from client.sdk.answers import DeviceView, GestureAnswer, KeypointsAnswer, ModelView, Status
+from client.sdk.following import MAX_FRAME_BYTES, Event, Followed, Track, parse_frame
+from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
+from client.sdk.saving import Saving, find_artifact
+from shared.inputs import Frame, Point
+from shared.jobs import ArtifactRef, Job
+from shared.workers import WorkerInfo
+
+T = TypeVar("T")
+
+
+class Framelane:
+    """A client of one gateway, for threads. ``url`` is the gateway's root, as ``framelane up`` prints it.
+
+    Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers.
+    ``transport`` replaces the network, for tests that hold the application itself.
+    """
+
+    def __init__(self, url: str, *, transport: httpx2.BaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx2.Client(base_url=self.url, transport=transport, follow_redirects=True)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def submit(
+        self,
+        spec: calls.Spec,
+        *,
+        wait: float | None = None,
+        idempotency_key: str | None = None,
+        files: calls.Files | None = None,
+        job_id: str | None = None,
+    ) -> Job:
+        """Put a job in its lane; with ``wait`` (seconds, up to 60) give it time to end first.
+
+        ``files`` are the parts that ``file`` inputs name. ``job_id``: a UUID of the caller's own choice.
+        """
+        return self._do(calls.submit(spec, wait=wait, idempotency_key=idempotency_key, files=files, job_id=job_id))
+
+    def get(self, job_id: str, wait: float | None = None) -> Job:
+        """The job as it is; with ``wait`` (seconds, up to 60) when it has ended or the time is up."""
+        return self._do(calls.get(job_id, wait))
+
+    def wait(self, job_id: str, timeout_s: float | None = None) -> Job:
+        """The job when it has ended. Raises WaitTimeout."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            step = calls.poll_s(deadline)
+            job = self.get(job_id, step)
+            if job.terminal:
+                return job
+            if not step:
+                raise WaitTimeout(job)
+
+    def jobs(
+        self,
+        *,
+        kind: str | None = None,
+        state: str | None = None,
+        device: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        page: int | None = None,
+    ) -> Iterator[Job]:
+        """All jobs that fit, newest first; ``page`` is how many are fetched at a time."""
+        cursor: str | None = None
+        while True:
+            found = self._do(
+                calls.jobs(kind=kind, state=state, device=device, labels=labels, limit=page, cursor=cursor)
+            )
+            yield from found.jobs
+            if (cursor := found.next_cursor) is None:
+                return
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask for its end: at once while it is queued, else its worker stops it within seconds."""
+        return self._do(calls.cancel(job_id))
+
+    def retry(self, job_id: str) -> Job:
+        """A new job with the spec of one that failed or was cancelled."""
+        return self._do(calls.retry(job_id))
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job that has ended, and its artifacts."""
+        self._do(calls.delete(job_id))
+
+    def follow(self, job_id: str, after_seq: int | None = None) -> Generator[Followed]:
+        """The job as it is and then its events by WebSocket, up to the one that ends it.
+
+        Reconnects where it was. ``after_seq``: begin with the events after that one.
+        """
+        track = Track(self.url, after_seq)
+        while not track.ended:
+            yield from self._listen(calls.stream_url(self.url, job_id, track.after_seq), track)
+            self._go_on(job_id, track)
+
+    def events(self, job_id: str, after_seq: int = 0) -> Generator[Event]:
+        """The job's events by server-sent events, up to the one that ends it; reconnects where it was."""
+        track = Track(self.url, after_seq)
+        while not track.ended:
+            yield from self._read_events(job_id, track)
+            self._go_on(job_id, track)
+
+    def artifacts(self, job_id: str) -> list[ArtifactRef]:
+        """What the job left."""
+        return self._do(calls.artifacts(job_id))
+
+    def download(self, job_id: str, name: str, target: Path) -> Path:
+        """Save an artifact under ``target`` (a file or a folder) and say where. Its sha256 is checked."""
+        artifact = find_artifact(self.get(job_id), name)
+        try:
+            with self._http.stream("GET", calls.artifact_path(job_id, name), timeout=60) as answer:
+                if answer.is_error:
+                    raise problem_of(answer.status_code, answer.headers, answer.read())
+                with Saving(artifact, target) as saving:
+                    for chunk in answer.iter_bytes():
+                        saving.write(chunk)
+                return saving.path
+        except httpx2.TransportError as error:
+            raise ConnectionFailed(self.url, reason(error)) from error
+
+    def predict(
+        self,
+        model: str,
+        *,
+        landmarks: Sequence[Point | Mapping[str, float]] | None = None,
+        sequence: Sequence[Frame | Mapping[str, Any]] | None = None,
+        image: bytes | Path | None = None,
+        **options: Any,
+    ) -> GestureAnswer:
+        """A gesture at once, from exactly one of 21 points, a movement or a photo.
+
+        Raises NothingDetected for a photo without a hand, WaitTimeout with the job when the lane is too busy.
+        """
+        return self._do(calls.predict(model, landmarks=landmarks, sequence=sequence, image=image, options=options))
+
+    def keypoints(self, part: Literal["hands", "pose"], image: bytes | Path) -> KeypointsAnswer:
+        """Landmarks of a photo. Raises NothingDetected, WaitTimeout."""
+        return self._do(calls.keypoints(part, image))
+
+    def models(self) -> list[ModelView]:
+        """The catalogue, and what of it is installed."""
+        return self._do(calls.models())
+
+    def devices(self) -> list[DeviceView]:
+        """Devices of the live workers."""
+        return self._do(calls.devices())
+
+    def workers(self) -> list[WorkerInfo]:
+        """Live workers."""
+        return self._do(calls.workers())
+
+    def status(self) -> Status:
+        """Phase, version and lanes."""
+        return self._do(calls.status())
+
+    def _do(self, call: calls.Call[T]) -> T:
+        try:
+            answer = self._http.request(
+                call.method,
+                call.path,
+                headers=call.headers,
+                content=call.content,
+                files=list(call.files) or None,
+                timeout=call.timeout_s,
+            )
+        except httpx2.TransportError as error:
+            raise ConnectionFailed(self.url, reason(error)) from error
+        return call.read(self.url, answer.status_code, answer.headers, answer.content)
+
+    def _go_on(self, job_id: str, track: Track) -> None:
+        """Between two connections: find out whether there is anything to come, and wait a little."""
+        if not track.ended:
+            time.sleep(track.pause())
+            with contextlib.suppress(ConnectionFailed):
+                track.look(self.get(job_id))
+
+    def _listen(self, url: str, track: Track) -> Generator[Followed]:
+        try:
+            with connect(url, max_size=MAX_FRAME_BYTES, compression=None) as socket:
+                track.connected()
+                for text in socket:
+                    news = track.take(parse_frame(text))
+                    if news is not None:
+                        yield news
+                    if track.ended:
+                        return
+        except InvalidStatus as refused:
+            answer = refused.response
+            raise problem_of(answer.status_code, answer.headers, answer.body or b"") from refused
+        except (OSError, WebSocketException) as error:
+            track.lost(reason(error))
+
+    def _read_events(self, job_id: str, track: Track) -> Generator[Event]:
+        headers = calls.event_headers(track.after_seq)
+        path = calls.events_path(job_id)
+        try:
+            with self._http.stream("GET", path, headers=headers, timeout=calls.SILENCE_S) as answer:
+                if answer.is_error:
+                    raise problem_of(answer.status_code, answer.headers, answer.read())
+                track.connected()
+                for message in httpx2.EventSource(answer):
+                    news = track.take(parse_frame(message.data))
+                    if isinstance(news, Event):
+                        yield news
+                    if track.ended:
+                        return
+        except httpx2.TransportError as error:
+            track.lost(reason(error))

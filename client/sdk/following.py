@@ -1,0 +1,86 @@
+"""What a follower of a job has seen: what is new, where to go on, when it is over."""
+
+import json
+
+from client.sdk.problems import ConnectionFailed
+from shared.events import FRAME, CancelRequested, Lagged, Ping, Progressed, Snapshot, StateChanged
+from shared.jobs import Job
+from shared.states import TERMINAL
+
+Frame = Snapshot | StateChanged | Progressed | CancelRequested | Ping | Lagged
+Event = StateChanged | Progressed | CancelRequested
+Followed = Snapshot | Event
+
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+_KNOWN = frozenset({"snapshot", "state", "progress", "cancel_requested", "ping", "lagged"})
+_FIRST_BACKOFF_S = 0.1
+_LONGEST_BACKOFF_S = 2.0
+_MOST_FAILURES = 12
+
+
+def parse_frame(text: str | bytes) -> Frame | None:
+    """One message; None for a type that a newer gateway may have and we don't know."""
+    return FRAME.validate_json(text) if json.loads(text).get("type") in _KNOWN else None
+
+
+class Track:
+    """Passes every event once and in order, over any number of connections.
+
+    The first snapshot is passed on too. After a reconnect the missed events come instead of a new one.
+    """
+
+    def __init__(self, url: str, after_seq: int | None = None) -> None:
+        self.after_seq = after_seq
+        self.ended = False
+        self._url = url
+        self._snapshot: Snapshot | None = None
+        self._connected = False
+        self._failures = 0
+        self._why = "the gateway closed the connection"
+
+    def connected(self) -> None:
+        """The gateway accepted us: from now on a lost connection is worth another try."""
+        self._connected = True
+
+    def take(self, frame: Frame | None) -> Followed | None:
+        """The frame, if it is news for the reader."""
+        self._failures = 0
+        match frame:
+            case Snapshot():
+                return self._take_snapshot(frame)
+            case StateChanged() | Progressed() | CancelRequested():
+                return self._take_event(frame)
+            case Ping() | Lagged() | None:
+                return None
+
+    def lost(self, why: str) -> None:
+        """The connection broke. Raises ConnectionFailed when there never was one."""
+        if not self._connected:
+            raise ConnectionFailed(self._url, why)
+        self._why = why
+
+    def pause(self) -> float:
+        """Seconds before the next connection. Raises ConnectionFailed after many in vain."""
+        self._failures += 1
+        if self._failures > _MOST_FAILURES:
+            raise ConnectionFailed(self._url, self._why)
+        return min(_FIRST_BACKOFF_S * 2 ** (self._failures - 1), _LONGEST_BACKOFF_S)
+
+    def look(self, job: Job) -> None:
+        """The job between two connections: if its last event was passed on already, nothing more comes."""
+        self.ended = job.terminal and self.after_seq is not None and job.seq <= self.after_seq
+
+    def _take_snapshot(self, frame: Snapshot) -> Snapshot | None:
+        first, self._snapshot = self._snapshot is None, frame
+        if self.after_seq is None or frame.seq <= self.after_seq:
+            self.after_seq = frame.seq
+            # Nothing is missing, so nothing more comes for a job that has ended.
+            self.ended = frame.job.terminal
+        return frame if first else None
+
+    def _take_event(self, event: Event) -> Event | None:
+        if self.after_seq is not None and event.seq <= self.after_seq:
+            return None
+        self.after_seq = event.seq
+        self.ended = isinstance(event, StateChanged) and event.state in TERMINAL
+        return event
