@@ -60,6 +60,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "socket_timeout": settings.redis.socket_timeout_s,
         "socket_connect_timeout": settings.redis.connect_timeout_s,
         "socket_keepalive": True,
+        "protocol": 2,  # with 3 the pool hands out connections that the server closed
         "max_connections": _POOL,
         "timeout": settings.redis.socket_timeout_s,
     }

@@ -1,0 +1,66 @@
+"""All jobs' events over one pattern subscription."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+import structlog
+
+from shared.adapters.redis_subscription import Subscription
+from shared.errors import StoreUnavailable
+from shared.ports import Published
+from shared.settings import Settings
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 2.0
+
+_log = structlog.stdlib.get_logger()
+
+
+class RedisEventBus:
+    """EventBus on Redis pub/sub. Entering ``listen()`` raises StoreUnavailable; later losses are repaired."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._channel = f"{settings.redis.prefix}:events:"
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncGenerator[AsyncIterator[Published | None]]:
+        """See the port."""
+        subscription = await self._subscribe()
+        async with aclosing(self._follow(subscription)) as events:
+            yield events
+
+    async def _follow(self, subscription: Subscription) -> AsyncGenerator[Published | None]:
+        try:
+            while True:
+                try:
+                    channel, message = await subscription.next()
+                except StoreUnavailable as error:
+                    _log.warning("events_lost", reason=error.detail)
+                    await subscription.close()
+                    subscription = await self._subscribe_again()
+                    _log.info("events_found")
+                    yield None
+                else:
+                    yield Published(channel.decode().removeprefix(self._channel), message.decode())
+        finally:
+            await subscription.close()
+
+    async def _subscribe(self) -> Subscription:
+        subscription = Subscription(self._settings, self._channel + "*")
+        try:
+            await subscription.open()
+        except BaseException:
+            await subscription.close()
+            raise
+        return subscription
+
+    async def _subscribe_again(self) -> Subscription:
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await self._subscribe()
+            except StoreUnavailable:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)

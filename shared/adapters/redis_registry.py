@@ -1,0 +1,78 @@
+"""Who is alive and what is installed, in Redis: a hash per worker that dies with its heartbeat."""
+
+from collections.abc import Mapping, Sequence
+
+from shared.adapters.redis_connection import AsyncRedis, BlockingRedis, Script
+from shared.adapters.redis_jobs.scripts import read_lua
+from shared.results import InstalledModel
+from shared.settings import Settings
+from shared.workers import WorkerInfo
+
+
+class RedisWorkerDirectory:
+    """WorkerDirectory on Redis. Used from one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.redis.prefix
+        self._redis = AsyncRedis(settings)
+        self._workers = Script.of(read_lua("workers"))
+
+    async def workers(self) -> list[WorkerInfo]:
+        """In the order of their ids."""
+        return _workers(await self._redis.run(self._workers, self._prefix))
+
+    async def models(self) -> dict[str, InstalledModel]:
+        """Installed models by name, in the order of the names."""
+        return _models(await self._redis.command("HGETALL", f"{self._prefix}:models"))
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._redis.close()
+
+
+class RedisWorkerBeacon:
+    """WorkerBeacon on Redis; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.redis.prefix
+        self._redis = BlockingRedis(settings)
+        self._announce = Script.of(read_lua("announce"))
+
+    def announce(self, info: WorkerInfo, ttl_s: float) -> None:
+        """``started_at`` and ``seen_at`` are the store's: of the first and of this announcement."""
+        self._redis.run(self._announce, self._prefix, info.id, info.model_dump_json(), max(1, round(ttl_s * 1000)))
+
+    def withdraw(self, worker_id: str) -> None:
+        """See the port."""
+        self._redis.command("DEL", f"{self._prefix}:worker:{worker_id}")
+
+    def models(self) -> dict[str, InstalledModel]:
+        """Installed models by name, in the order of the names."""
+        return _models(self._redis.command("HGETALL", f"{self._prefix}:models"))
+
+    def install(self, model: InstalledModel) -> None:
+        """See the port."""
+        self._redis.command("HSET", f"{self._prefix}:models", model.name, model.model_dump_json())
+
+    def uninstall(self, name: str) -> None:
+        """See the port."""
+        self._redis.command("HDEL", f"{self._prefix}:models", name)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._redis.close()
+
+
+def _workers(reply: Sequence[bytes]) -> list[WorkerInfo]:
+    found = [
+        WorkerInfo.model_validate_json(info).model_copy(
+            update={"started_at": int(started) / 1_000_000, "seen_at": int(seen) / 1_000_000}
+        )
+        for info, started, seen in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
+    ]
+    return sorted(found, key=lambda worker: worker.id)
+
+
+def _models(reply: Mapping[bytes, bytes]) -> dict[str, InstalledModel]:
+    models = [InstalledModel.model_validate_json(model) for model in reply.values()]
+    return {model.name: model for model in sorted(models, key=lambda model: model.name)}
