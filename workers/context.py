@@ -19,6 +19,7 @@ from shared.specs import ModelDownloadSpec
 PROGRESS_PERIOD_S = 0.2
 """Progress is told at most this often; what came too soon is told later, or never if newer news came."""
 
+_PROGRESS_PAUSE_S = 5.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 
 log = structlog.stdlib.get_logger()
@@ -43,7 +44,9 @@ class JobContext:
         self._scratch_root = scratch_root
         self._clock = clock
         self._lock = threading.Lock()
+        self._telling = threading.Lock()  # two threads must not overtake each other with older news
         self._stopped: FramelaneError | None = None
+        self._stopped_at: float | None = None
         timeout = claim.job.spec.timeout_s
         self._deadline = None if timeout is None else clock() + timeout
         self._reported_at = float("-inf")
@@ -78,36 +81,52 @@ class JobContext:
 
     def tell(self, *, now: bool = False) -> None:
         """Send progress that was held back, if it is time for it (``now``: whether or not it is)."""
-        with self._lock:
-            news = self._pending
-            if news is None or not (now or self._clock() - self._reported_at >= PROGRESS_PERIOD_S):
+        with self._telling:
+            news = self._next_news(now=now)
+            if news is None:
                 return
-            self._pending = None
-            self._reported_at = self._clock()
-            # Sent under the lock: two threads must not overtake each other with older news.
             try:
-                cancelled = self._store.report(self.claim, news)
+                if self._store.report(self.claim, news):
+                    self.stop(JobCancelled())
             except StaleClaim as error:
-                self._stopped = self._stopped or error
-                return
+                self.stop(error)
             except Unavailable as error:
                 log.warning("progress_not_told", reason=str(error))
-                return
-        if cancelled:
-            self.stop(JobCancelled())
+                with self._lock:
+                    # Waiting for a store that doesn't answer, again and again, would hold up the work.
+                    self._reported_at = self._clock() + _PROGRESS_PAUSE_S
+
+    def _next_news(self, *, now: bool) -> Progress | None:
+        with self._lock:
+            if not (now or self._clock() - self._reported_at >= PROGRESS_PERIOD_S):
+                return None
+            news, self._pending = self._pending, None
+            if news is not None:
+                self._reported_at = self._clock()
+            return news
 
     def stop(self, why: FramelaneError) -> None:
         """From now on ``check`` raises ``why``. The first reason stays."""
         with self._lock:
-            self._stopped = self._stopped or why
+            self._stop(why)
+
+    def _stop(self, why: FramelaneError) -> None:
+        if self._stopped is None:
+            self._stopped = why
+            self._stopped_at = self._clock()
 
     @property
     def stopped(self) -> FramelaneError | None:
         """Why the work shall stop: cancelled, out of time, no longer ours, the worker leaves. None: go on."""
         with self._lock:
             if self._stopped is None and self._deadline is not None and self._clock() >= self._deadline:
-                self._stopped = JobTimedOut(f"the attempt ran longer than {self.claim.job.spec.timeout_s:g} s")
+                self._stop(JobTimedOut(f"the attempt ran longer than {self.task.timeout_s:g} s"))
             return self._stopped
+
+    def stopped_for_s(self) -> float:
+        """Seconds since the work was told to stop; 0 if it wasn't."""
+        with self._lock:
+            return 0.0 if self._stopped_at is None else self._clock() - self._stopped_at
 
     def should_stop(self) -> bool:
         """Whether ``check`` would raise."""
@@ -162,6 +181,10 @@ class JobContext:
                 self._artifacts.delete(self._key(saved.name))
             except Unavailable as error:
                 log.warning("artifact_left_behind", key=self._key(saved.name), reason=str(error))
+        self.forget_artifacts()
+
+    def forget_artifacts(self) -> None:
+        """Leave what was saved where it is."""
         with self._lock:
             self._saved.clear()
 

@@ -3,6 +3,12 @@
 from shared.errors import FramelaneError, Unavailable
 
 
+class Lost(Unavailable):
+    """The worker of this attempt was lost."""
+
+    code = "lost"
+
+
 class WorkerLeaves(Unavailable):
     """The worker shut down before the work was done."""
 

