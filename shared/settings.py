@@ -95,6 +95,9 @@ class WorkerSettings(BaseModel):
     renew_s: PositiveFloat = 5.0
     heartbeat_s: PositiveFloat = 2.0
     retry_base_s: Annotated[PositiveFloat, Field(description="first back-off of a retryable error; doubles")] = 1.0
+    drain_s: Annotated[
+        PositiveFloat, Field(description="for running jobs at shutdown; then they are given to others")
+    ] = 8.0
     preload: Annotated[bool, Field(description="load installed models at start")] = True
     catalogue: Annotated[Path | None, Field(description="default: the one that ships")] = None
 
