@@ -43,12 +43,15 @@ class GesturePrediction(Answer):
 
 
 class BatchPrediction(Answer):
-    """Many rows of one tensor: ``classes[indices[i]]`` is row i's label, ``confidences[i]`` its probability."""
+    """Many rows of one tensor: ``classes[indices[i]]`` is row i's label, ``confidences[i]`` its probability.
+
+    An index is null where the probability is below the asked ``min_confidence``.
+    """
 
     type: Literal["batch"] = "batch"
     rows: int
     classes: list[str]
-    indices: list[int]
+    indices: list[int | None]
     confidences: list[float]
 
 

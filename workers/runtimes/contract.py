@@ -6,6 +6,20 @@ from typing import Literal, NamedTuple, Protocol
 from workers.vision.features import Floats, Lengths
 from workers.vision.images import Pixels
 
+WEIGHTS = "weights.pth"
+"""The file of a gesture model's PyTorch state."""
+
+PRECISIONS = ("FP32", "FP16")
+"""Of OpenVINO variants, the most exact first."""
+
+HAND_BUNDLE = "hand_landmarker.task"
+POSE_NETWORKS = ("pose_detector.tflite", "pose_landmarks_detector.tflite")
+
+
+def variant(precision: str) -> str:
+    """File name of a converted model; its ``.bin`` lies beside it."""
+    return f"openvino-{precision}.xml"
+
 
 @dataclass(frozen=True, slots=True)
 class Host:

@@ -17,9 +17,9 @@ import torch
 from shared.catalogue import CatalogueEntry, load_catalogue
 from shared.errors import FramelaneError, ModelUnusable
 from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
-from workers.runtimes.contract import Host
+from workers.runtimes.contract import PRECISIONS, Host, variant
 from workers.runtimes.graphs import GRAPHS
-from workers.runtimes.openvino import PRECISIONS, config, core, variant
+from workers.runtimes.openvino import config, core
 from workers.runtimes.torch import network
 from workers.vision.features import WORD_FRAMES
 

@@ -22,12 +22,11 @@ from mediapipe.tasks.python.vision import (
 )
 
 from shared.errors import ModelUnusable
-from workers.runtimes.contract import FoundHand, Host
+from workers.runtimes.contract import HAND_BUNDLE, FoundHand, Host
 from workers.runtimes.pose_bundle import pose_bundle
 from workers.vision.features import Floats
 from workers.vision.images import Pixels
 
-HAND_BUNDLE = "hand_landmarker.task"
 MOST_HANDS = 2
 
 

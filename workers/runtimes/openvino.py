@@ -1,6 +1,7 @@
 # pyright: basic
 """OpenVINO: the converted models on CPU, GPU or NPU, in full precision unless the device has none."""
 
+import os
 import threading
 from functools import cache
 from pathlib import Path
@@ -11,17 +12,12 @@ import openvino as ov
 from shared.catalogue import CatalogueEntry
 from shared.devices import Device, family_of
 from shared.errors import ModelUnusable
-from workers.runtimes.contract import Host
+from workers.pinning import OPENVINO_DEVICE
+from workers.runtimes.contract import PRECISIONS, Host, variant
 from workers.vision.features import WORD_FRAMES, Floats, Lengths
 
-PRECISIONS = ("FP32", "FP16")
 STATIC_ROWS = 64
 """Rows of one call on a device that takes no dynamic shapes."""
-
-
-def variant(precision: str) -> str:
-    """File name of a converted model."""
-    return f"openvino-{precision}.xml"
 
 
 @cache
@@ -73,8 +69,13 @@ def _padded(array: np.ndarray, axis: int, size: int, value: float = 0) -> np.nda
 
 
 def supports(device: str) -> bool:
-    """Whether OpenVINO sees it here. ``GPU`` is the first of several."""
-    return not {device, f"{device}.0"}.isdisjoint(core().available_devices)
+    """Whether OpenVINO sees it here and this process is bound to it. ``GPU`` is the first of several."""
+    bound = _bound(device)
+    return bool(bound) and not {bound, f"{bound}.0"}.isdisjoint(core().available_devices)
+
+
+def _bound(device: str) -> str:
+    return os.environ.get(OPENVINO_DEVICE, device)
 
 
 def load(entry: CatalogueEntry, folder: Path, host: Host) -> OpenVinoModel:
@@ -84,13 +85,17 @@ def load(entry: CatalogueEntry, folder: Path, host: Host) -> OpenVinoModel:
         msg = f"{entry.name} has no OpenVINO variant; download it again with precisions FP32 and force"
         raise ModelUnusable(msg)
     try:
-        model = core().read_model(found[0])
-        if family_of(host.device) is Device.NPU:
-            return OpenVinoModel(core().compile_model(fixed(model), host.device, config(host)), STATIC_ROWS)
-        return OpenVinoModel(core().compile_model(model, host.device, config(host)))
+        return _compiled(found[0], host)
     except RuntimeError as error:
         msg = f"OpenVINO can't run {entry.name} on {host.device}: {error}"
         raise ModelUnusable(msg) from error
+
+
+def _compiled(path: Path, host: Host) -> OpenVinoModel:
+    model = core().read_model(path)
+    static = family_of(host.device) is Device.NPU
+    compiled = core().compile_model(fixed(model) if static else model, _bound(host.device), config(host))
+    return OpenVinoModel(compiled, STATIC_ROWS if static else None)
 
 
 def fixed(model: ov.Model) -> ov.Model:

@@ -14,10 +14,9 @@ import numpy as np
 from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
 from mediapipe.tasks.metadata import schema_py_generated as tflite_schema
 
-_SCALING = {
-    "pose_detector.tflite": (127.5, 127.5),
-    "pose_landmarks_detector.tflite": (0.0, 255.0),
-}
+from workers.runtimes.contract import POSE_NETWORKS
+
+_SCALING = dict(zip(POSE_NETWORKS, [(127.5, 127.5), (0.0, 255.0)], strict=True))
 """Mean and deviation of pixels [0, 255]: the detector was trained on [-1, 1], the landmarker on [0, 1]."""
 
 

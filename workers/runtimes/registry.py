@@ -1,6 +1,6 @@
 """Which runtime runs a model. Runtimes are known by name; a library is imported when it is first chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,10 +9,16 @@ from typing import Protocol, cast
 from shared.catalogue import CatalogueEntry
 from shared.errors import ModelUnusable
 from shared.specs import Runtime
-from workers.runtimes.contract import GestureModel, HandFinder, Host, PoseFinder
+from workers.runtimes.contract import PRECISIONS, WEIGHTS, GestureModel, HandFinder, Host, PoseFinder, variant
 
 _CLASSIFIERS: Mapping[str, str] = {"torch": "workers.runtimes.torch", "openvino": "workers.runtimes.openvino"}
 """In the order in which ``auto`` tries them."""
+
+_FILES: Mapping[str, frozenset[str]] = {
+    "torch": frozenset({WEIGHTS}),
+    "openvino": frozenset(map(variant, PRECISIONS)),
+}
+"""Each needs one of these."""
 
 _MEDIAPIPE = "workers.runtimes.mediapipe"
 
@@ -45,6 +51,15 @@ def choose(entry: CatalogueEntry, runtime: Runtime, device: str) -> str:
         reasons.append(reason)
     msg = f"{entry.name} can't run on {device}: {'; '.join(reasons)}"
     raise ModelUnusable(msg)
+
+
+def runnable(entry: CatalogueEntry, files: Collection[str], device: str) -> list[str]:
+    """Runtimes that can answer with these files of a gesture model on a device, in ``auto``'s order."""
+    return [
+        name
+        for name in _CLASSIFIERS
+        if not _FILES[name].isdisjoint(files) and _obstacle(entry, name, device) is None
+    ]
 
 
 def _obstacle(entry: CatalogueEntry, name: str, device: str) -> str | None:

@@ -10,10 +10,9 @@ from shared.catalogue import CatalogueEntry
 from shared.devices import Device, family_of
 from shared.errors import ModelUnusable
 from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
-from workers.runtimes.contract import Host
+from workers.runtimes.contract import WEIGHTS, Host
 from workers.vision.features import Floats, Lengths
 
-WEIGHTS = "weights.pth"
 _WIDTH = 256
 _MEMORY = 128
 

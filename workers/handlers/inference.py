@@ -1,0 +1,74 @@
+"""Inference jobs: which models there are in this process, and who does the work."""
+
+import os
+from collections.abc import Sequence
+
+from shared.errors import ModelUnusable
+from shared.packing import InferenceTask
+from shared.results import InferenceResult, InstalledModel
+from workers.context import JobContext
+from workers.handlers import WorkerEnvironment
+from workers.handlers.inference_gestures import letters, words
+from workers.handlers.inference_inputs import Inputs
+from workers.handlers.inference_keypoints import hands, pose
+from workers.runtimes import registry
+from workers.runtimes.contract import Host
+from workers.runtimes.loaded import LoadedModels
+
+
+def build(environment: WorkerEnvironment) -> "InferenceHandler":
+    """The handler of one worker process; no model is loaded yet."""
+    settings = environment.settings.worker
+    # Several calls share the cores: threads that wait for each other's cores cost more than they bring.
+    cores = len(os.sched_getaffinity(0))
+    host = Host(
+        device=environment.device.id,
+        threads=settings.threads or max(1, cores // settings.concurrency),
+        slots=settings.concurrency,
+    )
+    return InferenceHandler(environment, host)
+
+
+class InferenceHandler:
+    """Handler of inference jobs."""
+
+    def __init__(self, environment: WorkerEnvironment, host: Host) -> None:
+        self._entries = environment.catalogue.by_name
+        self._device = host.device
+        self._models = LoadedModels(environment.catalogue, environment.model_store, host)
+
+    def run(self, context: JobContext) -> InferenceResult:
+        """Answer every input. Raises ModelError, InputUnreadable, and what ``context.check`` raises."""
+        task = context.task
+        if not isinstance(task, InferenceTask):
+            raise TypeError(task.kind)
+        entry = self._entries.get(task.model)
+        if entry is None:
+            msg = f"{task.model} isn't in this worker's catalogue: {', '.join(self._entries)}"
+            raise ModelUnusable(msg)
+        inputs = Inputs(context, task, entry)
+        match entry.architecture:
+            case "hand_landmarker":
+                return hands(inputs, self._models)
+            case "pose_landmarker":
+                return pose(inputs, self._models)
+            case "word_lstm":
+                return words(inputs, self._models, self._device)
+            case "alphabet_mlp":
+                return letters(inputs, self._models, self._device)
+
+    def warm(self, models: Sequence[InstalledModel]) -> None:
+        """See Handler."""
+        self._models.warm(models)
+
+    def loaded(self) -> list[str]:
+        """See Handler."""
+        return self._models.names()
+
+    def runtimes(self) -> list[str]:
+        """See Handler."""
+        return registry.installed()
+
+    def close(self) -> None:
+        """See Handler."""
+        self._models.close()

@@ -1,0 +1,116 @@
+"""The inputs of an inference job, as arrays, with the time it took to make them."""
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from shared.catalogue import CatalogueEntry
+from shared.errors import InputUnreadable, ModelUnusable
+from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
+from shared.packing import InferenceTask, PackedInput, PackedKind
+from shared.results import InferenceTimings
+from workers.context import JobContext
+from workers.vision.features import Floats, mirror_frames, mirror_rows
+from workers.vision.images import Pixels, decode, flipped, to_jpeg
+
+Step = Literal["decode_ms", "landmarks_ms", "model_ms", "annotate_ms"]
+
+_LITTLE_ENDIAN = np.dtype("<f4")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A packed input, and the number of the first of the client's inputs that it holds."""
+
+    number: int
+    packed: PackedInput
+
+
+class Inputs:
+    """Reads one job's inputs. Mirroring is done here: everything later sees the mirrored ones."""
+
+    def __init__(self, context: JobContext, task: InferenceTask, entry: CatalogueEntry) -> None:
+        self.context = context
+        self.entry = entry
+        self.options = task.options
+        self._packed = task.inputs
+        self._photos = sum(item.kind == "image" for item in task.inputs)
+        self._photos_read = 0
+        self._spent: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, step: Step) -> Generator[None]:
+        """Add the time spent inside to a step's."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._spent[step] = self._spent.get(step, 0.0) + (time.perf_counter() - started) * 1000
+
+    @property
+    def timings(self) -> InferenceTimings:
+        """What was spent so far."""
+        return InferenceTimings(**self._spent)
+
+    def __iter__(self) -> Iterator[Numbered]:
+        """The inputs in order. Raises InputUnreadable for a kind that the model doesn't take."""
+        number = 0
+        for packed in self._packed:
+            self._check_kind(packed.kind, number)
+            yield Numbered(number, packed)
+            number += packed.rows if packed.kind == "landmarks" else 1
+
+    def _check_kind(self, kind: PackedKind, number: int) -> None:
+        if kind not in self.entry.accepts:
+            msg = f"input {number} is a {kind}, but {self.entry.name} takes {' or '.join(self.entry.accepts)}"
+            raise InputUnreadable(msg)
+
+    def require_own_runtime(self) -> None:
+        """Raises ModelUnusable if a runtime was asked for that doesn't run this model."""
+        if self.options.runtime not in {"auto", *self.entry.runtimes}:
+            msg = f"{self.entry.name} runs on {', '.join(self.entry.runtimes)}, not on {self.options.runtime}"
+            raise ModelUnusable(msg)
+
+    def rows(self, item: Numbered) -> Floats:
+        """[rows, 63] of landmarks or a tensor."""
+        rows = self._floats(item, LANDMARK_COLUMNS)
+        return mirror_rows(rows) if self.options.mirror else rows
+
+    def frames(self, item: Numbered) -> Floats:
+        """[frames, 258] of a sequence."""
+        frames = self._floats(item, FRAME_COLUMNS)
+        return mirror_frames(frames) if self.options.mirror else frames
+
+    def _floats(self, item: Numbered, columns: int) -> Floats:
+        blob = self.context.blobs[item.packed.blob]
+        try:
+            return (
+                np.frombuffer(blob, _LITTLE_ENDIAN)
+                .reshape(item.packed.rows, columns)
+                .astype(np.float32, copy=False)
+            )
+        except ValueError as error:
+            msg = f"input {item.number}: {len(blob)} bytes don't hold {item.packed.rows} rows of {columns} numbers"
+            raise InputUnreadable(msg) from error
+
+    def photo(self, item: Numbered) -> Pixels:
+        """The decoded photo. Raises InputUnreadable."""
+        with self.timed("decode_ms"):
+            image = decode(self.context.blobs[item.packed.blob], f"input {item.number}")
+            return flipped(image) if self.options.mirror else image
+
+    def next_photo(self) -> None:
+        """Before each photo: stop if asked to, and tell how many of several are done."""
+        self.context.check()
+        if self._photos > 1:
+            message = f"photo {self._photos_read + 1} of {self._photos}"
+            self.context.progress(self._photos_read / self._photos, "photos", message)
+        self._photos_read += 1
+
+    def keep_drawing(self, item: Numbered, image: Pixels) -> None:
+        """Save an annotated photo as an artifact, named after the input's number."""
+        self.context.save_artifact(f"annotated-{item.number}.jpg", to_jpeg(image), "image/jpeg")

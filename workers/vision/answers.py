@@ -1,0 +1,67 @@
+"""From arrays to typed answers. What is made per row skips validation: the numbers are ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.inputs import Point, PosePoint
+from shared.results import BatchPrediction, DetectedHand, GesturePrediction, Score
+from workers.vision.features import Floats
+
+_DIGITS = 6
+"""A confidence is told with six decimals: finer than any runtime agrees with another, shorter on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How much is answered: the ``top_k`` best labels of at least ``min_confidence``."""
+
+    labels: Sequence[str]
+    top_k: int
+    min_confidence: float
+
+
+def gestures(probabilities: Floats, wanted: Wanted) -> list[GesturePrediction]:
+    """One answer per row of [N, classes]."""
+    count = min(wanted.top_k, len(wanted.labels))
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
+    best = np.take_along_axis(probabilities, order, axis=1).astype(np.float64).round(_DIGITS)
+    return [_gesture(row, scores, wanted) for row, scores in zip(order.tolist(), best.tolist(), strict=True)]
+
+
+def _gesture(order: list[int], scores: list[float], wanted: Wanted) -> GesturePrediction:
+    top = [
+        Score.model_construct(label=wanted.labels[number], confidence=score)
+        for number, score in zip(order, scores, strict=True)
+        if score >= wanted.min_confidence
+    ]
+    label, confidence = (top[0].label, top[0].confidence) if top else (None, None)
+    return GesturePrediction.model_construct(detected=True, label=label, confidence=confidence, top=top, hand=None)
+
+
+def batch(probabilities: Floats, wanted: Wanted) -> BatchPrediction:
+    """One answer for all rows of [N, classes]."""
+    indices: list[int | None] = probabilities.argmax(axis=1).tolist()
+    scores: list[float] = probabilities.max(axis=1).astype(np.float64).round(_DIGITS).tolist()
+    if wanted.min_confidence > 0:
+        pairs = zip(indices, scores, strict=True)
+        indices = [index if score >= wanted.min_confidence else None for index, score in pairs]
+    return BatchPrediction.model_construct(
+        rows=len(scores), classes=list(wanted.labels), indices=indices, confidences=scores
+    )
+
+
+def points(array: Floats) -> list[Point]:
+    """[N, 3] as points."""
+    return [Point.model_construct(x=x, y=y, z=z) for x, y, z in array.tolist()]
+
+
+def pose_points(array: Floats) -> list[PosePoint]:
+    """[33, 4] as points with visibility."""
+    return [PosePoint.model_construct(x=x, y=y, z=z, visibility=seen) for x, y, z, seen in array.tolist()]
+
+
+def hand(array: Floats, side: str, score: float) -> DetectedHand:
+    """A hand as it was found."""
+    return DetectedHand.model_construct(handedness=side, score=round(score, _DIGITS), landmarks=points(array))
