@@ -26,14 +26,14 @@ def parse_frame(text: str | bytes) -> Frame | None:
 class Track:
     """Passes every event once and in order, over any number of connections.
 
-    The first snapshot is passed on too. After a reconnect the missed events come instead of a new one.
+    A snapshot stands for all events up to its ``seq``: it comes first, and again where those that were missed
+    aren't kept any more.
     """
 
     def __init__(self, url: str, after_seq: int | None = None) -> None:
         self.after_seq = after_seq
         self.ended = False
         self._url = url
-        self._snapshot: Snapshot | None = None
         self._connected = False
         self._failures = 0
         self._why = "the gateway closed the connection"
@@ -47,7 +47,10 @@ class Track:
         self._failures = 0
         match frame:
             case Snapshot():
-                return self._take_snapshot(frame)
+                # Everything up to it is in it: the beginning, or events in between aren't kept any more.
+                self.after_seq = frame.seq
+                self.ended = frame.job.terminal
+                return frame
             case StateChanged() | Progressed() | CancelRequested():
                 return self._take_event(frame)
             case Ping() | Lagged() | None:
@@ -69,14 +72,6 @@ class Track:
     def look(self, job: Job) -> None:
         """The job between two connections: if its last event was passed on already, nothing more comes."""
         self.ended = job.terminal and self.after_seq is not None and job.seq <= self.after_seq
-
-    def _take_snapshot(self, frame: Snapshot) -> Snapshot | None:
-        first, self._snapshot = self._snapshot is None, frame
-        if self.after_seq is None or frame.seq <= self.after_seq:
-            self.after_seq = frame.seq
-            # Nothing is missing, so nothing more comes for a job that has ended.
-            self.ended = frame.job.terminal
-        return frame if first else None
 
     def _take_event(self, event: Event) -> Event | None:
         if self.after_seq is not None and event.seq <= self.after_seq:

@@ -1,0 +1,5 @@
+"""The command line: ``framelane``."""
+
+from client.cli.app import app, main
+
+__all__ = ["app", "main"]

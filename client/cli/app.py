@@ -1,0 +1,197 @@
+"""The commands that talk to a gateway, and the one that is all of it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from client.cli import specs
+from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, WrongUsage, complain, err, out, print_json
+from client.cli.render import device_table, ended, job_table, model_table, show
+from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway
+from client.cli.up import up
+from client.cli.watching import exit_code, watch_bar, watch_lines
+from client.sdk import ClientError
+from shared.errors import FramelaneError
+
+
+class _Commands(TyperGroup):
+    """Says expected errors in a sentence instead of a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ClientError, FramelaneError) as error:
+            complain(str(error))
+            raise typer.Exit(PROBLEM) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(INTERRUPTED) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="framelane",
+    help=f"Vision work on the right device, from anywhere.\n\n{EXIT_CODES}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.command()(up)
+
+
+@app.command()
+def submit(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="`inference`, `download`, or a spec: a file, - for stdin, or the JSON itself.", metavar="WHAT"
+        ),
+    ],
+    models: Annotated[list[str] | None, typer.Argument(help="For `download`: models of the catalogue.")] = None,
+    model: Annotated[str | None, typer.Option(help="For `inference`.")] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="For `inference`: a photo; may be repeated.")] = None,
+    landmarks: Annotated[
+        list[Path] | None, typer.Option(help="For `inference`: a JSON file of 21 points; may be repeated.")
+    ] = None,
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="For `inference`: keep a drawing of the result.")
+    ] = False,
+    mirror: Annotated[bool, typer.Option("--mirror", help="For `inference`: flip left and right first.")] = False,
+    top_k: Annotated[int | None, typer.Option(help="For `inference`: how many labels to answer.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="For `download`: fetch again what is installed.")] = False,
+    file: Annotated[list[str] | None, typer.Option(help="For a spec: NAME=PATH of a file it names.")] = None,
+    device: Annotated[str | None, typer.Option(help="AUTO, CPU, GPU, GPU.<number> or NPU.")] = None,
+    priority: Annotated[int | None, typer.Option(min=0, max=9, help="0 lowest, 9 highest.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Longest an attempt may run, in seconds.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE; may be repeated.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same key and spec again is the same job.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the job has ended.")] = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a job: `submit inference --model asl --image hand.jpg`, `submit download asl vgt`, `submit spec.json`."""
+    common = specs.Common(device, priority, timeout, label or ())
+    options = {"annotate": annotate or None, "mirror": mirror or None, "top_k": top_k}
+    asked = specs.Inference(
+        model, image or (), landmarks or (), {name: value for name, value in options.items() if value is not None}
+    )
+    request = _request(what, models or [], asked, file or [], common, force=force)
+    with gateway(url, data_dir) as client:
+        job = client.submit(request.spec, files=request.files or None, idempotency_key=idempotency_key)
+        if wait:
+            job = client.wait(job.id) if as_json else watch_bar(client, job.id, err())
+    if as_json:
+        print_json(job)
+    elif wait:
+        out().print(ended(job), soft_wrap=True)
+    else:
+        out().print(job.id)
+    raise typer.Exit(exit_code(job))
+
+
+def _request(
+    what: str, models: list[str], asked: specs.Inference, files: list[str], common: specs.Common, *, force: bool
+) -> specs.Request:
+    if models and what != "download":
+        msg = f"{' '.join(models)}: only `submit download` takes names after it"
+        raise WrongUsage(msg)
+    if what == "inference":
+        return specs.inference(asked, common)
+    if asked.given:
+        msg = "--model, --image, --landmarks, --annotate, --mirror and --top-k belong to `submit inference`"
+        raise WrongUsage(msg)
+    if what == "download":
+        return specs.download(models, common, force=force)
+    return specs.written(what, files, common)
+
+
+@app.command()
+def watch(
+    job_id: JobId,
+    after_seq: Annotated[int | None, typer.Option(help="With --json: begin after this event.")] = None,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Follow a job live until it has ended; with --json a line per event."""
+    with gateway(url, data_dir) as client:
+        job = watch_lines(client, job_id, after_seq) if as_json else watch_bar(client, job_id, err())
+    if not as_json:
+        out().print(ended(job), soft_wrap=True)
+    raise typer.Exit(exit_code(job))
+
+
+@app.command()
+def get(job_id: JobId, url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Show a job as it is."""
+    with gateway(url, data_dir) as client:
+        job = client.get(job_id)
+    if as_json:
+        print_json(job)
+    else:
+        out().print(ended(job), soft_wrap=True)
+
+
+@app.command()
+def cancel(job_id: JobId, url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = False) -> None:
+    """Ask for a job's end: at once while it is queued, within seconds while it runs."""
+    with gateway(url, data_dir) as client:
+        job = client.cancel(job_id)
+    if as_json:
+        print_json(job)
+    else:
+        out().print(f"{job.id} {job.state.value}" + ("" if job.terminal else ", asked to stop"))
+
+
+@app.command()
+def jobs(
+    kind: Annotated[str | None, typer.Option()] = None,
+    state: Annotated[str | None, typer.Option(help="PENDING, RUNNING, COMPLETED, FAILED or CANCELLED.")] = None,
+    device: Annotated[str | None, typer.Option()] = None,
+    label: Annotated[list[str] | None, typer.Option(help="NAME=VALUE; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """List jobs, newest first."""
+    from itertools import islice
+
+    labels = dict(specs.split_pair(each, "--label") for each in label or ())
+    with gateway(url, data_dir) as client:
+        found = list(islice(client.jobs(kind=kind, state=state, device=device, labels=labels), limit))
+    if as_json:
+        print_json(found)
+    else:
+        show(out(), job_table(found), "no jobs")
+
+
+@app.command()
+def devices(url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = False) -> None:
+    """List the devices of live workers."""
+    with gateway(url, data_dir) as client:
+        found = client.devices()
+    if as_json:
+        print_json(found)
+    else:
+        show(out(), device_table(found), "no worker is alive")
+
+
+@app.command()
+def models(url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = False) -> None:
+    """List the catalogue and what of it is installed."""
+    with gateway(url, data_dir) as client:
+        found = client.models()
+    if as_json:
+        print_json(found)
+    else:
+        show(out(), model_table(found), "the catalogue is empty")
+
+
+def main() -> None:
+    """The ``framelane`` command."""
+    app()

@@ -1,0 +1,178 @@
+"""Jobs, devices and models as people read them."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from client.sdk.answers import DeviceView, ModelView
+from shared.jobs import Cancelled, Completed, Failed, Job
+from shared.results import (
+    BatchPrediction,
+    DownloadResult,
+    GesturePrediction,
+    InferenceResult,
+    KeypointsPrediction,
+)
+from shared.states import JobState
+
+STYLES = {
+    JobState.PENDING: "yellow",
+    JobState.RUNNING: "cyan",
+    JobState.COMPLETED: "green",
+    JobState.FAILED: "red",
+    JobState.CANCELLED: "magenta",
+}
+_MOST_PREDICTIONS = 12
+
+
+def state(of: JobState) -> Text:
+    """The state in its colour."""
+    return Text(of.value, style=STYLES[of])
+
+
+def job_table(jobs: Iterable[Job]) -> Table:
+    """One line per job."""
+    table = plain_table("job", "kind", "state", "lane", "age", "waited", "ran", "labels")
+    for job in jobs:
+        table.add_row(
+            job.id,
+            job.kind,
+            state(job.state),
+            job.lane,
+            age(job.created_at),
+            milliseconds(job.queue_wait_ms),
+            milliseconds(job.run_ms),
+            " ".join(f"{name}={value}" for name, value in job.labels.items()),
+        )
+    return table
+
+
+def device_table(devices: Iterable[DeviceView]) -> Table:
+    """One line per device and host."""
+    table = plain_table("device", "name", "host", "memory", "runtimes", "lanes", "busy")
+    for each in devices:
+        table.add_row(
+            each.id,
+            each.full_name,
+            each.host,
+            size(each.memory_bytes),
+            " ".join(each.runtimes),
+            " ".join(each.lanes),
+            f"{each.busy} of {each.slots}",
+        )
+    return table
+
+
+def model_table(models: Iterable[ModelView]) -> Table:
+    """One line per model of the catalogue."""
+    table = plain_table("model", "what", "licence", "takes", "installed", "variants")
+    for each in models:
+        table.add_row(
+            each.name,
+            each.display_name,
+            each.licence,
+            " ".join(each.accepts),
+            Text(each.version, style="green") if each.version else Text("no", style="dim"),
+            " ".join(each.variants),
+        )
+    return table
+
+
+def plain_table(*columns: str) -> Table:
+    """Columns without lines between them; the first one is never cut."""
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    return table
+
+
+def ended(job: Job) -> RenderableType:
+    """How a job ended: what it answered or why it didn't, its times, what it left."""
+    lines: list[RenderableType] = [_headline(job)]
+    match job.outcome:
+        case Completed(result=InferenceResult() as result):
+            shown = result.predictions[:_MOST_PREDICTIONS]
+            lines += [Text("  ").append(prediction(each)) for each in shown]
+            if left := len(result.predictions) - len(shown):
+                lines.append(Text(f"  … and {left} more; --json shows all", style="dim"))
+        case Completed(result=DownloadResult() as result):
+            lines += [
+                Text(f"  {model.name} {model.version}: {', '.join(model.variants) or 'as it is'}")
+                for model in result.models
+            ]
+        case Failed(error=error):
+            lines.append(Text(f"  {error.title} ({error.code}): {error.detail}", style="red"))
+        case Cancelled(reason=reason):
+            lines.append(Text(f"  {reason}", style="magenta"))
+        case _:
+            pass
+    lines += [Text(f"  artifact {each.name}, {size(each.size)}", style="dim") for each in job.artifacts]
+    return Group(*lines)
+
+
+def prediction(of: GesturePrediction | BatchPrediction | KeypointsPrediction) -> Text:
+    """One answer in a line."""
+    match of:
+        case GesturePrediction(detected=False):
+            return Text("no hand found", style="yellow")
+        case GesturePrediction():
+            text = Text(of.label or "(below the wanted confidence)", style="bold green")
+            if of.confidence is not None:
+                text.append(f" {of.confidence:.1%}", style="default")
+            others = ", ".join(f"{score.label} {score.confidence:.1%}" for score in of.top[1:])
+            return text.append(f"   then {others}" if others else "", style="dim not bold")
+        case BatchPrediction():
+            return Text(f"{of.rows} rows, {len(set(of.indices))} different labels")
+        case KeypointsPrediction():
+            seen = [f"{len(of.hands)} hand{'' if len(of.hands) == 1 else 's'}"] + ["a pose"] * (
+                of.pose is not None
+            )
+            return Text(" and ".join(seen) if of.detected else "nothing found")
+
+
+def milliseconds(value: float | None) -> str:
+    """``12.3 ms``, ``4.5 s``, or a dash."""
+    if value is None:
+        return "-"
+    return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.1f} s"  # noqa: PLR2004
+
+
+def size(count: int | None) -> str:
+    """Bytes in the unit that fits, or a dash."""
+    if count is None:
+        return "-"
+    amount, units = float(count), ["B", "kB", "MB", "GB", "TB"]
+    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004
+        amount /= 1000
+        units.pop(0)
+    return f"{amount:.0f} {units[0]}" if units[0] == "B" else f"{amount:.1f} {units[0]}"
+
+
+def age(since: datetime) -> str:
+    """How long ago, in its largest unit."""
+    seconds = max((datetime.now(UTC) - since).total_seconds(), 0)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def show(console: Console, table: Table, nothing: str) -> None:
+    """The table, or a sentence when it has no rows."""
+    console.print(table if table.row_count else Text(nothing, style="dim"))
+
+
+def _headline(job: Job) -> Text:
+    total = (job.finished_at - job.created_at).total_seconds() * 1000 if job.finished_at else None
+    return (
+        state(job.state)
+        .append(f" {job.id}", style="default")
+        .append(
+            f"  waited {milliseconds(job.queue_wait_ms)}, ran {milliseconds(job.run_ms)}, "
+            f"total {milliseconds(total)}",
+            style="dim",
+        )
+    )

