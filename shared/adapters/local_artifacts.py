@@ -1,0 +1,205 @@
+"""Objects as plain files in a folder that every process of the machine (or a shared disk) sees.
+
+``objects/<key>`` is the content, ``metadata/<key>~`` what stat() answers; ``incoming/`` holds what is being written.
+"""
+
+import errno
+import mimetypes
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from hashlib import file_digest, sha256
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel, ValidationError
+
+from shared.adapters.keys import checked_key
+from shared.adapters.links import LinkSigner
+from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
+from shared.ports import ObjectInfo
+
+_CHUNK = 1024 * 1024
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
+
+
+class _Metadata(BaseModel):
+    """``stamp`` is the content file's modification time in nanoseconds: it tells whether this speaks of it."""
+
+    size: int
+    sha256: str
+    media_type: str
+    stamp: int
+
+
+class LocalArtifactStore:
+    """ArtifactStore in ``directory``. A key can't be an object and also the beginning of another's path.
+
+    Its links are paths below the gateway's root, checked with ``signer``.
+    """
+
+    def __init__(self, directory: Path, signer: LinkSigner) -> None:
+        self.signer = signer
+        self._root = directory.resolve()
+        self._objects = self._root / "objects"
+        self._metadata = self._root / "metadata"
+        self._incoming = self._root / "incoming"
+
+    def ping(self) -> None:
+        """Makes the folders if need be. Raises StoreUnavailable when that can't be done."""
+        with _disk_errors():
+            for folder in (self._objects, self._metadata, self._incoming):
+                folder.mkdir(parents=True, exist_ok=True)
+
+    def put_file(self, key: str, path: Path, media_type: str) -> ObjectInfo:
+        """See the port."""
+        with path.open("rb") as source:
+            return self._put(checked_key(key), source, media_type)
+
+    def put_bytes(self, key: str, content: bytes, media_type: str) -> ObjectInfo:
+        """See the port."""
+        return self._put(checked_key(key), BytesIO(content), media_type)
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See the port."""
+        with self._open(key) as file:
+            return self._describe(key, file)
+
+    def fetch(self, key: str, path: Path) -> ObjectInfo:
+        """See the port."""
+        with self._open(key) as file:
+            info = self._describe(key, file)
+            with _disk_errors(), _appearing(path, path.parent) as target:
+                shutil.copyfileobj(file, target, _CHUNK)
+            return info
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """See the port. A missing object is told at once, not with the first chunk."""
+        chunks = _chunks(self._open(key))
+        next(chunks)
+        return chunks
+
+    def keys(self, prefix: str) -> list[str]:
+        """See the port."""
+        found = (each.relative_to(self._objects).as_posix() for each in self._objects.rglob("*") if each.is_file())
+        return sorted(key for key in found if key.startswith(prefix))
+
+    def delete(self, key: str) -> None:
+        """See the port. Folders that become empty go too."""
+        with _disk_errors():
+            for root, path in self._places(checked_key(key)):
+                try:
+                    path.unlink()
+                except OSError as error:
+                    if error.errno not in _NOT_THERE:
+                        raise
+                _remove_empty(path.parent, root)
+
+    def link(self, key: str, expires_s: int, filename: str) -> str:
+        """See the port."""
+        return self.signer.link(checked_key(key), expires_s, filename)
+
+    def _places(self, key: str) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
+        return (self._objects, self._objects / key), (self._metadata, self._metadata / f"{key}~")
+
+    def _put(self, key: str, source: BinaryIO, media_type: str) -> ObjectInfo:
+        (_, content_path), (_, metadata_path) = self._places(key)
+        with _disk_errors():
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            with _appearing(content_path, self._incoming) as target:
+                digest, size = _copy(source, target)
+                stamp = time.time_ns()
+                os.utime(target.fileno(), ns=(stamp, stamp))
+            metadata = _Metadata(size=size, sha256=digest, media_type=media_type, stamp=stamp)
+            with _appearing(metadata_path, self._incoming) as target:
+                target.write(metadata.model_dump_json().encode())
+        return ObjectInfo(key, size, digest, media_type)
+
+    def _open(self, key: str) -> BinaryIO:
+        path = self._objects / checked_key(key)
+        with _disk_errors():
+            try:
+                return path.open("rb")
+            except OSError as error:
+                if error.errno in _NOT_THERE:
+                    raise ArtifactNotFound(f"there is no artifact {key}") from error
+                raise
+
+    def _describe(self, key: str, file: BinaryIO) -> ObjectInfo:
+        with _disk_errors():
+            status = os.fstat(file.fileno())
+            known = self._read_metadata(key)
+            if known and (known.stamp, known.size) == (status.st_mtime_ns, status.st_size):
+                return ObjectInfo(key, known.size, known.sha256, known.media_type)
+            # Somebody is just replacing the object, or put the file there by hand: look at what was opened.
+            digest = file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            guessed = mimetypes.guess_type(key)[0] or "application/octet-stream"
+            return ObjectInfo(key, status.st_size, digest, known.media_type if known else guessed)
+
+    def _read_metadata(self, key: str) -> _Metadata | None:
+        try:
+            return _Metadata.model_validate_json((self._metadata / f"{key}~").read_bytes())
+        except (FileNotFoundError, ValidationError):
+            return None
+
+
+@contextmanager
+def _disk_errors() -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            msg = "no space is left for artifacts"
+            raise OutOfSpace(msg) from error
+        if error.errno in {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY}:
+            msg = "one key can't be the beginning of another's path"
+            raise ValueError(msg) from error
+        raise StoreUnavailable(f"the artifact folder can't be used: {error}") from error
+
+
+@contextmanager
+def _appearing(path: Path, beside: Path) -> Generator[BinaryIO]:
+    """Write to a file that gets its name only when it is whole and on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = beside / f".{uuid.uuid4().hex}.part"
+    try:
+        with draft.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
+    digest = sha256()
+    size = 0
+    while chunk := source.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        target.write(chunk)
+    target.flush()
+    return digest.hexdigest(), size
+
+
+def _chunks(file: BinaryIO) -> Generator[bytes]:
+    with file:
+        yield b""  # taken by read(), so that closing the generator always closes the file
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    while folder != root and root in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # not empty, or somebody else was first
+        folder = folder.parent

@@ -1,0 +1,20 @@
+"""Every port in one process, without a service: for tests, and to see how little a port asks."""
+
+from shared.adapters.memory.artifacts import MemoryArtifactStore
+from shared.adapters.memory.events import MemoryEventBus
+from shared.adapters.memory.jobs import MemoryAttemptStore, MemoryJobs, MemoryJobStore
+from shared.adapters.memory.queue import MemoryJobQueue, Message
+from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
+
+__all__ = [
+    "MemoryArtifactStore",
+    "MemoryAttemptStore",
+    "MemoryEventBus",
+    "MemoryJobQueue",
+    "MemoryJobStore",
+    "MemoryJobs",
+    "MemoryWorkerBeacon",
+    "MemoryWorkerDirectory",
+    "MemoryWorkers",
+    "Message",
+]

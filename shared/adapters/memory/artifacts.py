@@ -1,0 +1,74 @@
+"""Objects in a dictionary."""
+
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from shared.adapters.keys import checked_key
+from shared.adapters.links import LinkSigner
+from shared.errors import ArtifactNotFound
+from shared.ports import ObjectInfo
+
+_CHUNK = 64 * 1024
+
+
+class MemoryArtifactStore:
+    """ArtifactStore. Its links are paths below the gateway's root, checked with ``signer``."""
+
+    def __init__(self, signer: LinkSigner | None = None) -> None:
+        self.signer = signer or LinkSigner(SecretStr(""))
+        self._lock = threading.Lock()
+        self._objects: dict[str, tuple[ObjectInfo, bytes]] = {}
+
+    def ping(self) -> None:
+        """It always answers."""
+
+    def put_file(self, key: str, path: Path, media_type: str) -> ObjectInfo:
+        """See the port."""
+        return self.put_bytes(key, path.read_bytes(), media_type)
+
+    def put_bytes(self, key: str, content: bytes, media_type: str) -> ObjectInfo:
+        """See the port."""
+        info = ObjectInfo(checked_key(key), len(content), sha256(content).hexdigest(), media_type)
+        with self._lock:
+            self._objects[key] = (info, content)
+        return info
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See the port."""
+        return self._object(key)[0]
+
+    def fetch(self, key: str, path: Path) -> ObjectInfo:
+        """See the port."""
+        info, content = self._object(key)
+        path.write_bytes(content)
+        return info
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """See the port."""
+        content = self._object(key)[1]
+        return (content[at : at + _CHUNK] for at in range(0, len(content), _CHUNK))
+
+    def keys(self, prefix: str) -> list[str]:
+        """See the port."""
+        with self._lock:
+            return sorted(key for key in self._objects if key.startswith(prefix))
+
+    def delete(self, key: str) -> None:
+        """See the port."""
+        with self._lock:
+            self._objects.pop(checked_key(key), None)
+
+    def link(self, key: str, expires_s: int, filename: str) -> str:
+        """See the port."""
+        return self.signer.link(checked_key(key), expires_s, filename)
+
+    def _object(self, key: str) -> tuple[ObjectInfo, bytes]:
+        with self._lock:
+            found = self._objects.get(checked_key(key))
+        if found is None:
+            raise ArtifactNotFound(f"there is no artifact {key}")
+        return found

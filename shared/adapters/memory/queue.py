@@ -1,0 +1,61 @@
+"""A queue per lane, in one process."""
+
+import heapq
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shared.errors import BrokerUnavailable
+from shared.routing import Route
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Message:
+    """What a worker would be given. Sorts as it is delivered: priority 9 first, then first come."""
+
+    rank: int
+    number: int
+    task: str = field(compare=False)
+    job_id: str = field(compare=False)
+    headers: Mapping[str, str] = field(compare=False)
+
+
+class MemoryJobQueue:
+    """JobQueue. While ``down`` is set it behaves like a broker that is gone."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self._changed = threading.Condition()
+        self._waiting: dict[str, list[Message]] = defaultdict(list)
+        self._sent = 0
+
+    def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
+        """See the port."""
+        self.ping()
+        with self._changed:
+            self._sent += 1
+            message = Message(-route.priority, self._sent, route.task, job_id, dict(headers))
+            heapq.heappush(self._waiting[route.queue], message)
+            self._changed.notify_all()
+
+    def take(self, queue: str, timeout_s: float = 0.0) -> Message | None:
+        """The next message of a queue; None if there is none for that long."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._waiting[queue], timeout_s):
+                return None
+            return heapq.heappop(self._waiting[queue])
+
+    def depth(self, queue: str) -> int:
+        """How many messages wait."""
+        with self._changed:
+            return len(self._waiting[queue])
+
+    def ping(self) -> None:
+        """See the port."""
+        if self.down:
+            msg = "the broker is down"
+            raise BrokerUnavailable(msg)
+
+    def close(self) -> None:
+        """Nothing to let go of."""

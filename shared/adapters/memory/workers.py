@@ -1,0 +1,87 @@
+"""Who is alive and what is installed, in one process."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from shared.results import InstalledModel
+from shared.workers import WorkerInfo
+
+
+class MemoryWorkers:
+    """What both faces share. ``clock`` gives seconds since the epoch."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self.lock = threading.Lock()
+        self.until: dict[str, float] = {}
+        self.infos: dict[str, WorkerInfo] = {}
+        self.installed: dict[str, InstalledModel] = {}
+
+    def alive(self) -> dict[str, WorkerInfo]:
+        """By id, in order; forgets who is gone. Call with the lock held."""
+        now = self.clock()
+        self.infos = {each: info for each, info in sorted(self.infos.items()) if self.until[each] > now}
+        return dict(self.infos)
+
+    def models(self) -> dict[str, InstalledModel]:
+        """By name, in order."""
+        with self.lock:
+            return dict(sorted(self.installed.items()))
+
+
+class MemoryWorkerDirectory:
+    """WorkerDirectory."""
+
+    def __init__(self, shared: MemoryWorkers) -> None:
+        self._shared = shared
+
+    async def workers(self) -> list[WorkerInfo]:
+        """See the port."""
+        with self._shared.lock:
+            return list(self._shared.alive().values())
+
+    async def models(self) -> dict[str, InstalledModel]:
+        """See the port."""
+        return self._shared.models()
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class MemoryWorkerBeacon:
+    """WorkerBeacon."""
+
+    def __init__(self, shared: MemoryWorkers) -> None:
+        self._shared = shared
+
+    def announce(self, info: WorkerInfo, ttl_s: float) -> None:
+        """See the port."""
+        with self._shared.lock:
+            now = self._shared.clock()
+            before = self._shared.alive().get(info.id)
+            started = before.started_at if before else now
+            self._shared.infos[info.id] = info.model_copy(update={"started_at": started, "seen_at": now})
+            self._shared.until[info.id] = now + ttl_s
+
+    def withdraw(self, worker_id: str) -> None:
+        """See the port."""
+        with self._shared.lock:
+            self._shared.infos.pop(worker_id, None)
+
+    def models(self) -> dict[str, InstalledModel]:
+        """See the port."""
+        return self._shared.models()
+
+    def install(self, model: InstalledModel) -> None:
+        """See the port."""
+        with self._shared.lock:
+            self._shared.installed[model.name] = model
+
+    def uninstall(self, name: str) -> None:
+        """See the port."""
+        with self._shared.lock:
+            self._shared.installed.pop(name, None)
+
+    def close(self) -> None:
+        """Nothing to let go of."""

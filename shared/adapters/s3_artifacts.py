@@ -1,0 +1,183 @@
+"""Objects in a bucket of any S3 server, with plain S3 calls only."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import file_digest, sha256
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import urllib3
+from minio import Minio
+from minio.error import InvalidResponseError, S3Error, ServerError
+from urllib3.exceptions import HTTPError
+
+from shared.adapters.keys import checked_key
+from shared.adapters.links import attachment
+from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
+from shared.ports import ObjectInfo
+from shared.settings import ArtifactSettings
+
+_CHUNK = 1024 * 1024
+_PART = 16 * 1024 * 1024
+_CONNECT_S = 2.0
+_READ_S = 20.0
+_POOL = 32
+_SHA = "x-amz-meta-sha256"
+_MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
+_FULL = {"XMinioStorageFull", "StorageFull", "InsufficientStorage", "QuotaExceeded", "EntityTooLargeForQuota"}
+_INSUFFICIENT_STORAGE = 507
+_BUCKET_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
+
+
+class S3ArtifactStore:
+    """ArtifactStore in one bucket, made when it is missing. Its links go to the server itself."""
+
+    def __init__(self, settings: ArtifactSettings) -> None:
+        self._bucket = settings.bucket
+        self._region = settings.region
+        self._http = urllib3.PoolManager(
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
+            retries=urllib3.Retry(total=1, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504)),
+            maxsize=_POOL,
+        )
+        self._client = Minio(
+            settings.endpoint,
+            access_key=settings.access_key,
+            secret_key=settings.secret_key.get_secret_value(),
+            secure=settings.secure,
+            region=settings.region,  # else every new client asks the server for it first
+            http_client=self._http,
+        )
+        self._client.disable_virtual_style_endpoint()
+
+    def ping(self) -> None:
+        """Makes the bucket if need be."""
+        with self._errors(""):
+            if not self._client.bucket_exists(self._bucket):
+                self._make_bucket()
+
+    def put_file(self, key: str, path: Path, media_type: str) -> ObjectInfo:
+        """See the port."""
+        with path.open("rb") as source:
+            digest = file_digest(source, "sha256").hexdigest()
+            info = ObjectInfo(checked_key(key), path.stat().st_size, digest, media_type)
+            return self._put(info, source)
+
+    def put_bytes(self, key: str, content: bytes, media_type: str) -> ObjectInfo:
+        """See the port."""
+        info = ObjectInfo(checked_key(key), len(content), sha256(content).hexdigest(), media_type)
+        return self._put(info, BytesIO(content))
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See the port."""
+        checked_key(key)
+        with self._errors(key):
+            found = self._client.stat_object(self._bucket, key)
+        headers = found.metadata or {}
+        digest = headers.get(_SHA) or self._digest(key)
+        return ObjectInfo(key, found.size or 0, digest, found.content_type or "application/octet-stream")
+
+    def fetch(self, key: str, path: Path) -> ObjectInfo:
+        """See the port."""
+        info = self.stat(key)
+        with self._errors(key):
+            self._client.fget_object(self._bucket, key, str(path))
+        return info
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """See the port. A missing object is told at once, not with the first chunk."""
+        chunks = self._chunks(checked_key(key))
+        next(chunks)
+        return chunks
+
+    def keys(self, prefix: str) -> list[str]:
+        """See the port."""
+        with self._errors(prefix):
+            found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
+            return sorted(each.object_name for each in found if each.object_name)
+
+    def delete(self, key: str) -> None:
+        """See the port."""
+        checked_key(key)
+        with self._errors(key):
+            self._client.remove_object(self._bucket, key)
+
+    def link(self, key: str, expires_s: int, filename: str) -> str:
+        """See the port."""
+        headers = {"response-content-disposition": attachment(filename)}
+        with self._errors(key):
+            return self._client.presigned_get_object(
+                self._bucket, checked_key(key), timedelta(seconds=expires_s), response_headers=headers
+            )
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._http.clear()
+
+    def _put(self, info: ObjectInfo, source: BinaryIO) -> ObjectInfo:
+        with self._errors(info.key):
+            try:
+                self._send(info, source)
+            except S3Error as error:
+                if error.code != "NoSuchBucket":
+                    raise
+                self._make_bucket()
+                self._send(info, source)
+        return info
+
+    def _send(self, info: ObjectInfo, source: BinaryIO) -> None:
+        source.seek(0)
+        self._client.put_object(
+            self._bucket,
+            info.key,
+            source,
+            info.size,
+            content_type=info.media_type,
+            metadata={"sha256": info.sha256},
+            part_size=_PART,
+            num_parallel_uploads=1,
+        )
+
+    def _make_bucket(self) -> None:
+        try:
+            self._client.make_bucket(self._bucket, self._region)
+        except S3Error as error:
+            if error.code not in _BUCKET_THERE:
+                raise
+
+    def _chunks(self, key: str) -> Generator[bytes]:
+        with self._errors(key):
+            response = self._client.get_object(self._bucket, key)
+            try:
+                yield b""  # taken by read(), so that closing the generator always closes the response
+                yield from response.stream(_CHUNK)
+            finally:
+                response.close()
+                response.release_conn()
+
+    def _digest(self, key: str) -> str:
+        digest = sha256()
+        for chunk in self.read(key):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    @contextmanager
+    def _errors(self, key: str) -> Generator[None]:
+        try:
+            yield
+        except S3Error as error:
+            raise self._translated(error, key) from error
+        except (HTTPError, InvalidResponseError, ServerError, OSError) as error:
+            if isinstance(error, ServerError) and error.status_code == _INSUFFICIENT_STORAGE:
+                msg = "no space is left for artifacts"
+                raise OutOfSpace(msg) from error
+            raise StoreUnavailable(f"the artifact store doesn't answer: {error}") from error
+
+    def _translated(self, error: S3Error, key: str) -> Exception:
+        if error.code in _MISSING:
+            return ArtifactNotFound(f"there is no artifact {key}")
+        if error.code in _FULL:
+            return OutOfSpace("no space is left for artifacts")
+        return StoreUnavailable(f"the artifact store refuses: {error.code} {error.message}")
