@@ -1,6 +1,5 @@
 """OpenVINO variants of a model, made by a helper process: this one holds no model library."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,11 +23,13 @@ def convert(
 
     Raises ModelUnusable when that fails, and what ``check`` raises.
     """
-    env = dict(os.environ)
-    if settings.worker.catalogue is not None:
-        env["FRAMELANE_WORKER__CATALOGUE"] = str(settings.worker.catalogue.absolute())
+    catalogue = settings.worker.catalogue
+    command = [
+        *(sys.executable, "-m", CONVERTER, name, str(folder), *precisions),
+        *(() if catalogue is None else ("--catalogue", str(catalogue))),
+    ]
     try:
-        run_watched([sys.executable, "-m", CONVERTER, name, str(folder), *precisions], check, env=env)
+        run_watched(command, check)
     except ProcessFailed as error:
         reason = (error.last_words.splitlines() or [f"it ended with status {error.status}"])[-1]
         raise ModelUnusable(

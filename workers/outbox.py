@@ -65,7 +65,7 @@ class Outbox:
         self._thread.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Leave what still waits to the reapers of others."""
+        """Send what is due; leave what still waits to the reapers of others."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
@@ -95,10 +95,11 @@ class Outbox:
 
     def _next(self) -> JobRecord | None:
         with self._changed:
-            while not self._stopping:
+            while True:
                 now = datetime.now(UTC)
                 if self._waiting and self._waiting[0][0] <= now:
                     return heapq.heappop(self._waiting)[2]
+                if self._stopping:
+                    return None
                 pause = (self._waiting[0][0] - now).total_seconds() if self._waiting else None
                 self._changed.wait(pause)
-        return None

@@ -1,4 +1,7 @@
-"""Model downloads: fetch, check, convert, store, register. Either every model of a job is installed, or none."""
+"""Model downloads: fetch, check, convert, store, register.
+
+Nothing is registered before all models of the job are stored; until then, a failure leaves nothing behind.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,8 +82,9 @@ class ModelDownload:
         sources: list[str] = []
         for file in entry.files:
             meter.next_file(entry.name)
-            sources.append(fetcher.fetch(file, folder / file.name, meter))
-            _verify(file, folder / file.name, context.check)
+            target = _inside(folder, file.name)
+            sources.append(fetcher.fetch(file, target, meter))
+            _verify(file, target, context.check)
         if precisions:
             context.progress(meter.fraction, "convert", f"{entry.name}: {', '.join(precisions)}")
             self._convert(self._settings, entry.name, folder, precisions, context.check)
@@ -179,6 +183,13 @@ def _precisions(entry: CatalogueEntry, task: ModelDownloadSpec, model: Installed
         return []
     kept = model.variants if model else []
     return [one for one in ("FP32", "FP16") if one in task.precisions or variant_name(one) in kept]
+
+
+def _inside(folder: Path, name: str) -> Path:
+    if name != Path(name).name or name in {"", ".", ".."}:
+        msg = f"the catalogue names a file {name!r}; a name without folders is needed"
+        raise ValueError(msg)
+    return folder / name
 
 
 def _verify(file: ModelFile, path: Path, check: Callable[[], None]) -> None:

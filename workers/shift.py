@@ -1,0 +1,128 @@
+"""A worker process from the moment it is ready to its end: Celery in front, our threads beside it."""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+
+from shared.errors import Unavailable
+from workers.consumer import LeavingConsumer
+from workers.keeper import GRACE_S, Keeper
+from workers.outbox import Outbox
+from workers.presence import Presence
+from workers.reaper import Reaper
+from workers.runner import Runner
+
+# Two lines for every job, saying less than ours.
+_CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.pool", "kombu")
+
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The parts of a worker. ``closers`` are called at the end, in order."""
+
+    runner: Runner
+    keeper: Keeper
+    outbox: Outbox
+    reaper: Reaper
+    presence: Presence
+    closers: Sequence[Callable[[], None]]
+
+
+class Shift:
+    """Runs once. ``drain_s``: for jobs that run when the worker is asked to stop; then they are given back."""
+
+    def __init__(
+        self, app: Celery, crew: Crew, name: str, queues: Sequence[str], slots: int, drain_s: float
+    ) -> None:
+        self._app = app
+        self._crew = crew
+        self._name = name
+        self._queues = queues
+        self._slots = slots
+        self._drain_s = drain_s
+        self._ended = threading.Event()
+        self._leaving = threading.Event()
+
+    def run(self) -> int:
+        """Work until a signal ends it; the process's exit status."""
+        self._begin()
+        try:
+            return self._work()
+        finally:
+            self._end()
+
+    def _begin(self) -> None:
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        # Celery leaves logging alone if somebody listens here.
+        signals.setup_logging.connect(_keep_logging, weak=False)
+        signals.worker_ready.connect(self._on_ready, weak=False)
+        signals.worker_shutting_down.connect(self._on_stop, weak=False)
+        crew = self._crew
+        crew.keeper.start()
+        crew.outbox.start()
+        crew.reaper.start()
+        try:
+            crew.presence.warm_new()
+        except Unavailable as error:
+            log.warning("warm_up_later", reason=error.detail)
+
+    def _work(self) -> int:
+        worker: Any = self._app.Worker(
+            hostname=self._name,
+            pool="threads",
+            concurrency=self._slots,
+            queues=list(self._queues),
+            consumer_cls=LeavingConsumer,
+            without_mingle=True,
+            without_gossip=True,
+            task_events=True,
+            quiet=True,
+        )
+        worker.start()
+        return int(worker.exitcode or 0)
+
+    def _end(self) -> None:
+        crew = self._crew
+        crew.presence.stop()
+        crew.reaper.stop()
+        crew.outbox.stop()
+        crew.keeper.stop()
+        for close in crew.closers:
+            close()
+        log.info("worker_ended")
+        self._ended.set()
+
+    def _on_ready(self, **_said: Any) -> None:
+        log.info("worker_ready", queues=list(self._queues), slots=self._slots)
+        self._crew.presence.start()
+
+    def _on_stop(self, **_said: Any) -> None:
+        """Runs inside a signal handler, which must not wait for anything."""
+        if not self._leaving.is_set():
+            self._leaving.set()
+            threading.Thread(target=self._drain, name="drain", daemon=True).start()
+
+    def _drain(self) -> None:
+        log.info("worker_leaves", drain_s=self._drain_s, busy=self._crew.keeper.busy)
+        self._crew.presence.leave()
+        if self._ended.wait(self._drain_s):
+            return
+        log.warning("jobs_given_back", busy=self._crew.keeper.busy)
+        self._crew.runner.leave()
+        if not self._ended.wait(GRACE_S):
+            # Native code that doesn't return would hold the process for ever; leases lapse without it.
+            log.error("work_does_not_end", busy=self._crew.keeper.busy)
+            os._exit(1)
+
+
+def _keep_logging(**_said: Any) -> None:
+    """Ours stays."""
