@@ -1,6 +1,7 @@
 """Objects as plain files in a folder that every process of the machine (or a shared disk) sees.
 
-``objects/<key>`` is the content, ``metadata/<key>~`` what stat() answers; ``incoming/`` holds what is being written.
+``objects/<key>`` is the content, ``metadata/<key>~`` what stat() answers; ``incoming/`` holds what is being
+written.
 """
 
 import errno
@@ -8,16 +9,16 @@ import mimetypes
 import os
 import shutil
 import time
-import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import BaseModel, ValidationError
 
+from shared.adapters.files import appearing
 from shared.adapters.keys import checked_key
 from shared.adapters.links import LinkSigner
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
@@ -74,7 +75,7 @@ class LocalArtifactStore:
         """See the port."""
         with self._open(key) as file:
             info = self._describe(key, file)
-            with _disk_errors(), _appearing(path, path.parent) as target:
+            with _disk_errors(), appearing(path) as target:
                 shutil.copyfileobj(file, target, _CHUNK)
             return info
 
@@ -111,16 +112,16 @@ class LocalArtifactStore:
         (_, content_path), (_, metadata_path) = self._places(key)
         with _disk_errors():
             self._incoming.mkdir(parents=True, exist_ok=True)
-            with _appearing(content_path, self._incoming) as target:
+            with appearing(content_path, self._incoming) as target:
                 digest, size = _copy(source, target)
                 stamp = time.time_ns()
                 os.utime(target.fileno(), ns=(stamp, stamp))
             metadata = _Metadata(size=size, sha256=digest, media_type=media_type, stamp=stamp)
-            with _appearing(metadata_path, self._incoming) as target:
+            with appearing(metadata_path, self._incoming) as target:
                 target.write(metadata.model_dump_json().encode())
         return ObjectInfo(key, size, digest, media_type)
 
-    def _open(self, key: str) -> BinaryIO:
+    def _open(self, key: str) -> BufferedReader:
         path = self._objects / checked_key(key)
         with _disk_errors():
             try:
@@ -130,7 +131,7 @@ class LocalArtifactStore:
                     raise ArtifactNotFound(f"there is no artifact {key}") from error
                 raise
 
-    def _describe(self, key: str, file: BinaryIO) -> ObjectInfo:
+    def _describe(self, key: str, file: BufferedReader) -> ObjectInfo:
         with _disk_errors():
             status = os.fstat(file.fileno())
             known = self._read_metadata(key)
@@ -163,21 +164,6 @@ def _disk_errors() -> Generator[None]:
         raise StoreUnavailable(f"the artifact folder can't be used: {error}") from error
 
 
-@contextmanager
-def _appearing(path: Path, beside: Path) -> Generator[BinaryIO]:
-    """Write to a file that gets its name only when it is whole and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = beside / f".{uuid.uuid4().hex}.part"
-    try:
-        with draft.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
 def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
     digest = sha256()
     size = 0
@@ -189,7 +175,7 @@ def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _chunks(file: BinaryIO) -> Generator[bytes]:
+def _chunks(file: BufferedReader) -> Generator[bytes]:
     with file:
         yield b""  # taken by read(), so that closing the generator always closes the file
         while chunk := file.read(_CHUNK):

@@ -1,5 +1,6 @@
 """Objects in a bucket of any S3 server, with plain S3 calls only."""
 
+import errno
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,8 +12,10 @@ from typing import BinaryIO
 import urllib3
 from minio import Minio
 from minio.error import InvalidResponseError, S3Error, ServerError
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
+from shared.adapters.files import appearing
 from shared.adapters.keys import checked_key
 from shared.adapters.links import attachment
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
@@ -28,6 +31,7 @@ _SHA = "x-amz-meta-sha256"
 _MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
 _FULL = {"XMinioStorageFull", "StorageFull", "InsufficientStorage", "QuotaExceeded", "EntityTooLargeForQuota"}
 _INSUFFICIENT_STORAGE = 507
+_ANY_TYPE = "application/octet-stream"
 _BUCKET_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
@@ -77,14 +81,22 @@ class S3ArtifactStore:
             found = self._client.stat_object(self._bucket, key)
         headers = found.metadata or {}
         digest = headers.get(_SHA) or self._digest(key)
-        return ObjectInfo(key, found.size or 0, digest, found.content_type or "application/octet-stream")
+        return ObjectInfo(key, found.size or 0, digest, found.content_type or _ANY_TYPE)
 
     def fetch(self, key: str, path: Path) -> ObjectInfo:
         """See the port."""
-        info = self.stat(key)
-        with self._errors(key):
-            self._client.fget_object(self._bucket, key, str(path))
-        return info
+        digest, size = sha256(), 0
+        with self._getting(checked_key(key)) as response:
+            headers = response.headers
+            with appearing(path) as target:
+                for chunk in response.stream(_CHUNK):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    target.write(chunk)
+                if headers.get(_SHA, digest.hexdigest()) != digest.hexdigest():
+                    msg = f"artifact {key} came damaged"
+                    raise StoreUnavailable(msg)
+        return ObjectInfo(key, size, digest.hexdigest(), headers.get("content-type", _ANY_TYPE))
 
     def read(self, key: str) -> Iterator[bytes]:
         """See the port. A missing object is told at once, not with the first chunk."""
@@ -106,7 +118,7 @@ class S3ArtifactStore:
 
     def link(self, key: str, expires_s: int, filename: str) -> str:
         """See the port."""
-        headers = {"response-content-disposition": attachment(filename)}
+        headers: dict[str, str | list[str] | tuple[str]] = {"response-content-disposition": attachment(filename)}
         with self._errors(key):
             return self._client.presigned_get_object(
                 self._bucket, checked_key(key), timedelta(seconds=expires_s), response_headers=headers
@@ -148,11 +160,16 @@ class S3ArtifactStore:
                 raise
 
     def _chunks(self, key: str) -> Generator[bytes]:
+        with self._getting(key) as response:
+            yield b""  # taken by read(), so that closing the generator always closes the response
+            yield from response.stream(_CHUNK)
+
+    @contextmanager
+    def _getting(self, key: str) -> Generator[BaseHTTPResponse]:
         with self._errors(key):
             response = self._client.get_object(self._bucket, key)
             try:
-                yield b""  # taken by read(), so that closing the generator always closes the response
-                yield from response.stream(_CHUNK)
+                yield response
             finally:
                 response.close()
                 response.release_conn()
@@ -170,7 +187,7 @@ class S3ArtifactStore:
         except S3Error as error:
             raise self._translated(error, key) from error
         except (HTTPError, InvalidResponseError, ServerError, OSError) as error:
-            if isinstance(error, ServerError) and error.status_code == _INSUFFICIENT_STORAGE:
+            if _is_full(error):
                 msg = "no space is left for artifacts"
                 raise OutOfSpace(msg) from error
             raise StoreUnavailable(f"the artifact store doesn't answer: {error}") from error
@@ -181,3 +198,9 @@ class S3ArtifactStore:
         if error.code in _FULL:
             return OutOfSpace("no space is left for artifacts")
         return StoreUnavailable(f"the artifact store refuses: {error.code} {error.message}")
+
+
+def _is_full(error: Exception) -> bool:
+    if isinstance(error, ServerError):
+        return error.status_code == _INSUFFICIENT_STORAGE
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
