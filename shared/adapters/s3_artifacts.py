@@ -190,7 +190,8 @@ class S3ArtifactStore:
             if _is_full(error):
                 msg = "no space is left for artifacts"
                 raise OutOfSpace(msg) from error
-            raise StoreUnavailable(f"the artifact store doesn't answer: {error}") from error
+            msg = f"the artifact store doesn't answer: {type(getattr(error, 'reason', error)).__name__}"
+            raise StoreUnavailable(msg) from error
 
     def _translated(self, error: S3Error, key: str) -> Exception:
         if error.code in _MISSING:

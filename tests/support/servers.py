@@ -1,0 +1,120 @@
+"""Real servers for tests, each on ports of its own. They come in pinned wheels: one that doesn't start is a failure."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import urllib3
+from pydantic import SecretStr
+
+from shared.settings import ArtifactSettings
+
+READY_S = 30.0
+STOP_S = 10.0
+
+_SERVICES = ("master", "volume", "filer", "s3", "admin")
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports that were free a moment ago."""
+    with ExitStack() as open_at_once:
+        probes = [open_at_once.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+class S3Server:
+    """SeaweedFS in one process. Signatures are checked against ``access_key`` and ``secret_key``."""
+
+    access_key = "test-access-key"
+    secret_key = "test-secret-key-0123456789"
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.log = data_dir / "weed.log"
+        self.endpoint = ""
+        self.process: subprocess.Popen[bytes] | None = None
+        self._ports: list[int] = []
+
+    def settings(self, bucket: str) -> ArtifactSettings:
+        return ArtifactSettings(
+            kind="s3",
+            endpoint=self.endpoint,
+            bucket=bucket,
+            secure=False,
+            access_key=self.access_key,
+            secret_key=SecretStr(self.secret_key),
+        )
+
+    def start(self) -> None:
+        """Returns when it serves S3. Tries again with other ports if somebody else took one meanwhile."""
+        for _ in range(3):
+            self._spawn()
+            if self._answers():
+                return
+            self.stop()
+        raise AssertionError(f"SeaweedFS didn't start:\n{self.log.read_text('utf-8', 'replace')[-3000:]}")
+
+    def stop(self) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for port in self._ports:
+            for left_behind in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left_behind.unlink(missing_ok=True)
+
+    def _spawn(self) -> None:
+        self._ports = free_ports(2 * len(_SERVICES))
+        ports = dict(zip(_SERVICES, self._ports[: len(_SERVICES)], strict=True))
+        grpc = dict(zip(_SERVICES, self._ports[len(_SERVICES) :], strict=True))
+        self.endpoint = f"127.0.0.1:{ports['s3']}"
+        command = [
+            str(Path(sys.executable).parent / "weed"),
+            "mini",
+            f"-dir={self.data_dir}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            *(f"-{service}.port={port}" for service, port in ports.items()),
+            *(f"-{service}.port.grpc={port}" for service, port in grpc.items()),
+            "-s3.port.lance=0",
+            "-s3.port.iceberg=0",
+            "-master.telemetry=false",
+            "-webdav=false",
+            "-admin.ui=false",
+        ]
+        secrets = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | secrets | {"GOMEMLIMIT": "400MiB"},
+            )
+
+    def _answers(self) -> bool:
+        """Whether S3 comes up: unsigned calls are refused, so 403 is the sign of life."""
+        deadline = time.monotonic() + READY_S
+        with urllib3.PoolManager(timeout=1, retries=False) as http:
+            while time.monotonic() < deadline and self.process and self.process.poll() is None:
+                try:
+                    if http.request("GET", f"http://{self.endpoint}/").status == 403:
+                        return True
+                except urllib3.exceptions.HTTPError:
+                    pass
+                try:
+                    self.process.wait(0.05)
+                except subprocess.TimeoutExpired:
+                    continue
+        return False
