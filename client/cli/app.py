@@ -19,7 +19,7 @@ from shared.errors import FramelaneError
 class _Commands(TyperGroup):
     """Says expected errors in a sentence instead of a traceback."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except (ClientError, FramelaneError) as error:

@@ -75,8 +75,8 @@ def model_table(models: Iterable[ModelView]) -> Table:
             each.display_name,
             each.licence,
             " ".join(each.accepts),
-            Text(each.version, style="green") if each.version else Text("no", style="dim"),
-            " ".join(each.variants),
+            Text(each.installed.version, style="green") if each.installed else Text("no", style="dim"),
+            " ".join(each.installed.variants) if each.installed else "",
         )
     return table
 

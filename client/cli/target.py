@@ -26,7 +26,7 @@ def gateway(url: str | None, data_dir: Path) -> Framelane:
     if url is None:
         running = RunFile.read(data_dir)
         if running is None:
-            msg = f"nothing runs on {data_dir}; start it with `framelane up`, or name a gateway with --url or FRAMELANE_URL"
+            msg = f"nothing runs on {data_dir}; start it with `framelane up`, or name a gateway with --url"
             raise NoGateway(msg)
         url = running.url
     return Framelane(url)

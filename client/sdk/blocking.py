@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from client.sdk import calls
 from client.sdk.answers import DeviceView, GestureAnswer, KeypointsAnswer, ModelView, Status
-from client.sdk.following import MAX_FRAME_BYTES, Event, Followed, Track, parse_frame
+from client.sdk.following import MAX_FRAME_BYTES, Followed, Track, parse_frame
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.saving import Saving, find_artifact
 from shared.inputs import Frame, Point
@@ -95,13 +95,13 @@ class Framelane:
             if (cursor := found.next_cursor) is None:
                 return
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, reason: str | None = None) -> Job:
         """Ask for its end: at once while it is queued, else its worker stops it within seconds."""
-        return self._do(calls.cancel(job_id))
+        return self._do(calls.cancel(job_id, reason))
 
-    def retry(self, job_id: str) -> Job:
+    def retry(self, job_id: str, *, wait: float | None = None, idempotency_key: str | None = None) -> Job:
         """A new job with the spec of one that failed or was cancelled."""
-        return self._do(calls.retry(job_id))
+        return self._do(calls.retry(job_id, wait, idempotency_key))
 
     def delete(self, job_id: str) -> None:
         """Remove a job that has ended, and its artifacts."""
@@ -117,8 +117,11 @@ class Framelane:
             yield from self._listen(calls.stream_url(self.url, job_id, track.after_seq), track)
             self._go_on(job_id, track)
 
-    def events(self, job_id: str, after_seq: int = 0) -> Generator[Event]:
-        """The job's events by server-sent events, up to the one that ends it; reconnects where it was."""
+    def events(self, job_id: str, after_seq: int = 0) -> Generator[Followed]:
+        """The job's events by server-sent events, up to the one that ends it; reconnects where it was.
+
+        Where events aren't kept any more, a snapshot stands for them.
+        """
         track = Track(self.url, after_seq)
         while not track.ended:
             yield from self._read_events(job_id, track)
@@ -214,7 +217,7 @@ class Framelane:
         except (OSError, WebSocketException) as error:
             track.lost(reason(error))
 
-    def _read_events(self, job_id: str, track: Track) -> Generator[Event]:
+    def _read_events(self, job_id: str, track: Track) -> Generator[Followed]:
         headers = calls.event_headers(track.after_seq)
         path = calls.events_path(job_id)
         try:
@@ -222,9 +225,11 @@ class Framelane:
                 if answer.is_error:
                     raise problem_of(answer.status_code, answer.headers, answer.read())
                 track.connected()
+                if answer.status_code == calls.NOTHING_MORE:
+                    return
                 for message in httpx2.EventSource(answer):
                     news = track.take(parse_frame(message.data))
-                    if isinstance(news, Event):
+                    if news is not None:
                         yield news
                     if track.ended:
                         return

@@ -37,6 +37,7 @@ LONGEST_WAIT_S = 60
 SILENCE_S = 60.0
 """A stream that says nothing for so long is dead: a gateway pings every 20 s."""
 _MARGIN_S = 15.0
+NOTHING_MORE = 204
 _ACCEPTED = 202
 _ERROR = 400
 
@@ -75,12 +76,8 @@ def submit(
     spec: Spec, *, wait: float | None, idempotency_key: str | None, files: Files | None, job_id: str | None
 ) -> Call[Job]:
     """``job_id``: the client's own (a UUID); then the same request again is harmless."""
-    headers: dict[str, str] = {}
-    if idempotency_key is not None:
-        headers["Idempotency-Key"] = idempotency_key
     seconds = _wait_seconds(wait)
-    if seconds:
-        headers["Prefer"] = f"wait={seconds}"
+    headers = _submission_headers(seconds, idempotency_key)
     body = _spec_json(spec)
     if not files:
         headers["Content-Type"] = "application/json"
@@ -118,14 +115,17 @@ def jobs(
     return Call("GET", f"{API}/jobs?{urlencode(query)}", _as(JobList))
 
 
-def cancel(job_id: str) -> Call[Job]:
+def cancel(job_id: str, reason: str | None) -> Call[Job]:
     """Ask for the end of a job."""
-    return Call("POST", f"{_job(job_id)}/cancel", _as(Job))
+    body = b"" if reason is None else json.dumps({"reason": reason}).encode()
+    return Call("POST", f"{_job(job_id)}/cancel", _as(Job), {"Content-Type": "application/json"}, body)
 
 
-def retry(job_id: str) -> Call[Job]:
+def retry(job_id: str, wait: float | None, idempotency_key: str | None) -> Call[Job]:
     """A new job with the spec of one that failed or was cancelled."""
-    return Call("POST", f"{_job(job_id)}/retry", _as(Job))
+    seconds = _wait_seconds(wait)
+    headers = _submission_headers(seconds, idempotency_key)
+    return Call("POST", f"{_job(job_id)}/retry", _as(Job), headers, timeout_s=seconds + 4 * _MARGIN_S)
 
 
 def delete(job_id: str) -> Call[None]:
@@ -235,6 +235,11 @@ def _answer_or_running(model: type[M]) -> Callable[[int, bytes], M]:
 
 def _job(job_id: str) -> str:
     return f"{API}/jobs/{quote(job_id, safe='')}"
+
+
+def _submission_headers(wait_s: int, idempotency_key: str | None) -> dict[str, str]:
+    key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    return key | ({"Prefer": f"wait={wait_s}"} if wait_s else {})
 
 
 def _wait_seconds(wait: float | None) -> int:

@@ -1,12 +1,12 @@
 """Supervision of real processes: small Python programs stand for the parts."""
 
 import os
-import queue
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -36,21 +36,28 @@ BROKEN = "import sys; sys.exit('no such setting')"
 
 
 class Log:
-    """Collects lines; tests wait on them."""
+    """Collects lines; tests wait on them, for each speaker in the order of what was said."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
-        self._fresh: queue.Queue[tuple[str, str]] = queue.Queue()
+        self._seen: Counter[str] = Counter()
+        self._fresh = threading.Condition()
 
     def __call__(self, speaker: str, line: str) -> None:
-        self.lines.append((speaker, line))
-        self._fresh.put((speaker, line))
+        with self._fresh:
+            self.lines.append((speaker, line))
+            self._fresh.notify_all()
 
     def await_line(self, speaker: str, wanted: Callable[[str], bool] = lambda _: True) -> str:
-        while True:
-            who, line = self._fresh.get(timeout=WITHIN_S)
-            if who == speaker and wanted(line):
-                return line
+        with self._fresh:
+            assert self._fresh.wait_for(lambda: self._next(speaker, wanted), WITHIN_S), self.lines
+            at, line = self._next(speaker, wanted)
+            self._seen[speaker] = at + 1
+            return line
+
+    def _next(self, speaker: str, wanted: Callable[[str], bool]) -> tuple[int, str] | None:
+        said = enumerate(line for who, line in self.lines if who == speaker)
+        return next(((at, line) for at, line in said if at >= self._seen[speaker] and wanted(line)), None)
 
 
 @pytest.fixture
