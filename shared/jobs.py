@@ -131,3 +131,13 @@ class JobRecord(Job):
 def from_micros(micros: int) -> datetime:
     """Microseconds since the epoch, as the store counts them, as an aware UTC time."""
     return datetime.fromtimestamp(micros / 1_000_000, tz=UTC)
+
+
+def artifact_key(job_id: str, fence: int, name: str = "") -> str:
+    """Where an attempt keeps a file in the artifact store; a job's own are those of the fence that completed it."""
+    return f"jobs/{job_id}/{fence}/{name}"
+
+
+def artifact_prefix(job_id: str) -> str:
+    """What the keys of everything any attempt of the job kept begin with."""
+    return f"jobs/{job_id}/"

@@ -1,0 +1,68 @@
+"""What routes ask for by type."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Path
+from starlette.requests import HTTPConnection
+
+from api.gateway import Gateway
+from shared.errors import InvalidSpec, JobNotFound
+
+_PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
+
+
+def gateway_of(connection: HTTPConnection) -> Gateway:
+    """The gateway that serves this request or socket."""
+    return connection.app.state.gateway
+
+
+Here = Annotated[Gateway, Depends(gateway_of)]
+
+
+def known_id(job_id: Annotated[str, Path(description="the job's id")]) -> str:
+    """The id in canonical form; what isn't a UUID was never given out."""
+    try:
+        return str(UUID(job_id))
+    except ValueError:
+        msg = f"there is no job {job_id[:100]!r}"
+        raise JobNotFound(msg) from None
+
+
+def new_id(job_id: Annotated[str, Path(description="a UUID of the client's choice")]) -> str:
+    """The client's id in canonical form."""
+    try:
+        return str(UUID(job_id))
+    except ValueError:
+        raise InvalidSpec(("/job_id", "must be a UUID")) from None
+
+
+JobId = Annotated[str, Depends(known_id)]
+NewJobId = Annotated[str, Depends(new_id)]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="the same key and spec: the same job (200); the same key and another spec: 409",
+    ),
+]
+
+Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N seconds for the end of the job")]
+
+
+def preferred_wait(prefer: str | None, longest_s: int) -> int | None:
+    """Seconds of ``Prefer: wait=N`` (RFC 7240), cut to what is allowed; None without one."""
+    found = _PREFER_WAIT.search(prefer or "")
+    return min(int(found[1]), longest_s) if found else None
+
+
+def travelling_headers(connection: HTTPConnection) -> dict[str, str]:
+    """What goes with the job's message to its worker."""
+    headers = {"request_id": str(connection.state.request_id)}
+    if traceparent := connection.headers.get("traceparent"):
+        headers["traceparent"] = traceparent[:200]
+    return headers

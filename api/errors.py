@@ -1,0 +1,21 @@
+"""Errors only the gateway has; the rest of the tree is in ``shared/errors.py``."""
+
+from shared.errors import FramelaneError
+
+
+class MalformedDocument(FramelaneError):
+    """The document isn't JSON."""
+
+    code = "malformed-json"
+
+
+class ModelNotFound(FramelaneError):
+    """There is no such model."""
+
+    code = "model-not-found"
+
+
+class NothingDetected(FramelaneError):
+    """The photo shows nothing the model looks for."""
+
+    code = "nothing-detected"

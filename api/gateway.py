@@ -1,0 +1,92 @@
+"""Everything a request can need, put together once per process."""
+
+import asyncio
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+
+from anyio import CapacityLimiter
+
+from api.hub import Hub
+from api.images import image_check
+from api.parts import Parts
+from api.services.files import JobFiles
+from api.services.follow import Followers
+from api.services.health import OK, Health, Phase
+from api.services.intake import Intake
+from api.services.lanes import Lanes
+from api.services.models import InstalledModels
+from api.services.prepare import Preparer
+from api.services.rules import Rules
+from api.services.submit import Submitter
+from shared.settings import Settings
+
+_FIRST_LOOK_S = 3.0
+_LOOK_AGAIN_S = 1.0
+
+
+class Gateway:
+    """The services of one process. Runs from ``start`` to ``stop``."""
+
+    def __init__(self, settings: Settings, parts: Parts) -> None:
+        limits = settings.limits
+        self.settings = settings
+        self.parts = parts
+        self.version = own_version()
+        self.phase = Phase.STARTING
+        self.threads = CapacityLimiter(limits.threads)
+        self.hub = Hub(parts.bus, limits.follower_queue)
+        self.lanes = Lanes(parts.directory, parts.store)
+        self.models = InstalledModels(parts.directory)
+        self.followers = Followers(parts.store, self.hub, limits.ping_s)
+        self.health = Health(parts, self.hub.connected.is_set)
+        self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
+        self.rules = Rules(parts.catalogue)
+        preparer = Preparer(self.rules, image_check(limits))
+        self.submitter = Submitter(
+            parts.store, parts.queue, preparer, self.models, self.lanes, settings.jobs, self.threads
+        )
+        self.intake = Intake(self.hub, self.submitter, self.followers)
+        self._leaving = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to hear events and look for the parts; what isn't there within 3 s is looked for in background."""
+        self.phase = Phase.INITIALIZING
+        looking = asyncio.create_task(self._look_for_parts())
+        self._tasks = [asyncio.create_task(self.hub.run()), looking]
+        await asyncio.wait([looking], timeout=_FIRST_LOOK_S)
+
+    async def leave(self, within_s: float) -> None:
+        """Let go of followers and waiters: they are told, and have that long to leave."""
+        self.phase = Phase.SHUTDOWN
+        self._leaving.set()
+        await self.hub.close(within_s)
+
+    async def stop(self) -> None:
+        """End what was begun."""
+        self.phase = Phase.SHUTDOWN
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _look_for_parts(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOK_S / 2):
+                await self.hub.connected.wait()
+        while any(told != OK for told in (await self.health.check()).values()):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_AGAIN_S):
+                    await self._leaving.wait()
+                    return
+        if self.phase is Phase.INITIALIZING:
+            self.phase = Phase.READY
+
+
+def own_version() -> str:
+    """The installed version of Framelane."""
+    try:
+        return version("framelane")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,206 @@
+"""One subscription per process, many followers.
+
+Events stay the JSON they are; they are looked into only when somebody follows. A follower has a bounded queue: who
+is too slow loses the place and is told, and nobody else notices.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import structlog
+from pydantic_core import from_json
+
+from shared.errors import StoreUnavailable
+from shared.ports import EventBus, Published
+from shared.states import TERMINAL
+
+_RECONNECT_S = 0.5
+
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event: its JSON, and what a follower decides by."""
+
+    raw: str
+    seq: int
+    type: str
+    terminal: bool
+    fields: dict[str, Any]
+
+    @classmethod
+    def of(cls, raw: str) -> "Heard":
+        """Raises ValueError for what isn't an event."""
+        fields: dict[str, Any] = from_json(raw)
+        try:
+            terminal = fields["type"] == "state" and fields["state"] in TERMINAL
+            return cls(raw, fields["seq"], fields["type"], terminal, fields)
+        except (KeyError, TypeError) as error:
+            msg = "not an event"
+            raise ValueError(msg) from error
+
+
+class Note(Enum):
+    """What a follower can be told instead of an event."""
+
+    IDLE = "idle"  #: nothing happened for as long as it wanted to wait
+    GAP = "gap"  #: events may be missing: read the job anew
+    LAGGED = "lagged"  #: it was too slow and hears nothing any more
+    CLOSING = "closing"  #: the process stops
+
+
+class Follower:
+    """One reader's place."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._heard: deque[Heard] = deque()
+        self._notes: set[Note] = set()
+        self._wake = asyncio.Event()
+
+    def offer(self, heard: Heard) -> bool:
+        """Queue the event; False when the follower is too far behind and has lost its place."""
+        if len(self._heard) >= self._size:
+            self._heard.clear()
+            self.tell(Note.LAGGED)
+            return False
+        self._heard.append(heard)
+        self._wake.set()
+        return True
+
+    def tell(self, note: Note) -> None:
+        """Queue the note, before every event."""
+        self._notes.add(note)
+        self._wake.set()
+
+    async def next(self, timeout_s: float) -> Heard | Note:
+        """What comes next, IDLE after ``timeout_s`` seconds without anything."""
+        if not self._heard and not self._notes:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                return Note.IDLE
+        if self._notes:
+            return self._take_note()
+        return self._heard.popleft()
+
+    def _take_note(self) -> Note:
+        for lasting in (Note.CLOSING, Note.LAGGED):
+            if lasting in self._notes:
+                return lasting
+        return self._notes.pop()
+
+
+class Hub:
+    """Gives what the bus tells to those who follow. ``queue_size``: events a follower may be behind."""
+
+    def __init__(self, bus: EventBus, queue_size: int) -> None:
+        self.connected = asyncio.Event()
+        self._bus = bus
+        self._queue_size = queue_size
+        self._by_job: dict[str, set[Follower]] = {}
+        self._feeds: dict[Follower, Callable[[Heard], bool]] = {}
+        self._closing = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def followers(self) -> int:
+        """How many follow something."""
+        return len(self._feeds) + sum(map(len, self._by_job.values()))
+
+    @contextmanager
+    def follow(self, job_id: str) -> Generator[Follower]:
+        """Hear every event of one job from now on."""
+        follower = self._new()
+        self._by_job.setdefault(job_id, set()).add(follower)
+        try:
+            yield follower
+        finally:
+            self._forget(job_id, follower)
+
+    @contextmanager
+    def follow_all(self, wanted: Callable[[Heard], bool]) -> Generator[Follower]:
+        """Hear the events of all jobs that are ``wanted``."""
+        follower = self._new()
+        self._feeds[follower] = wanted
+        try:
+            yield follower
+        finally:
+            self._feeds.pop(follower, None)
+            self._note_empty()
+
+    async def run(self) -> None:
+        """Pass on what the bus tells, until cancelled."""
+        while True:
+            try:
+                async with self._bus.listen() as told:
+                    self.connected.set()
+                    self._tell_all(Note.GAP)
+                    async for each in told:
+                        self._pass_on(each)
+            except StoreUnavailable as error:
+                _log.warning("events can't be heard", reason=error.detail)
+            self.connected.clear()
+            await asyncio.sleep(_RECONNECT_S)
+
+    async def close(self, within_s: float) -> None:
+        """Tell everyone that the process stops, and wait that long for them to leave."""
+        self._closing = True
+        self._tell_all(Note.CLOSING)
+        try:
+            async with asyncio.timeout(within_s):
+                await self._empty.wait()
+        except TimeoutError:
+            _log.warning("followers didn't leave in time", followers=self.followers)
+
+    def _new(self) -> Follower:
+        follower = Follower(self._queue_size)
+        if self._closing:
+            follower.tell(Note.CLOSING)
+        self._empty.clear()
+        return follower
+
+    def _forget(self, job_id: str, follower: Follower) -> None:
+        followers = self._by_job.get(job_id, set())
+        followers.discard(follower)
+        if not followers:
+            self._by_job.pop(job_id, None)
+        self._note_empty()
+
+    def _note_empty(self) -> None:
+        if not self._by_job and not self._feeds:
+            self._empty.set()
+
+    def _tell_all(self, note: Note) -> None:
+        for followers in (self._feeds, *self._by_job.values()):
+            for follower in followers:
+                follower.tell(note)
+
+    def _pass_on(self, told: Published | None) -> None:
+        if told is None:
+            self._tell_all(Note.GAP)
+            return
+        followers = self._by_job.get(told.job_id)
+        if not followers and not self._feeds:
+            return
+        try:
+            heard = Heard.of(told.event)
+        except ValueError:
+            _log.warning("heard something that isn't an event", job_id=told.job_id)
+            return
+        # Who lags is taken out at once, so that an abandoned reader costs nothing while it finds out.
+        for follower in [each for each in followers or () if not each.offer(heard)]:
+            self._forget(told.job_id, follower)
+        late = [each for each, wanted in self._feeds.items() if wanted(heard) and not each.offer(heard)]
+        for follower in late:
+            del self._feeds[follower]
+            self._note_empty()

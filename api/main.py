@@ -1,0 +1,122 @@
+"""The gateway's composition root: chooses the adapters, puts the application together, runs it."""
+
+import argparse
+import sys
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from anyio import to_thread
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import openapi, problems
+from api.gateway import Gateway, own_version
+from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
+from api.parts import Parts
+from api.routes import artifacts as artifact_routes
+from api.routes import devices, events, gestures, health, jobs, keypoints, models, pages, stream, submit
+from api.server import configuration, serve
+from api.views import PREFIX
+from shared.adapters.build import artifact_store
+from shared.adapters.celery_queue import CeleryJobQueue, make_celery
+from shared.adapters.local_artifacts import LocalArtifactStore
+from shared.adapters.redis_events import RedisEventBus
+from shared.adapters.redis_jobs import RedisJobStore
+from shared.adapters.redis_registry import RedisWorkerDirectory
+from shared.catalogue import load_catalogue
+from shared.settings import Settings
+from shared.telemetry import configure_logging
+
+_ROUTERS = (submit, jobs, events, artifact_routes, stream, gestures, keypoints, models, devices)
+
+
+def create_app(settings: Settings | None = None, parts: Parts | None = None) -> FastAPI:
+    """The application. Without ``parts`` it makes the real ones when it starts, and closes them at its end."""
+    settings = settings or Settings()
+    app = FastAPI(
+        title="Framelane",
+        version=own_version(),
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        generate_unique_id_function=_operation_id,
+        lifespan=_lifespan(settings, parts),
+    )
+    for module in _ROUTERS:
+        app.include_router(module.router, prefix=PREFIX)
+    app.include_router(health.router)
+    app.include_router(pages.router)
+    pages.mount_assets(app)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(BodyLimit, limit=settings.limits.body_bytes)
+    app.add_middleware(LoopbackGuard, loopback_only=settings.auth.mode != "off")
+    app.add_middleware(RequestContext)  # the last one added sees a request first
+    return app
+
+
+@asynccontextmanager
+async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
+    """The adapters the settings ask for. Nothing is connected until it is used."""
+    async with AsyncExitStack() as closing:
+        store = RedisJobStore(settings)
+        closing.push_async_callback(store.close)
+        directory = RedisWorkerDirectory(settings)
+        closing.push_async_callback(directory.close)
+        queue = CeleryJobQueue(make_celery(settings))
+        closing.push_async_callback(to_thread.run_sync, queue.close)
+        artifacts = artifact_store(settings.artifacts)
+        yield Parts(
+            store=store,
+            queue=queue,
+            bus=RedisEventBus(settings),
+            artifacts=artifacts,
+            directory=directory,
+            catalogue=load_catalogue(settings.worker.catalogue),
+            check_link=artifacts.signer.check if isinstance(artifacts, LocalArtifactStore) else None,
+        )
+
+
+def _lifespan(settings: Settings, given: Parts | None) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
+        async with AsyncExitStack() as closing:
+            parts = given or await closing.enter_async_context(real_parts(settings))
+            gateway = Gateway(settings, parts)
+            app.state.gateway = gateway
+            await gateway.start()
+            closing.push_async_callback(gateway.stop)
+            yield {"gateway": gateway}
+
+    return lifespan
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _process_app() -> FastAPI:
+    settings = Settings()
+    configure_logging(settings.log, "gateway")
+    return create_app(settings)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until a signal. Without authentication only a loopback address is served."""
+    parser = argparse.ArgumentParser(prog="python -m api.main", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one, and the log says which")
+    given = parser.parse_args(arguments)
+    settings = Settings()
+    if settings.auth.mode != "off" and not is_loopback(given.host):
+        parser.error(
+            f"without authentication only loopback addresses are served, not {given.host}; "
+            "set FRAMELANE_AUTH=off to serve it to anyone who can reach it"
+        )
+    shutdown_s = settings.limits.shutdown_s
+    sys.exit(serve(configuration(_process_app, host=given.host, port=given.port, shutdown_s=shutdown_s)))
+
+
+if __name__ == "__main__":
+    main()

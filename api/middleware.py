@@ -1,0 +1,193 @@
+"""What happens to every request before a route sees it, as plain ASGI so that streams stay streams."""
+
+import re
+from collections.abc import MutableMapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import Refused, problem, unexpected
+from shared.telemetry import bound
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_DEFAULT_HEADERS = {
+    b"cache-control": b"no-store",
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+}
+
+_log = structlog.stdlib.get_logger()
+
+
+class RequestContext:
+    """Gives each request an id (the caller's, if it is a plain word), default headers, and an answer to any fault.
+
+    The id is ``request.state.request_id``, bound to every log line, and comes back as ``X-Request-ID``.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        answer = _Answer(send, request_id)
+        with bound(request_id=request_id):
+            try:
+                await self.app(scope, receive, answer)
+            except ClientDisconnect:
+                _log.info("client left before its request was complete", path=scope["path"])
+            except Exception:
+                if scope["type"] != "http" or answer.started:
+                    raise
+                _log.exception("unexpected error", path=scope["path"])
+                await unexpected(scope["path"], request_id)(scope, receive, answer)
+
+
+class _Answer:
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id.encode("ascii")
+        self.started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
+            given = {name.lower() for name, _ in headers}
+            headers += [item for item in _DEFAULT_HEADERS.items() if item[0] not in given]
+            headers.append((b"x-request-id", self._request_id))
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.match(given) else uuid4().hex
+
+
+class LoopbackGuard:
+    """Keeps web pages of strangers out.
+
+    Without authentication (``loopback_only``) a request must come from this machine and name it as its host: a
+    name of someone else's that was pointed at us is refused. A browser's ``Origin``, where it can do harm
+    (WebSockets, methods that change something), must be a loopback one or the very host that was asked.
+    """
+
+    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+        self.app = app
+        self.loopback_only = loopback_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        refused = None if scope["type"] == "lifespan" else self._refusal(scope)
+        if refused is None:
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": str(refused.detail)})
+        else:
+            await _refuse(refused, scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Refused | None:
+        headers = Headers(scope=scope)
+        host = _authority(f"//{headers.get('host', '')}", scope["scheme"])
+        if self.loopback_only:
+            client = scope.get("client")
+            if client is not None and not is_loopback(client[0]):
+                return Refused(403, "forbidden-client", "without authentication only this machine is served")
+            if not is_loopback(host[0]):
+                return Refused(
+                    403, "forbidden-host", "without authentication only localhost, 127.0.0.1 and [::1] are served"
+                )
+        origin = headers.get("origin")
+        harmless = scope["type"] == "http" and scope["method"] in _SAFE_METHODS
+        if origin is None or harmless or _origin_allowed(origin, host):
+            return None
+        return Refused(403, "forbidden-origin", "pages of that origin may not call this gateway")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is ``localhost`` or a loopback address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _authority(url: str, scheme: str) -> tuple[str, int | None]:
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(scheme)
+    except ValueError:
+        return "", None
+
+
+def _origin_allowed(origin: str, host: tuple[str, int | None]) -> bool:
+    scheme = origin.partition(":")[0]
+    if scheme not in {"http", "https"}:
+        return False
+    authority = _authority(origin, scheme)
+    return is_loopback(authority[0]) or (authority[0] != "" and authority == host)
+
+
+class BodyLimit:
+    """Refuses bodies over ``limit`` bytes with 413: by their announced length, or as soon as they get longer."""
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > self.limit:
+            await _refuse(self._too_large(), scope, receive, send)
+            return
+        await self.app(scope, self._counted(receive), send)
+
+    def _counted(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.limit:
+                raise self._too_large()
+            return message
+
+        return counted
+
+    def _too_large(self) -> Refused:
+        # The rest of the body isn't read, so this connection can't carry another request.
+        return Refused(
+            413, "body-too-large", f"the body is over the limit of {self.limit} bytes", {"Connection": "close"}
+        )
+
+
+async def _refuse(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
+    response: Response = problem(
+        refused.status_code,
+        refused.code,
+        "The request is refused",
+        str(refused.detail),
+        scope["path"],
+        headers=refused.headers,
+    )
+    await response(scope, receive, send)

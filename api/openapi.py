@@ -1,0 +1,57 @@
+"""The OpenAPI document: FastAPI's, with the bodies that routes read themselves."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
+
+from api.problems import Problem
+from api.routes.gestures import PredictRequest
+from api.routes.jobs import CancelRequest
+from shared.specs import JOB_SPEC
+
+_DESCRIPTION = (
+    "Hand in vision work, follow it live, fetch what it made. Every error is `application/problem+json`; "
+    "live events (WebSocket, server-sent events) are described in asyncapi.json."
+)
+_REF = "#/components/schemas/{model}"
+_TAGS = [
+    {"name": "jobs", "description": "One way in for all work"},
+    {"name": "events", "description": "What happens to a job, as it happens"},
+    {"name": "artifacts", "description": "Files of jobs"},
+    {"name": "gestures", "description": "Questions answered at once"},
+    {"name": "models", "description": "What can be installed, and what is"},
+    {"name": "devices", "description": "Hardware and workers"},
+    {"name": "operation", "description": "How the gateway is"},
+]
+
+
+def install(app: FastAPI) -> None:
+    """Make ``/openapi.json`` complete."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _render(app)
+        return app.openapi_schema
+
+    app.openapi = document
+
+
+def _render(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title, version=app.version, description=_DESCRIPTION, routes=app.routes, tags=_TAGS
+    )
+    schemas: dict[str, Any] = document.setdefault("components", {}).setdefault("schemas", {})
+    for adapter, name in (
+        (JOB_SPEC, "JobSpec"),
+        (TypeAdapter(PredictRequest), "PredictRequest"),
+        (TypeAdapter(CancelRequest), "CancelRequest"),
+        (TypeAdapter(Problem), "Problem"),
+    ):
+        schema = adapter.json_schema(ref_template=_REF)
+        for other, definition in schema.pop("$defs", {}).items():
+            schemas.setdefault(other, definition)
+        schemas[name] = schema
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    return document

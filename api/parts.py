@@ -1,0 +1,28 @@
+"""What the gateway is put together from: one adapter for each port."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.catalogue import Catalogue
+from shared.ports import ArtifactStore, EventBus, JobQueue, JobStore, WorkerDirectory
+
+
+class LinkCheck(Protocol):
+    """Whether a link below the gateway's root, given out by an artifact store that has no address, is good."""
+
+    def __call__(self, key: str, query: str) -> str:
+        """The filename the link was signed for. Raises PermissionError for another signature or a late one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The adapters of one process. ``check_link`` is None when the artifact store serves its links itself."""
+
+    store: JobStore
+    queue: JobQueue
+    bus: EventBus
+    artifacts: ArtifactStore
+    directory: WorkerDirectory
+    catalogue: Catalogue
+    check_link: LinkCheck | None = None

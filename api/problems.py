@@ -1,0 +1,170 @@
+"""Errors as HTTP: the only place that knows which status an error code has, and how a problem looks."""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from shared.errors import (
+    BrokerUnavailable,
+    DeviceUnavailable,
+    FramelaneError,
+    InvalidSpec,
+    StoreUnavailable,
+    Unavailable,
+)
+from shared.jobs import ErrorInfo
+
+_log = structlog.stdlib.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 100
+"""Broken rules listed one by one; a batch of thousands can break each in every row."""
+
+_STATUS: Mapping[str, int] = {
+    "invalid-spec": 422,
+    "malformed-json": 400,
+    "job-not-found": 404,
+    "illegal-transition": 409,
+    "job-conflict": 409,
+    "stale-claim": 409,
+    "inputs-expired": 410,
+    "model-not-found": 404,
+    "model-not-installed": 409,
+    "checksum-mismatch": 502,
+    "source-unavailable": 502,
+    "input-unreadable": 422,
+    "nothing-detected": 404,
+    "artifact-not-found": 404,
+    "out-of-space": 507,
+    "stopped": 409,
+    "cancelled": 409,
+    "timeout": 504,
+    "expired": 504,
+    "unavailable": 503,
+    "device-unavailable": 503,
+    "broker-unavailable": 503,
+    "store-unavailable": 503,
+}
+"""Codes that aren't here are 500: ours to repair, not the caller's."""
+
+_RETRY_AFTER_S: Mapping[type[Unavailable], int] = {DeviceUnavailable: 5, Unavailable: 1}
+
+
+class FieldError(BaseModel):
+    """One broken rule. ``pointer``: JSON pointer into the caller's document, or ``/<name>`` of a parameter."""
+
+    pointer: str
+    message: str
+
+
+class Problem(BaseModel):
+    """What every error looks like (RFC 9457). ``type`` is stable: ``urn:framelane:error:<code>``."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldError] = []
+
+
+class Refused(HTTPException):
+    """A request refused for how it was sent, before anything of ours looked at what it says."""
+
+    def __init__(self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
+        self.code = code
+
+
+def status_of(code: str) -> int:
+    """The HTTP status of an error code."""
+    return _STATUS.get(code, 500)
+
+
+def problem(
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    instance: str,
+    errors: Sequence[tuple[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+    **members: Any,
+) -> Response:
+    """A problem response; ``members`` are further fields of its body."""
+    body: dict[str, Any] = {
+        "type": f"urn:framelane:error:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+    }
+    if errors:
+        body["errors"] = [{"pointer": pointer, "message": message} for pointer, message in errors[:MOST_ERRORS]]
+        if len(errors) > MOST_ERRORS:
+            body["errors_left_out"] = len(errors) - MOST_ERRORS
+    return Response(json.dumps(body | members), status, headers, MEDIA_TYPE)
+
+
+def of_error(error: FramelaneError, instance: str) -> Response:
+    """The response for an error of ours."""
+    headers: dict[str, str] = {}
+    errors: Sequence[tuple[str, str]] = ()
+    detail = error.detail
+    if isinstance(error, Unavailable):
+        seconds = next(wait for kind, wait in _RETRY_AFTER_S.items() if isinstance(error, kind))
+        headers["Retry-After"] = str(seconds)
+    if isinstance(error, BrokerUnavailable | StoreUnavailable):
+        _log.warning("part unavailable", code=error.code, reason=error.detail)
+        detail = error.title()  # the rest names addresses
+    if isinstance(error, InvalidSpec):
+        errors = error.broken
+        detail = f"{len(errors)} broken rule{'' if len(errors) == 1 else 's'}"
+    return problem(status_of(error.code), error.code, error.title(), detail, instance, errors, headers)
+
+
+def of_failure(error: ErrorInfo, instance: str, job_id: str) -> Response:
+    """The response of a synchronous route whose job failed."""
+    return problem(status_of(error.code), error.code, error.title, error.detail, instance, job_id=job_id)
+
+
+def unexpected(instance: str, request_id: str) -> Response:
+    """The response to a fault of ours: it says nothing of what is inside."""
+    detail = f"unexpected; the log has it under request {request_id}"
+    return problem(500, FramelaneError.code, FramelaneError.title(), detail, instance)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` with a problem."""
+    app.add_exception_handler(FramelaneError, _framelane_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+async def _framelane_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FramelaneError)  # noqa: S101  registered for this class only
+    return of_error(error, request.url.path)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
+    # The first part of a location says where: query, path, header.
+    broken = [("/" + "/".join(map(str, each["loc"][1:])), str(each["msg"])) for each in error.errors()]
+    return of_error(InvalidSpec(*broken), request.url.path)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
+    phrase = HTTPStatus(error.status_code).phrase
+    code = error.code if isinstance(error, Refused) else phrase.lower().replace(" ", "-")
+    return problem(
+        error.status_code, code, phrase, str(error.detail), request.url.path, headers=error.headers or {}
+    )

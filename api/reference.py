@@ -1,0 +1,100 @@
+"""Pieces of the OpenAPI document that routes share."""
+
+from typing import Any
+
+from api.problems import MEDIA_TYPE
+from api.views import JobView
+
+Responses = dict[int | str, dict[str, Any]]
+
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_TITLES = {
+    400: "Malformed",
+    403: "Refused: a stranger's page or address",
+    404: "There is no such thing",
+    409: "Conflict",
+    410: "No longer kept",
+    413: "Too large",
+    415: "Wrong media type",
+    422: "Well formed but wrong; `errors` lists every broken rule",
+    500: "A fault of ours",
+    503: "A part doesn't answer, or no live worker serves the device",
+    504: "It took too long",
+}
+
+ACCEPTED: Responses = {
+    200: {"model": JobView, "description": "The job: it ended in time, or was known already"},
+    202: {"model": JobView, "description": "The job, accepted"},
+}
+
+ONE_JOB: Responses = {200: {"model": JobView, "description": "The job"}}
+
+_SPEC = {"$ref": "#/components/schemas/JobSpec"}
+
+SPEC_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": _SPEC},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["spec"],
+                    "properties": {"spec": _SPEC},
+                    "additionalProperties": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "a photo that an input names: `{file: <part>}`",
+                    },
+                },
+                "encoding": {"spec": {"contentType": "application/json"}},
+            },
+        },
+    }
+}
+
+
+def problems(*statuses: int) -> Responses:
+    """Descriptions of the problems a route can answer; any of them can also be a 500."""
+    return {status: {"description": _TITLES[status], "content": _PROBLEM} for status in (*statuses, 500)}
+
+
+def photo_body(part: str, alternative: str | None = None) -> dict[str, Any]:
+    """A multipart body with one photo; ``alternative``: the schema of JSON taken instead."""
+    content: dict[str, Any] = {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [part],
+                "properties": {part: {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}},
+                "additionalProperties": False,
+            }
+        }
+    }
+    if alternative is not None:
+        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{alternative}"}}} | content
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def optional_body(model: str) -> dict[str, Any]:
+    """A JSON body that may be left out."""
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}
+
+
+EVENT_STREAM: Responses = {
+    200: {
+        "description": "Server-sent events; asyncapi.json describes them",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    204: {"description": "The job has ended and nothing was missed"},
+}
+
+REDIRECT: Responses = {307: {"description": "`Location`: where the file is, for a short time"}}
+
+BINARY: Responses = {
+    200: {
+        "description": "The file",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}

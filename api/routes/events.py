@@ -1,0 +1,68 @@
+"""A job's events as server-sent events."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.sse import EventSourceResponse, format_sse_event
+from starlette.responses import Response
+
+from api.dependencies import Here, JobId
+from api.reference import EVENT_STREAM, problems
+from api.services.follow import End, Frame, Watch
+from shared.errors import InvalidSpec
+
+router = APIRouter(tags=["events"])
+
+AfterSeq = Annotated[
+    int | None, Query(ge=0, description="the last event already known; 0: from the first one that is kept")
+]
+
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+async def watched(
+    here: Here,
+    job_id: JobId,
+    after_seq: AfterSeq = None,
+    last_event_id: Annotated[str | None, Header(description="wins over `after_seq`")] = None,
+) -> AsyncGenerator[Watch]:
+    """Follow the job while the response is sent."""
+    if last_event_id:
+        if not last_event_id.isdecimal():
+            raise InvalidSpec(("/Last-Event-ID", "must be the id of an event of this job"))
+        after_seq = int(last_event_id)
+    async with here.followers.watch(job_id, after_seq or 0) as watch:
+        yield watch
+
+
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses=EVENT_STREAM | problems(404, 422, 503),
+)
+async def stream_events(watch: Annotated[Watch, Depends(watched)]) -> Response:
+    """Follow a job: what was missed after `after_seq` (or `Last-Event-ID`), then events as they happen.
+
+    Each has its `seq` as id and ends the stream if it ends the job. Where events are no longer kept, a `snapshot`
+    stands for them. 204 if the job has ended and nothing was missed, which tells a browser not to come back.
+    """
+    if watch.told:
+        return Response(status_code=204)
+    return EventSourceResponse(_lines(watch), headers=_HEADERS)
+
+
+async def _lines(watch: Watch) -> AsyncIterator[bytes]:
+    async with aclosing(watch.frames()) as frames:
+        async for frame in frames:
+            if isinstance(frame, End):
+                return
+            yield line_of(frame)
+
+
+def line_of(frame: Frame) -> bytes:
+    """A frame as an event; pings are comments."""
+    if frame.type == "ping":
+        return format_sse_event(comment="ping")
+    return format_sse_event(data_str=frame.raw, event=frame.type, id=None if frame.seq is None else str(frame.seq))

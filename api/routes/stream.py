@@ -1,0 +1,128 @@
+"""WebSockets: one job, or a filtered feed of all."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from typing import Annotated
+
+from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
+
+from api.dependencies import Here, known_id
+from api.hub import Follower, Heard, Note
+from api.routes.events import AfterSeq
+from api.routes.jobs import LabelFilter, labels_of
+from api.services.follow import PING, End, Frame, lagged
+from shared.devices import DeviceRequest
+from shared.errors import JobNotFound, StoreUnavailable
+from shared.specs import JobKind
+
+router = APIRouter()
+
+NORMAL, GOING_AWAY, TRY_AGAIN_LATER, NO_SUCH_JOB = 1000, 1001, 1013, 4404
+
+_CLOSE = {
+    End.FINISHED: (NORMAL, "the job has ended"),
+    End.LAGGED: (TRY_AGAIN_LATER, "too slow: come back with after_seq"),
+    End.CLOSING: (GOING_AWAY, "the gateway stops: come back with after_seq"),
+}
+
+Frames = AsyncGenerator[Frame | End]
+
+
+@router.websocket("/ws/jobs/{job_id}")
+async def follow_job(socket: WebSocket, here: Here, job_id: str, after_seq: AfterSeq = None) -> None:
+    """Send a snapshot (or what was missed after ``after_seq``), then events, until the job has ended."""
+    await socket.accept()
+    try:
+        async with here.followers.watch(known_id(job_id), after_seq) as watch:
+            await _converse(socket, watch.frames(), here.settings.limits.ping_s)
+    except JobNotFound as error:
+        await _close(socket, NO_SUCH_JOB, error.title())
+    except StoreUnavailable as error:
+        await _close(socket, TRY_AGAIN_LATER, error.title())
+
+
+@router.websocket("/ws/events")
+async def follow_all(
+    socket: WebSocket,
+    here: Here,
+    kind: JobKind | None = None,
+    device: DeviceRequest | None = None,
+    label: Annotated[list[LabelFilter] | None, Query()] = None,
+) -> None:
+    """Send the events of all jobs that match, from now on."""
+    await socket.accept()
+    ping_s = here.settings.limits.ping_s
+    with here.hub.follow_all(wanted(kind, device, labels_of(label or []))) as follower:
+        await _converse(socket, _feed(follower, ping_s), ping_s)
+
+
+def wanted(kind: str | None, device: str | None, labels: dict[str, str]) -> Callable[[Heard], bool]:
+    """Whether an event is about a job of that kind, asked for that device, with all those labels."""
+
+    def matches(heard: Heard) -> bool:
+        event = heard.fields
+        return (
+            (kind is None or event.get("kind") == kind)
+            and (device is None or event.get("device") == device)
+            and labels.items() <= event.get("labels", {}).items()
+        )
+
+    return matches
+
+
+async def _feed(follower: Follower, ping_s: float) -> Frames:
+    while True:
+        heard = await follower.next(ping_s)
+        match heard:
+            case Heard():
+                yield Frame(heard.type, heard.raw, heard.seq)
+            case Note.IDLE:
+                yield Frame("ping", PING)
+            case Note.CLOSING:
+                yield End.CLOSING
+            case Note.LAGGED | Note.GAP:
+                # What was missed is of many jobs: the reader has to look at them itself.
+                yield lagged(None)
+                yield End.LAGGED
+
+
+async def _converse(socket: WebSocket, frames: Frames, send_within_s: float) -> None:
+    """Send frames until they end, or the client leaves or stops reading."""
+    sending = asyncio.create_task(_send(socket, frames, send_within_s))
+    leaving = asyncio.create_task(_until_gone(socket))
+    try:
+        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            await sending
+    finally:
+        for task in (sending, leaving):
+            task.cancel()
+            with suppress(asyncio.CancelledError, WebSocketDisconnect):
+                await task
+
+
+async def _send(socket: WebSocket, frames: Frames, within_s: float) -> None:
+    async with aclosing(frames):
+        async for frame in frames:
+            if isinstance(frame, End):
+                await _close(socket, *_CLOSE[frame])
+                return
+            try:
+                async with asyncio.timeout(within_s):
+                    await socket.send_text(frame.raw)
+            except TimeoutError:
+                return  # it doesn't even read what it is sent; nothing can be told to it
+
+
+async def _until_gone(socket: WebSocket) -> None:
+    # A socket that is only written to never shows that its client is gone.
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+
+
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await socket.close(code, reason)

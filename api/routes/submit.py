@@ -1,0 +1,72 @@
+"""Handing in jobs: by POST, by PUT with an id of the client's, and again."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from api.dependencies import Here, IdempotencyKey, JobId, NewJobId, Prefer, preferred_wait, travelling_headers
+from api.gateway import Gateway
+from api.reference import ACCEPTED, SPEC_BODY, problems
+from api.services.intake import Taken
+from api.services.submit import Ticket
+from api.uploads import read_spec
+from api.views import base_url, job_json, job_url
+
+router = APIRouter(tags=["jobs"])
+
+_REFUSALS = problems(400, 409, 413, 415, 422, 503)
+
+
+@router.post("/jobs", status_code=202, responses=ACCEPTED | _REFUSALS, openapi_extra=SPEC_BODY)
+async def submit_job(
+    request: Request, here: Here, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
+) -> Response:
+    """Accept a job.
+
+    202 with the job, 200 if it ended within `Prefer: wait=N` or was known under its `Idempotency-Key`.
+    """
+    ticket = Ticket(idempotency_key=idempotency_key, headers=travelling_headers(request))
+    return await _submit(request, here, ticket, prefer)
+
+
+@router.put("/jobs/{job_id}", status_code=202, responses=ACCEPTED | _REFUSALS, openapi_extra=SPEC_BODY)
+async def put_job(request: Request, here: Here, job_id: NewJobId, prefer: Prefer = None) -> Response:
+    """Accept a job under an id of the client's choice; sent again, it is the same job (200).
+
+    Another spec under a known id is a conflict (409).
+    """
+    ticket = Ticket(job_id=job_id, chosen=True, headers=travelling_headers(request))
+    return await _submit(request, here, ticket, prefer)
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    status_code=202,
+    responses=ACCEPTED | problems(404, 409, 410, 422, 503),
+)
+async def retry_job(
+    request: Request, here: Here, job_id: JobId, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
+) -> Response:
+    """Accept a new job with the spec and inputs of a FAILED or CANCELLED one; `retry_of` names that."""
+    ticket = Ticket(idempotency_key=idempotency_key, headers=travelling_headers(request))
+    wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
+    return answer(request, await here.intake.retry(job_id, ticket, wait_s or 0), wait_s)
+
+
+async def _submit(request: Request, here: Gateway, ticket: Ticket, prefer: str | None) -> Response:
+    upload = await read_spec(request, here.settings.limits)
+    prepared = await here.submitter.prepare(
+        upload.size, lambda preparer: preparer.from_document(upload.document, upload.files)
+    )
+    wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
+    return answer(request, await here.intake.accept(prepared, ticket, wait_s or 0), wait_s)
+
+
+def answer(request: Request, taken: Taken, wait_s: int | None) -> Response:
+    """The job: 200 if it was waited for and has ended, or was known before; else 202."""
+    base, record = base_url(request), taken.record
+    headers = {"Location": job_url(base, record.id)}
+    if wait_s is not None:
+        headers["Preference-Applied"] = f"wait={wait_s}"
+    ended = wait_s is not None and record.terminal
+    status = 202 if taken.fresh and not ended else 200
+    return Response(job_json(record, base), status, headers, "application/json")

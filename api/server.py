@@ -1,0 +1,57 @@
+"""uvicorn, told to let go of sockets and event streams before it waits for them to close."""
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+import uvicorn
+from fastapi import FastAPI
+
+from api.gateway import Gateway
+
+_LEAVE_S = 2
+_SOCKET_MESSAGE_BYTES = 64 * 1024
+"""Followers have nothing to say; a longer message closes their socket."""
+
+
+class Server(uvicorn.Server):
+    """Ends within ``timeout_graceful_shutdown``, followers told.
+
+    uvicorn alone closes WebSockets with a code of its own, and waits for event streams, which never end by
+    themselves.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, tell who follows that we stop, then do as uvicorn does."""
+        for server in self.servers:
+            server.close()
+        gateway: Gateway | None = self.lifespan.state.get("gateway")
+        if gateway is not None:
+            await gateway.leave(_LEAVE_S)
+        await super().shutdown(sockets)
+
+
+def configuration(make_app: Callable[[], FastAPI], *, host: str, port: int, shutdown_s: int) -> uvicorn.Config:
+    """How uvicorn runs us. Open requests have ``shutdown_s`` seconds after a signal."""
+    return uvicorn.Config(
+        make_app,
+        factory=True,
+        host=host,
+        port=port,
+        ws="websockets-sansio",
+        ws_max_size=_SOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=max(1, shutdown_s - _LEAVE_S),
+        server_header=False,
+        date_header=False,
+        access_log=False,
+        log_config=None,
+    )
+
+
+def serve(config: uvicorn.Config) -> int:
+    """Serve until a signal; the exit status."""
+    server = Server(config)
+    with suppress(KeyboardInterrupt):  # the signal comes once more after everything has ended
+        server.run()
+    return 0 if server.started else 1

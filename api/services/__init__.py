@@ -1,0 +1,1 @@
+"""What the gateway does: knows ports, not HTTP."""

@@ -1,0 +1,54 @@
+"""JSON documents as models, with every broken rule named by its place in the caller's own document."""
+
+from collections.abc import Sequence
+from typing import TypeVar, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from api.errors import MalformedDocument
+from shared.errors import InvalidSpec
+from shared.specs import JOB_SPEC, InferenceSpec, JobKind, ModelDownloadSpec
+
+_Model = TypeVar("_Model")
+_KINDS = frozenset(get_args(JobKind))
+_NO_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
+
+
+def parse(adapter: TypeAdapter[_Model], document: bytes) -> _Model:
+    """The value of ``document``. Raises MalformedDocument, or InvalidSpec naming all that is broken."""
+    try:
+        return adapter.validate_json(document)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise MalformedDocument(found[0]["msg"]) from None
+        raise InvalidSpec(*((pointer(each["loc"]), each["msg"]) for each in found)) from None
+
+
+def parse_spec(document: bytes) -> InferenceSpec | ModelDownloadSpec:
+    """The same for a job's spec, whose unions pydantic names as if they were fields."""
+    try:
+        return JOB_SPEC.validate_json(document)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        if found[0]["type"] == "json_invalid":
+            raise MalformedDocument(found[0]["msg"]) from None
+        raise InvalidSpec(
+            *(("/kind" if each["type"] in _NO_KIND else spec_pointer(each["loc"]), each["msg"]) for each in found)
+        ) from None
+
+
+def pointer(place: Sequence[int | str]) -> str:
+    """A place as pydantic says it, as a JSON pointer (RFC 6901)."""
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in place if part != "[key]"]
+    return "".join(f"/{part}" for part in parts)
+
+
+def spec_pointer(place: Sequence[int | str]) -> str:
+    """The same without the names of union members: the kind in front, the form after an input's number."""
+    parts = list(place)
+    if parts and parts[0] in _KINDS:
+        del parts[0]
+    if len(parts) > 2 and parts[0] == "inputs" and isinstance(parts[1], int):  # noqa: PLR2004
+        del parts[2]
+    return pointer(parts)

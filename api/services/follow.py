@@ -1,0 +1,158 @@
+"""Following a job: subscribe first, read second, then only what is newer, so that nothing is lost in between."""
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from api.hub import Follower, Heard, Hub, Note
+from api.services.records import bare_job
+from shared.errors import JobNotFound, StoreUnavailable
+from shared.jobs import JobRecord
+from shared.ports import JobStore
+
+_RECHECK_S = 5.0
+"""A waiter looks at the record that often even if it hears nothing."""
+_STALE_S = 1.0
+_PAGE = 1_000
+
+PING = '{"type":"ping"}'
+
+
+class End(Enum):
+    """Why a stream of frames is over."""
+
+    FINISHED = "finished"  #: the job has ended and everything was told
+    LAGGED = "lagged"  #: the reader was too slow
+    CLOSING = "closing"  #: the process stops
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message to a follower. ``seq`` is None for pings and the like."""
+
+    type: str
+    raw: str
+    seq: int | None = None
+
+
+class Watch:
+    """What one follower of a job is told."""
+
+    def __init__(
+        self, store: JobStore, follower: Follower, record: JobRecord, after_seq: int | None, ping_s: float
+    ) -> None:
+        self.record = record
+        self._store = store
+        self._follower = follower
+        self._ping_s = ping_s
+        # A number that wasn't reached yet can't be of this job.
+        self._seq = None if after_seq is None or after_seq > record.seq else after_seq
+        self._finished = False
+
+    @property
+    def told(self) -> bool:
+        """Whether the reader knew everything already when it came."""
+        return self.record.terminal and self._seq == self.record.seq
+
+    async def frames(self) -> AsyncGenerator[Frame | End]:
+        """A snapshot (or, after a seq, what was missed), then events; the last item is an End."""
+        for frame in await self._catch_up():
+            yield frame
+        wait_s = self._ping_s
+        while not self._finished:
+            heard = await self._follower.next(wait_s)
+            try:
+                for item in await self._told_by(heard):
+                    yield item
+                    if isinstance(item, End):
+                        return
+                wait_s = self._ping_s
+            except StoreUnavailable:
+                wait_s = _STALE_S  # come back to it soon
+            except JobNotFound:
+                break  # it ended, and was deleted before we looked
+        yield End.FINISHED
+
+    async def _told_by(self, heard: Heard | Note) -> Sequence[Frame | End]:
+        known = self._seq or 0
+        match heard:
+            case Note.CLOSING:
+                return [End.CLOSING]
+            case Note.LAGGED:
+                return [lagged(self._seq), End.LAGGED]
+            case Note.IDLE:
+                return [*await self._catch_up(anew=True), Frame("ping", PING)]
+            case Note.GAP:
+                return await self._catch_up(anew=True)
+            case Heard():
+                if heard.seq <= known:
+                    return []
+                return [self._tell(heard)] if heard.seq == known + 1 else await self._catch_up(anew=True)
+
+    async def _catch_up(self, *, anew: bool = False) -> list[Frame]:
+        """Everything newer than what was told; a snapshot where the events in between aren't kept any more."""
+        if anew:
+            self.record = await self._store.get(self.record.id)
+        if self._seq is None:
+            return [self._snapshot()]
+        frames: list[Frame] = []
+        while self._seq < self.record.seq:
+            events = [Heard.of(raw) for raw in await self._store.events(self.record.id, self._seq, _PAGE)]
+            if not events or events[0].seq != self._seq + 1:
+                return [*frames, self._snapshot()]
+            frames += [self._tell(event) for event in events]
+        self._finished = self._finished or self.told
+        return frames
+
+    def _tell(self, heard: Heard) -> Frame:
+        self._seq = heard.seq
+        self._finished = heard.terminal
+        return Frame(heard.type, heard.raw, heard.seq)
+
+    def _snapshot(self) -> Frame:
+        record = self.record
+        self._seq = record.seq
+        self._finished = record.terminal
+        return Frame("snapshot", f'{{"type":"snapshot","seq":{record.seq},"job":{bare_job(record)}}}', record.seq)
+
+
+class Followers:
+    """Watches jobs and waits for their ends."""
+
+    def __init__(self, store: JobStore, hub: Hub, ping_s: float) -> None:
+        self._store = store
+        self._hub = hub
+        self._ping_s = ping_s
+
+    @asynccontextmanager
+    async def watch(self, job_id: str, after_seq: int | None) -> AsyncGenerator[Watch]:
+        """Follow a job from its snapshot, or from ``after_seq``, on. Raises JobNotFound."""
+        with self._hub.follow(job_id) as follower:
+            record = await self._store.get(job_id)
+            yield Watch(self._store, follower, record, after_seq, self._ping_s)
+
+    async def end_of(self, job_id: str, within_s: float) -> JobRecord:
+        """The job when it has ended, or as it is after ``within_s`` seconds, or when this process stops."""
+        with self._hub.follow(job_id) as follower:
+            return await self.await_end(follower, await self._store.get(job_id), within_s)
+
+    async def await_end(self, follower: Follower, record: JobRecord, within_s: float) -> JobRecord:
+        """The same for somebody who followed the job before ``record`` was read."""
+        give_up_at, pause_s = time.monotonic() + within_s, _RECHECK_S
+        while not record.terminal and (left_s := give_up_at - time.monotonic()) > 0:
+            heard = await follower.next(min(left_s, pause_s))
+            if heard is Note.CLOSING:
+                break
+            if isinstance(heard, Note) or heard.terminal:
+                try:
+                    record, pause_s = await self._store.get(record.id), _RECHECK_S
+                except StoreUnavailable:
+                    pause_s = _STALE_S  # the job is accepted whether or not we can see it now
+        return record
+
+
+def lagged(seq: int | None) -> Frame:
+    """Told to who is too slow."""
+    return Frame("lagged", f'{{"type":"lagged","resume_after":{"null" if seq is None else seq}}}')

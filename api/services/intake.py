@@ -1,0 +1,50 @@
+"""Handing in a job and, if the client wants that, waiting for its end."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+
+from api.hub import Hub
+from api.services.follow import Followers
+from api.services.prepare import Prepared
+from api.services.submit import Submitter, Ticket
+from shared.jobs import JobRecord
+from shared.ports import Created
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The job as it was last seen, and whether this request made it."""
+
+    record: JobRecord
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The way in for every route that makes jobs."""
+
+    hub: Hub
+    submitter: Submitter
+    followers: Followers
+
+    async def accept(self, prepared: Prepared, ticket: Ticket, wait_s: float = 0) -> Taken:
+        """Raises as ``Submitter.accept`` does."""
+        return await self._wait(ticket, wait_s, self.submitter.accept(prepared, ticket))
+
+    async def retry(self, job_id: str, ticket: Ticket, wait_s: float = 0) -> Taken:
+        """Raises as ``Submitter.retry`` does."""
+        return await self._wait(ticket, wait_s, self.submitter.retry(job_id, ticket))
+
+    async def _wait(self, ticket: Ticket, wait_s: float, accepting: Awaitable[Created]) -> Taken:
+        if not wait_s:
+            created = await accepting
+            return Taken(created.record, created.fresh)
+        # Followed before it exists: its end can't be missed, and it needn't be read to be sure.
+        with self.hub.follow(ticket.job_id) as follower:
+            created = await accepting
+            record = created.record
+            if record.id == ticket.job_id:
+                record = await self.followers.await_end(follower, record, wait_s)
+        if record.id != ticket.job_id:
+            record = await self.followers.end_of(record.id, wait_s)
+        return Taken(record, created.fresh)

@@ -1,0 +1,60 @@
+"""The lanes that live, read often and asked for seldom."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+from shared.devices import Device
+from shared.errors import DeviceUnavailable
+from shared.ports import JobStore, WorkerDirectory
+from shared.routing import Route, route
+from shared.specs import CommonSpec, JobKind
+from shared.workers import LaneState, WorkerInfo, live_lanes
+
+
+class Lanes:
+    """Knows the live workers and lanes as they were at most ``ttl_s`` ago."""
+
+    def __init__(self, directory: WorkerDirectory, store: JobStore, ttl_s: float = 0.5) -> None:
+        self._directory = directory
+        self._store = store
+        self._ttl_s = ttl_s
+        self._read_at = float("-inf")
+        self._workers: list[WorkerInfo] = []
+        self._lanes: list[LaneState] = []
+        self._reading = asyncio.Lock()
+
+    async def route(self, kind: JobKind, spec: CommonSpec, families: Iterable[Device]) -> Route:
+        """Where the job goes. Raises DeviceUnavailable naming the lanes that live, looked at anew before that."""
+        await self._refresh(self._ttl_s)
+        try:
+            chosen = route(kind, spec, self._lanes, families)
+        except DeviceUnavailable:
+            await self._refresh(0.0)
+            chosen = route(kind, spec, self._lanes, families)
+        self._count(chosen.queue)
+        return chosen
+
+    async def now(self) -> tuple[list[WorkerInfo], list[LaneState]]:
+        """Live workers and lanes, read just now."""
+        await self._refresh(0.0)
+        return self._workers, self._lanes
+
+    async def _refresh(self, older_than_s: float) -> None:
+        asked_at = time.monotonic()
+        if asked_at - self._read_at < older_than_s:
+            return
+        async with self._reading:
+            # Who waited for the lock finds what the one before has read.
+            if self._read_at > asked_at:
+                return
+            begun = time.monotonic()
+            workers, backlog = await asyncio.gather(self._directory.workers(), self._store.backlog())
+            self._workers, self._lanes, self._read_at = workers, live_lanes(workers, backlog), begun
+
+    def _count(self, queue: str) -> None:
+        # Until the next reading, so that a burst doesn't go to one lane only.
+        for at, lane in enumerate(self._lanes):
+            if lane.name == queue:
+                backlog = lane.backlog.model_copy(update={"depth": lane.backlog.depth + 1})
+                self._lanes[at] = lane.model_copy(update={"backlog": backlog})

@@ -1,0 +1,38 @@
+"""Which models are installed, read often and asked for seldom."""
+
+import time
+from collections.abc import Sequence
+
+from shared.errors import ModelNotInstalled
+from shared.ports import WorkerDirectory
+from shared.results import InstalledModel
+
+
+class InstalledModels:
+    """Knows what was installed at most ``ttl_s`` ago."""
+
+    def __init__(self, directory: WorkerDirectory, ttl_s: float = 1.0) -> None:
+        self._directory = directory
+        self._ttl_s = ttl_s
+        self._read_at = float("-inf")
+        self._models: dict[str, InstalledModel] = {}
+
+    async def now(self) -> dict[str, InstalledModel]:
+        """Installed models by name, read just now."""
+        begun = time.monotonic()
+        self._models = await self._directory.models()
+        self._read_at = begun
+        return self._models
+
+    async def require(self, names: Sequence[str]) -> None:
+        """Raises ModelNotInstalled, saying how to install what is missing; looked at anew before that."""
+        fresh = time.monotonic() - self._read_at < self._ttl_s
+        installed = self._models if fresh else await self.now()
+        if fresh and any(name not in installed for name in names):
+            installed = await self.now()
+        missing = [name for name in names if name not in installed]
+        if missing:
+            listed = ", ".join(f'"{name}"' for name in missing)
+            remedy = f'{{"kind": "model_download", "models": [{listed}]}}'
+            msg = f"not installed: {', '.join(missing)}; install with POST /api/v1/jobs {remedy}"
+            raise ModelNotInstalled(msg)

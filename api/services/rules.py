@@ -1,0 +1,84 @@
+"""What the catalogue allows: rules between a spec and the model it names."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from shared.catalogue import Catalogue, CatalogueEntry
+from shared.devices import AUTO, family_of
+from shared.inputs import DataInput, FileInput, LandmarksInput, SequenceInput, TensorInput
+from shared.packing import InferenceTask, PackedKind
+from shared.specs import InferenceSpec, ModelDownloadSpec
+
+Broken = list[tuple[str, str]]
+
+_KINDS: dict[type, PackedKind] = {
+    LandmarksInput: "landmarks",
+    SequenceInput: "sequence",
+    DataInput: "image",
+    FileInput: "image",
+    TensorInput: "tensor",
+}
+
+
+class Rules:
+    """Checks specs against one catalogue."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.entries = dict(catalogue.by_name)
+
+    def broken(self, spec: InferenceSpec | ModelDownloadSpec) -> Broken:
+        """Every rule the spec breaks, by JSON pointer."""
+        if isinstance(spec, ModelDownloadSpec):
+            return self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
+        entry = self.entries.get(spec.model)
+        if entry is None:
+            return self._unknown_names([("/model", spec.model)])
+        kinds: list[tuple[str, PackedKind]] = [
+            (f"/inputs/{number}", _KINDS[type(item)]) for number, item in enumerate(spec.inputs)
+        ]
+        return [*_wrong_inputs(entry, kinds), *_wrong_place(entry, spec)]
+
+    def unknown_names(self, document: Any) -> Broken:
+        """Unknown models in a document that isn't a valid spec."""
+        if not isinstance(document, dict):
+            return []
+        fields = cast("dict[str, Any]", document)
+        listed: list[Any] = fields["models"] if isinstance(fields.get("models"), list) else []
+        named = [("/model", fields.get("model")), *((f"/models/{at}", name) for at, name in enumerate(listed))]
+        return self._unknown_names((pointer, name) for pointer, name in named if isinstance(name, str))
+
+    def needs(self, task: InferenceTask | ModelDownloadSpec) -> list[str]:
+        """Models that must be installed for the task: its own, and what its kinds of input ask for."""
+        if isinstance(task, ModelDownloadSpec):
+            return []
+        entry = self.entries.get(task.model)
+        if entry is None:
+            return [task.model]
+        others = {name for item in task.inputs for name in entry.requires.get(item.kind, [])}
+        return [task.model, *sorted(others)]
+
+    def _unknown_names(self, named: Iterable[tuple[str, str]]) -> Broken:
+        known = ", ".join(self.entries)
+        return [
+            (pointer, f"unknown model {name[:100]!r}; known models: {known}")
+            for pointer, name in named
+            if name not in self.entries
+        ]
+
+
+def _wrong_inputs(entry: CatalogueEntry, kinds: Sequence[tuple[str, PackedKind]]) -> Broken:
+    taken = ", ".join(entry.accepts)
+    return [
+        (pointer, f"model {entry.name} doesn't take {kind} inputs; it takes {taken}")
+        for pointer, kind in kinds
+        if kind not in entry.accepts
+    ]
+
+
+def _wrong_place(entry: CatalogueEntry, spec: InferenceSpec) -> Broken:
+    broken: Broken = []
+    if spec.device != AUTO and family_of(spec.device) not in entry.devices:
+        broken.append(("/device", f"model {entry.name} runs on {', '.join(entry.devices)} only"))
+    if spec.options.runtime != "auto" and spec.options.runtime not in entry.runtimes:
+        broken.append(("/options/runtime", f"model {entry.name} runs with {', '.join(entry.runtimes)} only"))
+    return broken

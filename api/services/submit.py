@@ -1,0 +1,133 @@
+"""Accepting a job: check, keep, queue, in this order, so that what was accepted is kept."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from uuid import uuid4
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+
+from api.services.lanes import Lanes
+from api.services.models import InstalledModels
+from api.services.prepare import Prepared, Preparer, fingerprint
+from shared.devices import Device
+from shared.errors import BrokerUnavailable, FramelaneError, IllegalTransition, JobNotFound, StoreUnavailable
+from shared.jobs import JobRecord
+from shared.packing import InferenceTask
+from shared.ports import Created, JobQueue, JobStore, NewJob
+from shared.routing import Route
+from shared.settings import JobSettings
+from shared.states import JobState
+
+SMALL_BYTES = 32 * 1024
+"""Larger requests are checked in a thread, so that others aren't kept waiting."""
+
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What goes along with a request. ``job_id`` is for a new job; ``chosen``: by the client, maybe before."""
+
+    job_id: str = field(default_factory=lambda: str(uuid4()))
+    chosen: bool = False
+    idempotency_key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    retry_of: str | None = None
+
+
+class Submitter:
+    """Accepts jobs."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        queue: JobQueue,
+        preparer: Preparer,
+        models: InstalledModels,
+        lanes: Lanes,
+        settings: JobSettings,
+        threads: CapacityLimiter,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._preparer = preparer
+        self._models = models
+        self._lanes = lanes
+        self._settings = settings
+        self._threads = threads
+
+    async def prepare(self, size: int, prepare: Callable[[Preparer], Prepared]) -> Prepared:
+        """What ``prepare`` makes of a request of ``size`` bytes."""
+        if size <= SMALL_BYTES:
+            return prepare(self._preparer)
+        return await to_thread.run_sync(prepare, self._preparer, limiter=self._threads)
+
+    async def accept(self, prepared: Prepared, ticket: Ticket) -> Created:
+        """Keep and queue the job, or find the one that was asked for with the same id or key.
+
+        Raises ModelNotInstalled, DeviceUnavailable, JobConflict, StoreUnavailable; BrokerUnavailable after the
+        half-made job was removed again.
+        """
+        try:
+            route = await self._admit(prepared)
+        except FramelaneError:
+            known = await self._known(prepared, ticket)
+            if known is None:
+                raise
+            return Created(known, fresh=False)
+        created = await self._store.create(
+            NewJob(
+                id=ticket.job_id,
+                task=prepared.task,
+                lane=route.queue,
+                fingerprint=prepared.fingerprint,
+                blobs=prepared.blobs,
+                idempotency_key=ticket.idempotency_key,
+                idempotency_ttl_s=self._settings.idempotency_ttl_s,
+                retry_of=ticket.retry_of,
+            )
+        )
+        if created.fresh:
+            await self._publish(route, created.record.id, ticket.headers)
+        return created
+
+    async def retry(self, job_id: str, ticket: Ticket) -> Created:
+        """A new job like a failed or cancelled one. Raises as ``accept``, IllegalTransition, InputsExpired."""
+        old = await self._store.get(job_id)
+        if old.state not in {JobState.FAILED, JobState.CANCELLED}:
+            msg = f"the job is {old.state}; only FAILED and CANCELLED ones can be tried again"
+            raise IllegalTransition(msg)
+        blobs = await self._store.blobs(job_id)
+        prepared = Prepared(old.spec, blobs, fingerprint(old.spec, blobs))
+        return await self.accept(prepared, replace(ticket, retry_of=job_id))
+
+    async def _admit(self, prepared: Prepared) -> Route:
+        task = prepared.task
+        rules = self._preparer.rules
+        await self._models.require(rules.needs(task))
+        entry = rules.entries.get(task.model) if isinstance(task, InferenceTask) else None
+        families = tuple(Device) if entry is None else tuple(entry.devices)
+        return await self._lanes.route(task.kind, task, families)
+
+    async def _known(self, prepared: Prepared, ticket: Ticket) -> JobRecord | None:
+        """A job accepted earlier stays known when no worker lives any more."""
+        if not ticket.chosen:
+            return None
+        try:
+            record = await self._store.get(ticket.job_id)
+        except JobNotFound:
+            return None
+        return record if record.fingerprint == prepared.fingerprint else None
+
+    async def _publish(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
+        try:
+            await to_thread.run_sync(self._queue.send, route, job_id, headers, limiter=self._threads)
+        except BrokerUnavailable:
+            await self._store.discard(job_id)
+            raise
+        try:
+            await self._store.published(job_id)
+        except StoreUnavailable as error:
+            # The message is sent; without the note it is sent once more, which harms nothing.
+            _log.warning("a sent message couldn't be noted", job_id=job_id, reason=error.detail)

@@ -1,0 +1,113 @@
+"""The body of a request taken apart: its JSON document and the photos beside it."""
+
+from dataclasses import dataclass, field
+
+from fastapi import Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from api.problems import Refused
+from shared.errors import InvalidSpec
+from shared.settings import LimitSettings
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+SPEC_PART = "spec"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """``document`` is JSON as it was sent; ``files`` are parts by their name."""
+
+    document: bytes
+    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    @property
+    def size(self) -> int:
+        """Bytes of everything."""
+        return len(self.document) + sum(map(len, self.files.values()))
+
+
+def media_type(request: Request) -> str:
+    """The request's media type without parameters, in lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_spec(request: Request, limits: LimitSettings) -> Upload:
+    """A JSON body, or a multipart one whose part ``spec`` is the JSON and whose other parts are files.
+
+    Raises Refused for another media type, unreadable multipart or too many parts; InvalidSpec for wrong parts.
+    """
+    if media_type(request) == JSON:
+        return Upload(await request.body())
+    document, files, broken = await _parts(request, limits)
+    if document is None:
+        broken.append((f"/{SPEC_PART}", "the multipart body needs a part of this name with the JSON"))
+    if broken:
+        raise InvalidSpec(*broken)
+    return Upload(document or b"", files)
+
+
+async def read_photo(request: Request, limits: LimitSettings, name: str) -> Upload:
+    """A multipart body with one file, the part ``name``. Raises as ``read_spec`` does."""
+    document, files, broken = await _parts(request, limits)
+    if document is not None:
+        broken.append((f"/{SPEC_PART}", "not known here; use the query"))
+    broken += [
+        (f"/{other}", f"not known here; the photo is the part {name!r}") for other in files if other != name
+    ]
+    if name not in files:
+        broken.append((f"/{name}", "the multipart body needs a part of this name with the photo"))
+    if broken:
+        raise InvalidSpec(*broken)
+    return Upload(b"", files)
+
+
+async def _parts(
+    request: Request, limits: LimitSettings
+) -> tuple[bytes | None, dict[str, bytes], list[tuple[str, str]]]:
+    if media_type(request) != MULTIPART:
+        detail = f"send {JSON} or {MULTIPART}"
+        raise Refused(415, "unsupported-media-type", detail, {"Accept": f"{JSON}, {MULTIPART}"})
+    document: bytes | None = None
+    files: dict[str, bytes] = {}
+    broken: list[tuple[str, str]] = []
+    async with _Form(request, limits) as form:
+        for name, value in form.multi_items():
+            content = await value.read() if isinstance(value, UploadFile) else value.encode()
+            if name in files or (name == SPEC_PART and document is not None):
+                broken.append((f"/{name}", "sent twice"))
+            elif name == SPEC_PART:
+                document = content
+            elif isinstance(value, UploadFile):
+                files[name] = content
+            else:
+                broken.append((f"/{name}", "not a file; give the part a filename"))
+    return document, files, broken
+
+
+class _Form:
+    """The parsed form; its temporary files are gone afterwards."""
+
+    def __init__(self, request: Request, limits: LimitSettings) -> None:
+        self._request = request
+        self._limits = limits
+        self._form: FormData | None = None
+
+    async def __aenter__(self) -> FormData:
+        limits = self._limits
+        try:
+            self._form = await self._request.form(
+                max_files=limits.parts, max_fields=limits.parts, max_part_size=limits.body_bytes
+            )
+        except Refused:
+            raise
+        except HTTPException as error:
+            if str(error.detail).startswith("Too many"):
+                raise Refused(413, "too-many-parts", f"at most {limits.parts} parts are taken") from error
+            raise Refused(400, "malformed-multipart", str(error.detail)) from error
+        return self._form
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._form is not None:
+            await self._form.close()

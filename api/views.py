@@ -1,0 +1,84 @@
+"""What we answer, as models for the reference and as JSON written straight from the records."""
+
+import json
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from fastapi import Request
+from pydantic import Field
+
+from api.services.records import bare_job
+from shared.jobs import ArtifactRef, Job, JobRecord
+from shared.results import Answer
+
+PREFIX = "/api/v1"
+
+
+class Links(Answer):
+    """Where to go from a job."""
+
+    self: str
+    events: str = Field(description="server-sent events")
+    stream: str = Field(description="WebSocket")
+    cancel: str
+    artifacts: str
+
+
+class JobView(Job):
+    """A job, and where to go from it."""
+
+    links: Links
+
+
+class JobList(Answer):
+    """Newest first. ``next_cursor`` is null at the end; a page can be short, even empty, before it."""
+
+    jobs: list[JobView]
+    next_cursor: str | None
+
+
+class ArtifactView(ArtifactRef):
+    """A file a job left behind, and where to get it."""
+
+    href: str
+
+    @classmethod
+    def of(cls, artifact: ArtifactRef, job: str) -> "ArtifactView":
+        """``job``: the job's URL."""
+        return cls(**artifact.model_dump(), href=f"{job}/artifacts/{quote(artifact.name)}")
+
+
+class ArtifactList(Answer):
+    """All files of a job."""
+
+    artifacts: list[ArtifactView]
+
+
+def base_url(request: Request) -> str:
+    """Scheme and host as the client named them, and the root path, without a slash at the end."""
+    return str(request.base_url).rstrip("/")
+
+
+def job_url(base: str, job_id: str) -> str:
+    """Where the job is."""
+    return f"{base}{PREFIX}/jobs/{job_id}"
+
+
+def job_json(record: JobRecord, base: str) -> str:
+    """JSON of a ``JobView``."""
+    self = job_url(base, record.id)
+    links = {
+        "self": self,
+        "events": f"{self}/events",
+        # http becomes ws, https wss
+        "stream": f"ws{base.removeprefix('http')}{PREFIX}/ws/jobs/{record.id}",
+        "cancel": f"{self}/cancel",
+        "artifacts": f"{self}/artifacts",
+    }
+    return f'{bare_job(record)[:-1]},"links":{json.dumps(links)}}}'
+
+
+def page_json(records: Iterable[JobRecord], next_cursor: str | None, base: str) -> str:
+    """JSON of a ``JobList``."""
+    jobs = ",".join(job_json(record, base) for record in records)
+    return f'{{"jobs":[{jobs}],"next_cursor":{json.dumps(next_cursor)}}}'
