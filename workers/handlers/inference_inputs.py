@@ -66,7 +66,7 @@ class Inputs:
 
     def _check_kind(self, kind: PackedKind, number: int) -> None:
         if kind not in self.entry.accepts:
-            msg = f"input {number} is a {kind}, but {self.entry.name} takes {' or '.join(self.entry.accepts)}"
+            msg = f"input {number}: {self.entry.name} takes {' or '.join(self.entry.accepts)}, not {kind}"
             raise InputUnreadable(msg)
 
     def require_own_runtime(self) -> None:

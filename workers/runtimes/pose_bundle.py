@@ -5,6 +5,7 @@ Tasks wants to be told in each network's metadata how to scale pixels, which the
 """
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile, ZipInfo
@@ -14,6 +15,7 @@ import numpy as np
 from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
 from mediapipe.tasks.metadata import schema_py_generated as tflite_schema
 
+from shared.errors import ModelUnusable
 from workers.runtimes.contract import POSE_NETWORKS
 
 _SCALING = dict(zip(POSE_NETWORKS, [(127.5, 127.5), (0.0, 255.0)], strict=True))
@@ -21,12 +23,19 @@ _SCALING = dict(zip(POSE_NETWORKS, [(127.5, 127.5), (0.0, 255.0)], strict=True))
 
 
 def pose_bundle(folder: Path) -> bytes:
-    """The task file of the networks in ``folder``, which stay as they are. Takes about 0.3 s."""
+    """The task file of the networks in ``folder``, which stay as they are. Takes about 0.3 s.
+
+    Raises ModelUnusable for a file that is no TensorFlow Lite network.
+    """
     target = io.BytesIO()
     with ZipFile(target, "w") as archive:
         for name, (mean, deviation) in _SCALING.items():
-            network = (folder / name).read_bytes()
-            archive.writestr(ZipInfo(name), _described(network, mean, deviation))
+            try:
+                described = _described((folder / name).read_bytes(), mean, deviation)
+            except (OSError, struct.error, ValueError, TypeError, IndexError) as error:
+                msg = f"{name} of the pose_landmarker can't be read: {error}"
+                raise ModelUnusable(msg) from error
+            archive.writestr(ZipInfo(name), described)
     return target.getvalue()
 
 
