@@ -73,7 +73,7 @@ def submit(
     data_dir: DataDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a job: `submit inference --model asl --image hand.jpg`, `submit download asl vgt`, `submit spec.json`."""
+    """Submit a job: `inference --model asl --image hand.jpg`, `download asl vgt`, or a spec such as `job.json`."""
     common = specs.Common(device, priority, timeout, label or ())
     options = {"annotate": annotate or None, "mirror": mirror or None, "top_k": top_k}
     asked = specs.Inference(

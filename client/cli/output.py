@@ -16,6 +16,8 @@ JOB_FAILED = 1
 PROBLEM = 2
 INTERRUPTED = 130
 
+_WIDE = 240
+
 EXIT_CODES = (
     "Exit codes: 0 done, 1 the job failed or was cancelled, 2 wrong usage, a problem the gateway reports, "
     "or no gateway."
@@ -27,8 +29,9 @@ class WrongUsage(ClientError):
 
 
 def out() -> Console:
-    """For answers. Made at each use, so that it is the stdout of the moment."""
-    return Console(highlight=False)
+    """For answers. Made at each use: the stdout of the moment; what isn't a terminal is as wide as needed."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDE)
 
 
 def err() -> Console:

@@ -26,6 +26,7 @@ STYLES = {
     JobState.CANCELLED: "magenta",
 }
 _MOST_PREDICTIONS = 12
+_ID_WIDTH = 36
 
 
 def state(of: JobState) -> Text:
@@ -35,18 +36,11 @@ def state(of: JobState) -> Text:
 
 def job_table(jobs: Iterable[Job]) -> Table:
     """One line per job."""
-    table = plain_table("job", "kind", "state", "lane", "age", "waited", "ran", "labels")
+    table = plain_table("job", "state", "kind", "lane", "age", "ran", "labels")
     for job in jobs:
-        table.add_row(
-            job.id,
-            job.kind,
-            state(job.state),
-            job.lane,
-            age(job.created_at),
-            milliseconds(job.queue_wait_ms),
-            milliseconds(job.run_ms),
-            " ".join(f"{name}={value}" for name, value in job.labels.items()),
-        )
+        labels = " ".join(f"{name}={value}" for name, value in job.labels.items())
+        ran = milliseconds(job.run_ms)
+        table.add_row(job.id, state(job.state), job.kind, job.lane, age(job.created_at), ran, labels)
     return table
 
 
@@ -68,24 +62,20 @@ def device_table(devices: Iterable[DeviceView]) -> Table:
 
 def model_table(models: Iterable[ModelView]) -> Table:
     """One line per model of the catalogue."""
-    table = plain_table("model", "what", "licence", "takes", "installed", "variants")
+    table = plain_table("model", "installed", "licence", "variants", "what")
     for each in models:
-        table.add_row(
-            each.name,
-            each.display_name,
-            each.licence,
-            " ".join(each.accepts),
-            Text(each.installed.version, style="green") if each.installed else Text("no", style="dim"),
-            " ".join(each.installed.variants) if each.installed else "",
-        )
+        installed = each.installed
+        version = Text(installed.version, style="green") if installed else Text("no", style="dim")
+        variants = " ".join(installed.variants) if installed else ""
+        table.add_row(each.name, version, each.licence, variants, each.display_name)
     return table
 
 
 def plain_table(*columns: str) -> Table:
-    """Columns without lines between them; the first one is never cut."""
+    """Columns without lines between them; where the terminal is too narrow, wide ones are cut, ids never."""
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    for column in columns:
+        table.add_column(column, no_wrap=True, min_width=_ID_WIDTH if column == "job" else len(column))
     return table
 
 
@@ -119,11 +109,11 @@ def prediction(of: GesturePrediction | BatchPrediction | KeypointsPrediction) ->
         case GesturePrediction(detected=False):
             return Text("no hand found", style="yellow")
         case GesturePrediction():
-            text = Text(of.label or "(below the wanted confidence)", style="bold green")
+            text = Text().append(of.label or "(below the wanted confidence)", style="bold green")
             if of.confidence is not None:
-                text.append(f" {of.confidence:.1%}", style="default")
+                text.append(f"  {of.confidence:.1%}")
             others = ", ".join(f"{score.label} {score.confidence:.1%}" for score in of.top[1:])
-            return text.append(f"   then {others}" if others else "", style="dim not bold")
+            return text.append(f"   then {others}" if others else "", style="dim")
         case BatchPrediction():
             return Text(f"{of.rows} rows, {len(set(of.indices))} different labels")
         case KeypointsPrediction():

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.text import Text
 
 from client.cli.render import STYLES, milliseconds, prediction
 from shared.jobs import Job
@@ -44,11 +44,10 @@ class Stage:
     def letter(self, answer: GesturePrediction, job: Job) -> None:
         """What was seen, and how long it took."""
         total = (job.finished_at - job.created_at).total_seconds() * 1000 if job.finished_at else None
-        self._console.print(Padding(prediction(answer), (0, 0, 0, _LABEL + 2)))
-        self.line(
-            f"[dim]queue wait[/] {milliseconds(job.queue_wait_ms)}  [dim]run[/] {milliseconds(job.run_ms)}  "
-            f"[dim]total[/] {milliseconds(total)}"
-        )
+        indented = Text(" " * (_LABEL + 2)).append("letter    ", style="bold").append(prediction(answer))
+        self._console.print(indented, soft_wrap=True)
+        waited, ran = milliseconds(job.queue_wait_ms), milliseconds(job.run_ms)
+        self.line(f"[bold]took[/]      {waited} in the queue, {ran} running, {milliseconds(total)} in total")
 
     @contextmanager
     def waiting(self, label: str, text: str) -> Generator[None]:

@@ -1,7 +1,7 @@
 """What the demonstration does, step by step."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from shared.inputs import FileInput, LandmarksInput, Point
 from shared.jobs import Completed, Failed, Job
 from shared.results import GesturePrediction, InferenceResult
 from shared.specs import InferenceOptions, InferenceSpec, ModelDownloadSpec
+from shared.states import JobState
 
 MODELS = ("asl", "vgt", "hand_landmarker")
 
@@ -61,7 +62,7 @@ def _models(stage: Stage, client: Framelane) -> None:
     missing = [name for name in MODELS if known[name].installed is None]
     for licence in dict.fromkeys(known[name].licence for name in missing):
         names = ", ".join(name for name in missing if known[name].licence == licence)
-        stage.step("Models", f"{names}: weights under [bold]{licence}[/], downloaded on your behalf, not shipped")
+        stage.step("Models", f"{names}: licence [bold]{licence}[/], downloaded for you, not part of Framelane")
     if not missing:
         stage.step("Models", f"{', '.join(MODELS)} are installed already")
         return
@@ -86,7 +87,7 @@ def _photo(stage: Stage, client: Framelane, picture: Path, origin: str, target: 
     target.mkdir(parents=True, exist_ok=True)
     for artifact in job.artifacts:
         where = client.download(job.id, artifact.name, target)
-        stage.line(f"annotated photo: [bold]{where}[/]")
+        stage.line(f"[bold]drawn[/]     {where}")
     return answer.hand.landmarks
 
 
@@ -103,9 +104,16 @@ def _follow(stage: Stage, client: Framelane, submitted: Job) -> Job:
     for event in client.follow(submitted.id, after_seq=0):
         if isinstance(event, StateChanged):
             began = event.at_ms if began is None else began
-            by = f"worker {event.worker} [dim](process {pids.get(event.worker, '?')})[/]" if event.worker else ""
-            stage.transition(event.state, event.at_ms - began, by or f"lane {event.lane}")
+            stage.transition(event.state, event.at_ms - began, _where(event, pids))
     return _completed(client.get(submitted.id))
+
+
+def _where(event: StateChanged, pids: Mapping[str, int]) -> str:
+    if event.state is JobState.PENDING:
+        return f"in lane {event.lane}"
+    if event.state is JobState.RUNNING and event.worker:
+        return f"on worker {event.worker} [dim](process {pids.get(event.worker, '?')})[/]"
+    return ""
 
 
 def _completed(job: Job) -> Job:

@@ -1,5 +1,6 @@
 """Keeps parts alive: starts them, starts them again when they die, stops them in order."""
 
+import os
 import queue
 import threading
 import time
@@ -125,11 +126,13 @@ class Supervisor:
         watched.part.end(0)
         deaths = watched.died(time.monotonic())
         limit = DEATHS_PER_MINUTE if self._settled else DEATHS_BEFORE_SETTLED
+        if status == os.EX_CONFIG:
+            limit = 1  # it says itself that trying again can't help
         name = watched.part.name
         if deaths >= limit:
             self.failure = StackFailed(
-                f"{name} {describe(status)}, the last of {deaths} times within a minute; "
-                f"it said:\n{watched.part.last_words() or '(nothing)'}"
+                f"{name} {describe(status)}, {deaths} time{'' if deaths == 1 else 's'} within a minute; it said:"
+                f"\n{watched.part.last_words() or '(nothing)'}"
             )
             self._sink(SPEAKER, f"{name} doesn't stay alive: stopping everything")
             return

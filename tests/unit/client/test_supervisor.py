@@ -121,7 +121,7 @@ def test_a_part_that_dies_while_everything_starts_gets_one_more_try_and_its_word
     supervisor = supervise(settled=False, cpu=BROKEN, io=SLEEPER)
     assert supervisor.finished.wait(WITHIN_S)
     assert isinstance(supervisor.failure, StackFailed)
-    assert "cpu ended with status 1, the last of 2 times" in supervisor.failure.detail
+    assert "cpu ended with status 1, 2 times" in supervisor.failure.detail
     assert "no such setting" in supervisor.failure.detail
     assert supervisor.pids() == {}
 
@@ -130,8 +130,16 @@ def test_a_crash_loop_stops_everything(supervise, log, monkeypatch):
     monkeypatch.setattr(supervision, "_FIRST_BACKOFF_S", 0.001)
     supervisor = supervise(cpu=BROKEN, io=SLEEPER)
     assert supervisor.finished.wait(WITHIN_S)
-    assert "the last of 5 times" in supervisor.failure.detail
+    assert "5 times" in supervisor.failure.detail
     assert supervisor.pids() == {}
+
+
+def test_a_part_that_says_its_settings_are_wrong_is_not_tried_again(supervise):
+    supervisor = supervise(cpu=f"import sys; print('no such device'); sys.exit({os.EX_CONFIG})")
+    assert supervisor.finished.wait(WITHIN_S)
+    assert (
+        supervisor.failure.detail == "cpu ended with status 78, 1 time within a minute; it said:\nno such device"
+    )
 
 
 def test_the_stop_goes_by_rank_and_is_gentle(supervise, log):
