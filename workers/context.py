@@ -51,6 +51,7 @@ class JobContext:
         self._deadline = None if timeout is None else clock() + timeout
         self._reported_at = float("-inf")
         self._pending: Progress | None = None
+        self._told: Progress | None = None
         self._scratch: Path | None = None
         self._saved: dict[str, ArtifactRef] = {}
 
@@ -92,18 +93,23 @@ class JobContext:
                 self.stop(error)
             except Unavailable as error:
                 log.warning("progress_not_told", reason=str(error))
-                with self._lock:
-                    # Waiting for a store that doesn't answer, again and again, would hold up the work.
-                    self._reported_at = self._clock() + _PROGRESS_PAUSE_S
+                self._hold_back(news)
 
     def _next_news(self, *, now: bool) -> Progress | None:
         with self._lock:
             if not (now or self._clock() - self._reported_at >= PROGRESS_PERIOD_S):
                 return None
             news, self._pending = self._pending, None
-            if news is not None:
-                self._reported_at = self._clock()
+            if news is None or news == self._told:
+                return None
+            self._reported_at, self._told = self._clock(), news
             return news
+
+    def _hold_back(self, news: Progress) -> None:
+        with self._lock:
+            self._pending, self._told = self._pending or news, None
+            # Waiting for a store that doesn't answer, again and again, would hold up the work.
+            self._reported_at = self._clock() + _PROGRESS_PAUSE_S
 
     def stop(self, why: FramelaneError) -> None:
         """From now on ``check`` raises ``why``. The first reason stays."""

@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from workers.reaper import Reaper
 from workers.runner import Runner
 
 # Two lines for every job, saying less than ours.
-_CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.pool", "kombu")
+_CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.apps.worker", "kombu")
 
 log = structlog.stdlib.get_logger()
 
@@ -62,6 +63,8 @@ class Shift:
     def _begin(self) -> None:
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
+        # Celery warns of root because of pickled messages; ours are JSON only.
+        warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")
         # Celery leaves logging alone if somebody listens here.
         signals.setup_logging.connect(_keep_logging, weak=False)
         signals.worker_ready.connect(self._on_ready, weak=False)

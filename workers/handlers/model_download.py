@@ -133,7 +133,9 @@ class ByteMeter:
         self.context.check()
         self.total += max(done - self._done, 0)
         self._done = done
-        if total is None:
+        if not done:
+            message = f"{self._name}: waiting for its source"
+        elif total is None:
             message = f"{self._name}: {done / 1e6:.1f} MB"
         else:
             self._share = min(done / max(total, 1), 1.0)

@@ -18,7 +18,9 @@ def python(code: str) -> list[str]:
 
 def test_lines_of_both_outputs_arrive_and_the_last_needs_no_newline():
     lines: list[str] = []
-    code = "import sys; print('one', flush=True); print('two', file=sys.stderr, flush=True); print('three', end='')"
+    code = (
+        "import sys; print('one', flush=True); print('two', file=sys.stderr, flush=True); print('three', end='')"
+    )
     run_watched(python(code), nothing, lines.append)
     assert lines == ["one", "two", "three"]
 

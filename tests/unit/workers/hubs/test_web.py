@@ -5,7 +5,9 @@ from shared.errors import JobCancelled, SourceUnavailable
 from tests.support.https import have_openssl, https_server, redirect, send
 from workers.hubs.web import WebHub
 
-pytestmark = pytest.mark.skipif(not have_openssl(), reason="openssl isn't installed, so no certificate can be made")
+pytestmark = pytest.mark.skipif(
+    not have_openssl(), reason="openssl isn't installed, so no certificate can be made"
+)
 
 CONTENT = bytes(range(256)) * 8_000
 
@@ -58,7 +60,7 @@ def test_a_redirection_away_from_https_is_refused(serve, tmp_path):
 
 def test_redirections_in_a_circle_end(serve, tmp_path):
     url = serve({"/round": redirect("/round")})
-    with pytest.raises(SourceUnavailable, match="[Rr]edirect"):
+    with pytest.raises(SourceUnavailable, match=r"[Rr]edirect"):
         WebHub().fetch(UrlSource(url=f"{url}/round"), tmp_path / "file", Readings())
 
 
@@ -77,7 +79,7 @@ def test_a_transfer_that_breaks_off_is_no_file(serve, tmp_path):
 def test_a_certificate_that_nobody_vouches_for_is_refused(serve, tmp_path, monkeypatch):
     url = serve({"/model.bin": send(b"secret")})
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(SourceUnavailable, match="(?i)certificate"):
+    with pytest.raises(SourceUnavailable, match=r"(?i)certificate"):
         WebHub().fetch(UrlSource(url=f"{url}/model.bin"), tmp_path / "file", Readings())
 
 

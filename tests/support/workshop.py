@@ -1,0 +1,167 @@
+"""A workshop on the in-memory twins: the real runner, keeper, reaper and outbox, and a handler told what to do."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.adapters.memory import (
+    MemoryArtifactStore,
+    MemoryAttemptStore,
+    MemoryJobQueue,
+    MemoryJobs,
+    MemoryJobStore,
+)
+from shared.devices import Device, DeviceInfo
+from shared.errors import OutOfSpace, StoreUnavailable
+from shared.jobs import JobRecord
+from shared.ports import Claim, NewJob
+from shared.results import DownloadResult, InferenceResult, InstalledModel
+from shared.specs import ModelDownloadSpec
+from workers.context import JobContext
+from workers.keeper import Keeper
+from workers.outbox import Outbox
+from workers.reaper import Reaper
+from workers.runner import Runner, WorkerIdentity
+
+CPU = DeviceInfo(id="CPU", family=Device.CPU, full_name="a CPU")
+DONE = DownloadResult(models=[], downloaded_bytes=1)
+LEASE_S = 15.0
+Work = Callable[[JobContext], DownloadResult | InferenceResult]
+
+
+class Clock:
+    """Microseconds since the epoch, real ones plus what a test adds."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000 + round(self.ahead_s * 1_000_000)
+
+
+@dataclass
+class ScriptedHandler:
+    """Runs ``work``."""
+
+    work: Work = lambda _context: DONE
+    contexts: list[JobContext] = field(default_factory=list)
+    warmed: list[list[str]] = field(default_factory=list)
+    closed: bool = False
+
+    def run(self, context: JobContext) -> DownloadResult | InferenceResult:
+        self.contexts.append(context)
+        return self.work(context)
+
+    def warm(self, models: Sequence[InstalledModel]) -> None:
+        self.warmed.append([model.name for model in models])
+
+    def loaded(self) -> list[str]:
+        return sorted({name for names in self.warmed for name in names})
+
+    def runtimes(self) -> list[str]:
+        return ["scripted"]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FlakyAttemptStore(MemoryAttemptStore):
+    """Is away for the next ``away`` calls of each named method; ``deaf``: it does the call, but the answer is lost."""
+
+    def __init__(self, shared: MemoryJobs) -> None:
+        super().__init__(shared)
+        self.away: dict[str, int] = {}
+        self.deaf: dict[str, int] = {}
+        self.renewed = threading.Event()
+
+    def _fail(self, name: str) -> None:
+        if self.away.get(name, 0) > 0:
+            self.away[name] -= 1
+            raise StoreUnavailable("it is away")
+
+    def _lose(self, name: str) -> None:
+        if self.deaf.get(name, 0) > 0:
+            self.deaf[name] -= 1
+            raise StoreUnavailable("the answer was lost")
+
+    def claim(self, job_id, worker, lease_s):
+        self._fail("claim")
+        return super().claim(job_id, worker, lease_s)
+
+    def renew(self, claim, lease_s):
+        self._fail("renew")
+        self.renewed.set()
+        return super().renew(claim, lease_s)
+
+    def report(self, claim, progress):
+        self._fail("report")
+        return super().report(claim, progress)
+
+    def settle(self, claim, outcome, artifacts=()):
+        self._fail("settle")
+        state = super().settle(claim, outcome, artifacts)
+        self._lose("settle")
+        return state
+
+    def give_up(self, job_id, fence, worker, error):
+        self._fail("give_up")
+        return super().give_up(job_id, fence, worker, error)
+
+
+class CrampedArtifactStore(MemoryArtifactStore):
+    """Has room for ``room`` more objects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = 1_000
+
+    def put_bytes(self, key, content, media_type):
+        if self.room < 1:
+            raise OutOfSpace("the store is full")
+        self.room -= 1
+        return super().put_bytes(key, content, media_type)
+
+
+class Workshop:
+    """One worker process's parts, not started: a test takes each step itself."""
+
+    def __init__(self, folder: Path, work: Work = lambda _context: DONE, **keeping: float) -> None:
+        self.clock = Clock()
+        self.jobs = MemoryJobs(clock=self.clock)
+        self.front = MemoryJobStore(self.jobs)
+        self.store = FlakyAttemptStore(self.jobs)
+        self.artifacts = CrampedArtifactStore()
+        self.queue = MemoryJobQueue()
+        self.handler = ScriptedHandler(work)
+        self.scratch_root = folder / "scratch"
+        self.keeper = Keeper(self.store, LEASE_S, renew_s=5.0, **keeping)
+        self.outbox = Outbox(self.store, self.queue, retry_base_s=0.01)
+        self.reaper = Reaper(self.store, self.outbox, LEASE_S)
+        self.runner = self.new_runner()
+
+    def new_runner(self, name: str = "worker-1") -> Runner:
+        me = WorkerIdentity(name, CPU, self.scratch_root, LEASE_S)
+        return Runner(me, self.store, self.artifacts, {"model_download": self.handler}, self.keeper, self.outbox)
+
+    async def submit(self, job_id: str = "job", *, published: bool = True, **fields) -> JobRecord:
+        task = ModelDownloadSpec.model_validate({"models": ["tiny"], **fields})
+        fingerprint = hashlib.sha256(task.model_dump_json().encode()).hexdigest()
+        created = await self.front.create(NewJob(id=job_id, task=task, lane="io", fingerprint=fingerprint))
+        if published:
+            await self.front.published(job_id)
+        return created.record
+
+    async def job(self, job_id: str = "job") -> JobRecord:
+        return await self.front.get(job_id)
+
+    def claim(self, job_id: str = "job", worker: str = "worker-0") -> Claim:
+        """Another worker takes the job."""
+        claim = self.store.claim(job_id, worker, LEASE_S)
+        assert claim is not None
+        return claim
+
+    def context(self, claim: Claim, **options) -> JobContext:
+        return JobContext(claim, CPU, self.store, self.artifacts, self.scratch_root, **options)

@@ -1,0 +1,117 @@
+import asyncio
+
+import pytest
+
+from shared.errors import JobCancelled, JobTimedOut, StaleClaim
+from shared.jobs import Cancelled, Failed
+from shared.states import JobState
+from tests.support.workshop import LEASE_S, Workshop
+
+
+class Hand:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return Workshop(tmp_path)
+
+
+async def test_a_lease_that_is_kept_never_lapses(shop):
+    await shop.submit()
+    context = shop.context(shop.claim())
+    with shop.keeper.watching(context):
+        assert shop.keeper.busy == 1
+        for _ in range(5):
+            shop.clock.ahead_s += LEASE_S - 1
+            shop.keeper.look()
+        assert shop.store.lapsed() == []
+    assert shop.keeper.busy == 0
+    shop.keeper.look()
+    shop.clock.ahead_s += LEASE_S + 1
+    assert [lapsed.job_id for lapsed in shop.store.lapsed()] == ["job"]
+
+
+async def test_a_store_that_is_away_for_one_attempt_does_not_keep_the_others_waiting(shop):
+    await shop.submit("one")
+    await shop.submit("two")
+    one, two = shop.context(shop.claim("one")), shop.context(shop.claim("two"))
+    shop.store.away = {"renew": 1}
+    with shop.keeper.watching(one), shop.keeper.watching(two):
+        shop.clock.ahead_s += LEASE_S - 1
+        shop.keeper.look()
+        shop.clock.ahead_s += 2
+        assert len(shop.store.lapsed()) == 1
+        assert not one.should_stop()
+        assert not two.should_stop()
+
+
+async def test_a_lost_job_stops_its_attempt(shop):
+    await shop.submit()
+    context = shop.context(shop.claim())
+    with shop.keeper.watching(context):
+        shop.clock.ahead_s += LEASE_S + 1
+        shop.reaper.sweep()
+        shop.keeper.look()
+    assert isinstance(context.stopped, StaleClaim)
+
+
+async def test_progress_that_was_held_back_is_told_by_the_keeper(shop):
+    hand = Hand()
+    await shop.submit()
+    context = shop.context(shop.claim(), clock=hand)
+    context.progress(0.1, "first")
+    context.progress(0.2, "second")
+    assert (await shop.job()).progress.stage == "first"
+    hand.now += 1
+    with shop.keeper.watching(context):
+        shop.keeper.look()
+    assert (await shop.job()).progress.stage == "second"
+
+
+async def test_a_cancelled_job_whose_work_does_not_stop_is_settled_without_it(shop):
+    hand = Hand()
+    await shop.submit()
+    context = shop.context(shop.claim(), clock=hand)
+    await shop.front.request_cancel("job", "enough")
+    with shop.keeper.watching(context):
+        shop.keeper.look()
+        assert isinstance(context.stopped, JobCancelled)
+        hand.now += 5
+        shop.keeper.look()
+        assert (await shop.job()).state is JobState.RUNNING
+        hand.now += 2
+        shop.keeper.look()
+        shop.keeper.look()
+    job = await shop.job()
+    assert (job.state, job.outcome) == (JobState.CANCELLED, Cancelled(reason="enough"))
+
+
+async def test_a_job_over_its_time_whose_work_does_not_stop_is_settled_without_it(shop):
+    hand = Hand()
+    await shop.submit(timeout_s=1)
+    context = shop.context(shop.claim(), clock=hand)
+    with shop.keeper.watching(context):
+        hand.now += 2
+        shop.keeper.look()
+        assert isinstance(context.stopped, JobTimedOut)
+        hand.now += 7
+        shop.keeper.look()
+    job = await shop.job()
+    assert isinstance(job.outcome, Failed)
+    assert job.outcome.error.code == "timeout"
+
+
+async def test_the_thread_keeps_leases_by_itself(shop):
+    await shop.submit()
+    context = shop.context(shop.claim())
+    await shop.front.request_cancel("job", "enough")
+    with shop.keeper.watching(context):
+        shop.keeper.start()
+        assert await asyncio.to_thread(shop.store.renewed.wait, 20)
+        await asyncio.to_thread(shop.keeper.stop)
+    assert isinstance(context.stopped, JobCancelled)
