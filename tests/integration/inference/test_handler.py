@@ -12,8 +12,8 @@ from shared.catalogue import Catalogue
 from shared.errors import InputUnreadable, JobCancelled, ModelNotInstalled, ModelUnusable
 from shared.jobs import OUTCOME, Completed
 from shared.results import BatchPrediction, GesturePrediction, KeypointsPrediction
-from tests.integration.inference.conftest import Workplace
 from tests.support.models import photo
+from tests.support.workplace import Workplace
 from workers.vision.features import Floats, mirror_rows
 
 pytestmark = pytest.mark.models

@@ -1,0 +1,72 @@
+"""An inference handler at work without a worker process: jobs from memory, models and everything after them real."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from shared.adapters.memory import (
+    MemoryArtifactStore,
+    MemoryAttemptStore,
+    MemoryEventBus,
+    MemoryJobs,
+    MemoryJobStore,
+    MemoryWorkerBeacon,
+    MemoryWorkers,
+)
+from shared.catalogue import Catalogue, load_catalogue
+from shared.devices import DeviceInfo, Lane, family_of
+from shared.jobs import JobRecord
+from shared.packing import pack
+from shared.ports import NewJob
+from shared.results import InferenceResult
+from shared.settings import Settings, WorkerSettings
+from shared.specs import InferenceSpec
+from tests.support.models import install_into
+from workers.context import JobContext
+from workers.handlers import WorkerEnvironment
+from workers.handlers.inference import build
+from workers.model_store import ModelStore
+
+
+class Workplace:
+    """An inference handler with real models, and a job store in memory to give it jobs."""
+
+    def __init__(self, folder: Path, catalogue: Catalogue | None = None, lane: str = "cpu") -> None:
+        settings = Settings(worker=WorkerSettings(concurrency=2, data_dir=folder))
+        self.artifacts = MemoryArtifactStore()
+        self.beacon = MemoryWorkerBeacon(MemoryWorkers())
+        self.device = DeviceInfo(id=Lane(lane).device, family=family_of(Lane(lane).device), full_name=lane)
+        self.environment = WorkerEnvironment(
+            settings=settings,
+            device=self.device,
+            lane=Lane(lane),
+            catalogue=catalogue or load_catalogue(),
+            model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
+            artifacts=self.artifacts,
+            beacon=self.beacon,
+        )
+        self.handler = build(self.environment)
+        self._folder = folder
+        self._jobs = MemoryJobs(MemoryEventBus())
+
+    def install(self) -> None:
+        """All models of the catalogue, loaded and warm."""
+        install_into(self.artifacts, self.beacon)
+        self.handler.warm(list(self.beacon.models().values()))
+
+    async def context(self, spec: dict[str, Any], files: Mapping[str, bytes] | None = None) -> JobContext:
+        """A claimed attempt at the job that a client's ``spec`` asks for."""
+        task, blobs = pack(InferenceSpec.model_validate(spec), files or {}, lambda _image: None)
+        new = NewJob(id=str(uuid4()), task=task, lane="cpu", fingerprint="", blobs=blobs)
+        await MemoryJobStore(self._jobs).create(new)
+        attempts = MemoryAttemptStore(self._jobs)
+        claim = attempts.claim(new.id, "worker", 60)
+        assert claim
+        return JobContext(claim, self.device, attempts, self.artifacts, self._folder)
+
+    async def record(self, job_id: str) -> JobRecord:
+        return await MemoryJobStore(self._jobs).get(job_id)
+
+    async def run(self, spec: dict[str, Any], files: Mapping[str, bytes] | None = None) -> InferenceResult:
+        return self.handler.run(await self.context(spec, files))
