@@ -20,7 +20,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 @pytest.fixture
 def settings(valkey: EmbeddedValkey) -> Settings:
     """Settings of a system of the test's own on the shared server."""
-    return Settings(redis=RedisSettings(url=valkey.url, prefix=f"test-{uuid.uuid4().hex[:12]}"), redis_url=None)
+    return Settings(REDIS_URL=valkey.url, redis=RedisSettings(prefix=f"test-{uuid.uuid4().hex[:12]}"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 
@@ -17,6 +18,13 @@ _LONGEST_PAUSE_S = 2.0
 _log = structlog.stdlib.get_logger()
 
 
+@dataclass(slots=True)
+class _Line:
+    """The connection of the moment; whoever opened the line hangs it up, whether or not anybody listened."""
+
+    subscription: Subscription
+
+
 class RedisEventBus:
     """EventBus on Redis pub/sub. Entering ``listen()`` raises StoreUnavailable; later losses are repaired."""
 
@@ -27,25 +35,25 @@ class RedisEventBus:
     @asynccontextmanager
     async def listen(self) -> AsyncGenerator[AsyncIterator[Published | None]]:
         """See the port."""
-        subscription = await self._subscribe()
-        async with aclosing(self._follow(subscription)) as events:
-            yield events
-
-    async def _follow(self, subscription: Subscription) -> AsyncGenerator[Published | None]:
+        line = _Line(await self._subscribe())
         try:
-            while True:
-                try:
-                    channel, message = await subscription.next()
-                except StoreUnavailable as error:
-                    _log.warning("events_lost", reason=error.detail)
-                    await subscription.close()
-                    subscription = await self._subscribe_again()
-                    _log.info("events_found")
-                    yield None
-                else:
-                    yield Published(channel.decode().removeprefix(self._channel), message.decode())
+            async with aclosing(self._follow(line)) as events:
+                yield events
         finally:
-            await subscription.close()
+            await line.subscription.close()
+
+    async def _follow(self, line: "_Line") -> AsyncGenerator[Published | None]:
+        while True:
+            try:
+                channel, message = await line.subscription.next()
+            except StoreUnavailable as error:
+                _log.warning("events_lost", reason=error.detail)
+                await line.subscription.close()
+                line.subscription = await self._subscribe_again()
+                _log.info("events_found")
+                yield None
+            else:
+                yield Published(channel.decode().removeprefix(self._channel), message.decode())
 
     async def _subscribe(self) -> Subscription:
         subscription = Subscription(self._settings, self._channel + "*")

@@ -58,7 +58,7 @@ class Subscription:
 
     async def close(self) -> None:
         """Hang up."""
-        await self._connection.disconnect(nowait=True)
+        await self._connection.disconnect()
 
 
 def _message(reply: list[Any]) -> tuple[bytes, bytes]:

@@ -1,0 +1,99 @@
+"""What every registry of workers and models promises."""
+
+import asyncio
+import time
+
+import pytest
+
+from shared.devices import DeviceInfo
+from shared.results import InstalledFile, InstalledModel
+from shared.workers import WorkerInfo
+from tests.support.rigs import Registry
+
+CPU = DeviceInfo(id="CPU", family="CPU", full_name="A processor", memory_bytes=2**34, cores=8)
+
+
+def worker(name: str, **fields: object) -> WorkerInfo:
+    return WorkerInfo(
+        id=name, host="host", pid=7, version="1", lane="cpu", queues=["cpu"], device=CPU, models=["asl"], **fields
+    )  # type: ignore[arg-type]
+
+
+def model(name: str, version: str = "0123456789abcdef") -> InstalledModel:
+    return InstalledModel(
+        name=name,
+        version=version,
+        files=[InstalledFile(name="weights.pt", size=3, sha256="0" * 64)],
+        variants=["torch"],
+        source="é",
+        installed_at="2026-01-01T00:00:00Z",
+    )
+
+
+async def test_announced_workers_are_found_in_order(registry: Registry):
+    before = time.time()
+    registry.workshop.announce(worker("b"), 10)
+    registry.workshop.announce(worker("a", busy=1, cpu_percent=12.5), 10)
+
+    found = await registry.front.workers()
+
+    assert [each.id for each in found] == ["a", "b"]
+    told = found[0]
+    assert before - 2 < told.started_at == told.seen_at < time.time() + 2
+    assert told == worker("a", busy=1, cpu_percent=12.5, started_at=told.started_at, seen_at=told.seen_at)
+
+
+async def test_a_later_heartbeat_tells_the_newest_and_keeps_the_start(registry: Registry):
+    registry.workshop.announce(worker("a"), 10)
+    (first,) = await registry.front.workers()
+
+    registry.workshop.announce(worker("a", busy=2), 10)
+
+    (second,) = await registry.front.workers()
+    assert second.busy == 2
+    assert second.started_at == first.started_at
+    assert second.seen_at > first.seen_at
+
+
+async def test_a_worker_that_leaves_is_gone_at_once(registry: Registry):
+    registry.workshop.announce(worker("a"), 10)
+    registry.workshop.announce(worker("b"), 10)
+
+    registry.workshop.withdraw("a")
+    registry.workshop.withdraw("nobody")
+
+    assert [each.id for each in await registry.front.workers()] == ["b"]
+
+
+async def test_a_worker_that_falls_silent_is_gone_soon(registry: Registry):
+    registry.workshop.announce(worker("alive"), 30)
+    registry.workshop.announce(worker("silent"), 0.05)
+
+    async with asyncio.timeout(10):
+        while len(await registry.front.workers()) > 1:
+            pass
+
+    assert [each.id for each in await registry.front.workers()] == ["alive"]
+
+
+async def test_installed_models(registry: Registry):
+    assert await registry.front.models() == {}
+    registry.workshop.install(model("vgt"))
+    registry.workshop.install(model("asl", "old"))
+    registry.workshop.install(model("asl"))
+
+    assert list(await registry.front.models()) == ["asl", "vgt"]
+    assert await registry.front.models() == {"asl": model("asl"), "vgt": model("vgt")}
+    assert registry.workshop.models() == await registry.front.models()
+
+    registry.workshop.uninstall("asl")
+    registry.workshop.uninstall("nothing")
+    assert list(registry.workshop.models()) == ["vgt"]
+
+
+@pytest.mark.parametrize("name", ["a:b", "a b", "é", "*"])
+async def test_odd_worker_names(registry: Registry, name: str):
+    registry.workshop.announce(worker(name), 10)
+    assert [each.id for each in await registry.front.workers()] == [name]
+    registry.workshop.withdraw(name)
+    assert await registry.front.workers() == []
