@@ -21,7 +21,10 @@ class Score(Answer):
 
 
 class DetectedHand(Answer):
-    """A hand in a photo. ``handedness`` assumes an unmirrored photo; ``score`` is its certainty in [0, 1]."""
+    """A hand in a photo; ``score`` is the certainty of its ``handedness``, in [0, 1].
+
+    It is the person's own left or right hand if the photo isn't mirrored, as a selfie preview is.
+    """
 
     handedness: Literal["Left", "Right"]
     score: float

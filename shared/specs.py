@@ -37,7 +37,12 @@ class InferenceOptions(Wire):
 
     top_k: Annotated[int, Field(ge=1, le=50)] = 3
     min_confidence: Annotated[FiniteFloat, Field(ge=0, le=1, description="labels below it are left out")] = 0.0
-    mirror: Annotated[bool, Field(description="flip left and right before looking for hands")] = False
+    mirror: Annotated[
+        bool,
+        Field(
+            description="flip left and right first; landmarks, handedness and drawing are those of the mirror image"
+        ),
+    ] = False
     annotate: Annotated[bool, Field(description="keep a drawing of the result as an artifact")] = False
     runtime: Runtime = "auto"
 

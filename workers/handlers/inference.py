@@ -1,6 +1,5 @@
 """Inference jobs: which models there are in this process, and who does the work."""
 
-import os
 from collections.abc import Sequence
 
 from shared.errors import ModelUnusable
@@ -19,13 +18,8 @@ from workers.runtimes.loaded import LoadedModels
 def build(environment: WorkerEnvironment) -> "InferenceHandler":
     """The handler of one worker process; no model is loaded yet."""
     settings = environment.settings.worker
-    # Several calls share the cores: threads that wait for each other's cores cost more than they bring.
-    cores = len(os.sched_getaffinity(0))
-    host = Host(
-        device=environment.device.id,
-        threads=settings.threads or max(1, cores // settings.concurrency),
-        slots=settings.concurrency,
-    )
+    # Unless told otherwise, one thread a call: for networks this small, waking a second costs more than it does.
+    host = Host(environment.device.id, threads=settings.threads or 1, slots=settings.concurrency)
     return InferenceHandler(environment, host)
 
 
