@@ -39,9 +39,7 @@ class InferenceOptions(Wire):
     min_confidence: Annotated[FiniteFloat, Field(ge=0, le=1, description="labels below it are left out")] = 0.0
     mirror: Annotated[
         bool,
-        Field(
-            description="flip left and right first; landmarks, handedness and drawing are those of the mirror image"
-        ),
+        Field(description="flip left and right first; landmarks, handedness and drawing are the mirror image's"),
     ] = False
     annotate: Annotated[bool, Field(description="keep a drawing of the result as an artifact")] = False
     runtime: Runtime = "auto"
