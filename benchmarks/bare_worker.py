@@ -4,8 +4,8 @@ import sys
 import time
 
 from celery.signals import worker_ready
-from shared.adapters.celery_queue import make_celery
 
+from shared.adapters.celery_queue import make_celery
 from shared.settings import Settings
 
 app = make_celery(Settings.model_validate({"redis_url": sys.argv[1]}))
@@ -14,7 +14,7 @@ app = make_celery(Settings.model_validate({"redis_url": sys.argv[1]}))
 @app.task(name="bare.stamp")
 def stamp() -> None:
     """Say the time."""
-    print(time.time(), flush=True)
+    print(f"started {time.time()}", flush=True)
 
 
 @worker_ready.connect
@@ -24,17 +24,4 @@ def ready(**_: object) -> None:
 
 
 if __name__ == "__main__":
-    app.worker_main(
-        [
-            "worker",
-            "--pool=threads",
-            "--concurrency=2",
-            "-Q",
-            "bare",
-            "-n",
-            "bare@bench",
-            "--without-mingle",
-            "--without-gossip",
-            "--loglevel=ERROR",
-        ]
-    )
+    app.Worker(pool="threads", concurrency=2, queues=["bare"], hostname="bare@bench", quiet=True).start()

@@ -7,12 +7,14 @@ that only notes the time. Ours has a durable record, a claim and an event each w
 import subprocess
 import sys
 import time
+from datetime import datetime
+from typing import IO
 
 import httpx2
-from shared.adapters.celery_queue import make_celery
 
 from benchmarks.stack import running
 from benchmarks.stats import Sample, machine, print_latencies
+from shared.adapters.celery_queue import make_celery
 from shared.settings import Settings
 
 ROUNDS = 300
@@ -27,22 +29,30 @@ def bare_celery(url: str) -> list[float]:
     settings = Settings.model_validate({"redis_url": url})
     app = make_celery(settings)
     worker = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.bare_worker", url], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.bare_worker", url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         assert worker.stdout is not None
-        worker.stdout.readline()  # ready
+        _said(worker.stdout, "ready")
         waits: list[float] = []
         for number in range(WARM_UP + ROUNDS):
             begun = time.time()
             app.send_task("bare.stamp", queue="bare", priority=4, retry=False)
-            started = float(worker.stdout.readline())
+            started = float(_said(worker.stdout, "started"))
             if number >= WARM_UP:
                 waits.append((started - begun) * 1000)
         return waits
     finally:
         worker.terminate()
         worker.wait(20)
+
+
+def _said(lines: IO[str], word: str) -> str:
+    """What follows ``word`` in the next line that begins with it."""
+    return next(line.removeprefix(word) for line in lines if line.startswith(word))
 
 
 def ours(url: str) -> tuple[list[float], list[float]]:
@@ -63,8 +73,6 @@ def ours(url: str) -> tuple[list[float], list[float]]:
 
 
 def _epoch(stamp: str) -> float:
-    from datetime import datetime
-
     return datetime.fromisoformat(stamp).timestamp()
 
 
