@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 
 from shared.errors import (
     BrokerUnavailable,
@@ -54,6 +55,8 @@ _STATUS: Mapping[str, int] = {
     "store-unavailable": 503,
 }
 """Codes that aren't here are 500: ours to repair, not the caller's."""
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _RETRY_AFTER_S: Mapping[type[Unavailable], int] = {DeviceUnavailable: 5, Unavailable: 1}
 
@@ -165,6 +168,17 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
     phrase = HTTPStatus(error.status_code).phrase
     code = error.code if isinstance(error, Refused) else phrase.lower().replace(" ", "-")
-    return problem(
-        error.status_code, code, phrase, str(error.detail), request.url.path, headers=error.headers or {}
-    )
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(error.status_code, code, phrase, str(error.detail), request.url.path, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method of the path; Starlette names those of one route only."""
+    routes: list[BaseRoute] = request.app.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]

@@ -10,14 +10,13 @@ Responses = dict[int | str, dict[str, Any]]
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _TITLES = {
     400: "Malformed",
-    403: "Refused: a stranger's page or address",
+    403: "Refused",
     404: "There is no such thing",
     409: "Conflict",
     410: "No longer kept",
     413: "Too large",
     415: "Wrong media type",
     422: "Well formed but wrong; `errors` lists every broken rule",
-    500: "A fault of ours",
     503: "A part doesn't answer, or no live worker serves the device",
     504: "It took too long",
 }
@@ -55,8 +54,9 @@ SPEC_BODY: dict[str, Any] = {
 
 
 def problems(*statuses: int) -> Responses:
-    """Descriptions of the problems a route can answer; any of them can also be a 500."""
-    return {status: {"description": _TITLES[status], "content": _PROBLEM} for status in (*statuses, 500)}
+    """Descriptions of the problems a route can answer, and of any other."""
+    known: Responses = {status: {"description": _TITLES[status], "content": _PROBLEM} for status in statuses}
+    return known | {"default": {"description": "Any other problem", "content": _PROBLEM}}
 
 
 def photo_body(part: str, alternative: str | None = None) -> dict[str, Any]:
