@@ -1,0 +1,40 @@
+"""The shipped catalogue against the packages it takes models from."""
+
+import json
+
+import pytest
+
+from shared.catalogue import Catalogue, PackageSource
+from shared.devices import Device
+from tests.support.models import oracle_path, staged_models
+
+pytestmark = pytest.mark.models
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("asl", "alphabet/asl_model/data/classes.json"),
+        ("vgt", "alphabet/vgt_model/data/classes.json"),
+        ("lstm", "gestures/lstm_model/data/gesture_map.json"),
+    ],
+)
+def test_labels_are_the_packages_in_its_order(catalogue: Catalogue, name: str, file: str) -> None:
+    told = json.loads((oracle_path() / "smart_gestures" / file).read_text())
+    expected = sorted(told, key=told.get) if isinstance(told, dict) else told
+    assert catalogue.by_name[name].labels == expected
+
+
+def test_every_file_comes_from_a_package_with_the_pinned_bytes(catalogue: Catalogue) -> None:
+    installed = {model.record.name: model.record for model in staged_models()}
+    for entry in catalogue.root:
+        assert any(isinstance(source, PackageSource) for file in entry.files for source in file.sources)
+        sums = {file.name: file.sha256 for file in installed[entry.name].files}
+        assert {file.name: file.sha256 for file in entry.files}.items() <= sums.items()
+        assert bool(installed[entry.name].variants) == ("openvino" in entry.runtimes)
+
+
+def test_landmarks_are_found_on_the_cpu_alone(catalogue: Catalogue) -> None:
+    for entry in catalogue.root:
+        expected = [Device.CPU] if entry.category == "landmarks" else list(Device)
+        assert entry.devices == expected
