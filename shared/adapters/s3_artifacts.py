@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import file_digest, sha256
 from io import BytesIO
@@ -28,7 +28,7 @@ _CONNECT_S = 2.0
 _READ_S = 20.0
 _POOL = 32
 _SHA = "x-amz-meta-sha256"
-_MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound"}
+_MISSING = {"NoSuchKey", "NoSuchObject", "ResourceNotFound", "NoSuchBucket"}
 _FULL = {"XMinioStorageFull", "StorageFull", "InsufficientStorage", "QuotaExceeded", "EntityTooLargeForQuota"}
 _INSUFFICIENT_STORAGE = 507
 _ANY_TYPE = "application/octet-stream"
@@ -106,14 +106,15 @@ class S3ArtifactStore:
 
     def keys(self, prefix: str) -> list[str]:
         """See the port."""
-        with self._errors(prefix):
+        with suppress(ArtifactNotFound), self._errors(prefix):
             found = self._client.list_objects(self._bucket, prefix=prefix, recursive=True)
             return sorted(each.object_name for each in found if each.object_name)
+        return []  # not even a bucket
 
     def delete(self, key: str) -> None:
         """See the port."""
         checked_key(key)
-        with self._errors(key):
+        with suppress(ArtifactNotFound), self._errors(key):
             self._client.remove_object(self._bucket, key)
 
     def link(self, key: str, expires_s: int, filename: str) -> str:

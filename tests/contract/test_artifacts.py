@@ -1,0 +1,230 @@
+"""What every artifact store promises."""
+
+import hashlib
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+
+import pytest
+import urllib3
+
+from shared.adapters.links import PATH
+from shared.errors import ArtifactNotFound
+from shared.ports import ArtifactStore, ObjectInfo
+
+TEXT = "text/plain"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def content_of(artifacts: ArtifactStore, key: str) -> bytes:
+    return b"".join(artifacts.read(key))
+
+
+def test_bytes_come_back_with_their_description(artifacts: ArtifactStore):
+    artifacts.ping()
+    info = artifacts.put_bytes("jobs/1/a.txt", b"hello", TEXT)
+
+    assert info == ObjectInfo("jobs/1/a.txt", 5, sha256(b"hello"), TEXT)
+    assert artifacts.stat("jobs/1/a.txt") == info
+    assert content_of(artifacts, "jobs/1/a.txt") == b"hello"
+
+
+def test_files_come_back(artifacts: ArtifactStore, tmp_path: Path):
+    source, copy = tmp_path / "in.bin", tmp_path / "deep" / "out.bin"
+    copy.parent.mkdir()
+    source.write_bytes(b"\x00\xff" * 1_000)
+
+    info = artifacts.put_file("models/asl/1/w.pt", source, "application/octet-stream")
+
+    assert info == ObjectInfo("models/asl/1/w.pt", 2_000, sha256(source.read_bytes()), "application/octet-stream")
+    assert artifacts.fetch("models/asl/1/w.pt", copy) == info
+    assert copy.read_bytes() == source.read_bytes()
+    assert [each.name for each in copy.parent.iterdir()] == ["out.bin"]
+
+
+def test_an_object_of_several_parts(artifacts: ArtifactStore, tmp_path: Path):
+    source, copy = tmp_path / "large.bin", tmp_path / "copy.bin"
+    block = bytes(range(256)) * 4096
+    with source.open("wb") as file:
+        for number in range(40):
+            file.write(number.to_bytes(4, "big") + block)
+    digest = sha256(source.read_bytes())
+
+    assert artifacts.put_file("large.bin", source, "application/octet-stream").sha256 == digest
+
+    assert artifacts.stat("large.bin").sha256 == digest
+    assert artifacts.fetch("large.bin", copy).sha256 == digest
+    assert sha256(copy.read_bytes()) == digest
+
+
+def test_an_empty_object(artifacts: ArtifactStore):
+    artifacts.put_bytes("empty", b"", TEXT)
+    assert artifacts.stat("empty").size == 0
+    assert content_of(artifacts, "empty") == b""
+
+
+def test_the_last_one_put_counts(artifacts: ArtifactStore):
+    artifacts.put_bytes("a", b"first", TEXT)
+    info = artifacts.put_bytes("a", b"2nd--", "text/html")
+    assert artifacts.stat("a") == info
+    assert content_of(artifacts, "a") == b"2nd--"
+
+
+def test_keys_by_prefix(artifacts: ArtifactStore):
+    assert artifacts.keys("") == []
+    names = ["jobs/1/a", "jobs/1/b.txt", "jobs/10/a", "jobs/2/x/y", "models/.hidden"]
+    for name in reversed(names):
+        artifacts.put_bytes(name, b"x", TEXT)
+
+    assert artifacts.keys("") == names
+    assert artifacts.keys("jobs/1/") == ["jobs/1/a", "jobs/1/b.txt"]
+    assert artifacts.keys("jobs/1") == ["jobs/1/a", "jobs/1/b.txt", "jobs/10/a"]
+    assert artifacts.keys("nothing/") == []
+
+
+def test_delete_is_for_good_and_may_be_repeated(artifacts: ArtifactStore):
+    artifacts.put_bytes("jobs/1/a", b"x", TEXT)
+    artifacts.put_bytes("jobs/1/b", b"x", TEXT)
+
+    artifacts.delete("jobs/1/a")
+    artifacts.delete("jobs/1/a")
+    artifacts.delete("never/there")
+
+    assert artifacts.keys("") == ["jobs/1/b"]
+    with pytest.raises(ArtifactNotFound):
+        artifacts.stat("jobs/1/a")
+
+
+def test_what_is_missing(artifacts: ArtifactStore, tmp_path: Path):
+    artifacts.put_bytes("folder/a", b"x", TEXT)
+    for key in ("a", "folder", "folder/b", "folder/a/b"):
+        with pytest.raises(ArtifactNotFound):
+            artifacts.stat(key)
+        with pytest.raises(ArtifactNotFound):
+            artifacts.read(key)
+        with pytest.raises(ArtifactNotFound):
+            artifacts.fetch(key, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/",
+        "/a",
+        "a/",
+        "a//b",
+        ".",
+        "..",
+        "../a",
+        "a/../b",
+        "a/./b",
+        "a\\b",
+        "a b",
+        "é",
+        "a\n",
+        "a\0",
+        "a%2fb",
+        "x" * 901,
+    ],
+)
+def test_other_keys_are_refused(artifacts: ArtifactStore, key: str, tmp_path: Path):
+    for call in (
+        lambda: artifacts.put_bytes(key, b"", TEXT),
+        lambda: artifacts.put_file(key, Path(__file__), TEXT),
+        lambda: artifacts.stat(key),
+        lambda: artifacts.read(key),
+        lambda: artifacts.fetch(key, tmp_path / "copy"),
+        lambda: artifacts.delete(key),
+        lambda: artifacts.link(key, 60, "a"),
+    ):
+        with pytest.raises(ValueError, match="not a key of ours"):
+            call()
+
+
+def test_a_reader_that_stops_early_leaves_nothing_open(artifacts: ArtifactStore):
+    artifacts.put_bytes("a", bytes(3_000_000), TEXT)
+    chunks = artifacts.read("a")
+    assert next(chunks)
+    del chunks
+    artifacts.read("a")
+    assert artifacts.stat("a").size == 3_000_000
+
+
+# --- links -----------------------------------------------------------------------------------------------------
+
+
+def visit(artifacts: ArtifactStore, link: str) -> tuple[bool, str]:
+    """Whether a link opens, and the filename it gives: over HTTP where the store serves it, else by its signer."""
+    parts = urlsplit(link)
+    if parts.scheme:
+        answer = urllib3.request("GET", link, retries=False)
+        return answer.status == 200, answer.headers.get("content-disposition", "")
+    signer = artifacts.signer  # type: ignore[attr-defined]
+    assert parts.path.startswith(PATH)
+    try:
+        return True, signer.check(parts.path.removeprefix(PATH), parts.query)
+    except PermissionError:
+        return False, ""
+
+
+def changed(link: str, **query: str) -> str:
+    """The link with some parameters exchanged; names are those of the store or, for S3, what stands for them."""
+    parts = urlsplit(link)
+    given = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    wire = {"signature": "X-Amz-Signature", "name": "response-content-disposition", "expires": "X-Amz-Expires"}
+    for name, value in query.items():
+        given[wire[name] if parts.scheme else name] = value
+    return urlunsplit(parts._replace(query=urlencode(given)))
+
+
+def test_a_link_opens_its_object_as_a_download(artifacts: ArtifactStore):
+    artifacts.put_bytes("jobs/1/a.txt", b"hello", TEXT)
+
+    link = artifacts.link("jobs/1/a.txt", 60, 'résumé; "a".txt')
+
+    opened, name = visit(artifacts, link)
+    assert opened
+    if urlsplit(link).scheme:
+        assert urllib3.request("GET", link).data == b"hello"
+        assert name == "attachment; filename*=UTF-8''r%C3%A9sum%C3%A9%3B%20%22a%22.txt"
+    else:
+        assert name == 'résumé; "a".txt'
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"signature": "0" * 64},
+        {"signature": ""},
+        {"signature": "é"},
+        {"name": "other.html"},
+        {"expires": "99999"},
+        {"expires": "99999999999"},
+        {"expires": "x"},
+        {"expires": ""},
+    ],
+)
+def test_a_link_that_was_tampered_with_stays_shut(artifacts: ArtifactStore, query: dict[str, str]):
+    artifacts.put_bytes("jobs/1/a.txt", b"hello", TEXT)
+    link = artifacts.link("jobs/1/a.txt", 60, "a.txt")
+    assert visit(artifacts, changed(link, **query))[0] is False
+
+
+def test_a_link_opens_no_other_object(artifacts: ArtifactStore):
+    artifacts.put_bytes("jobs/1/a.txt", b"hello", TEXT)
+    artifacts.put_bytes("jobs/1/b.txt", b"secret", TEXT)
+    link = artifacts.link("jobs/1/a.txt", 60, "a.txt")
+    assert visit(artifacts, link.replace("a.txt?", "b.txt?"))[0] is False
+
+
+def test_a_link_shuts_in_time(artifacts: ArtifactStore):
+    artifacts.put_bytes("jobs/1/a.txt", b"hello", TEXT)
+    link = artifacts.link("jobs/1/a.txt", 1, "a.txt")
+    deadline = time.monotonic() + 10
+    while visit(artifacts, link)[0]:
+        assert time.monotonic() < deadline

@@ -1,0 +1,246 @@
+"""What every job queue promises: Celery's is read as a worker's library reads it, the twin as it is."""
+
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from celery import Celery
+from kombu import Exchange, Queue
+from kombu.exceptions import ContentDisallowed
+
+from client.local.embedded import EmbeddedValkey
+from shared.adapters.celery_queue import CeleryJobQueue, make_celery
+from shared.adapters.memory import MemoryJobQueue
+from shared.errors import BrokerUnavailable
+from shared.ports import JobQueue
+from shared.routing import Route
+from shared.settings import RedisSettings, Settings
+
+PATIENCE_S = 10
+
+TAKE_AND_HOLD = """
+import sys, threading
+from kombu import Exchange, Queue
+from shared.adapters.celery_queue import make_celery
+from shared.settings import Settings
+app = make_celery(Settings.model_validate_json(sys.argv[1]))
+with app.connection_for_read() as connection:
+    connection.SimpleQueue(Queue("cpu", Exchange("cpu", "direct"), "cpu")).get(timeout=10)
+    print("taken", flush=True)
+    threading.Event().wait()
+"""
+
+
+class Reader(Protocol):
+    queue: JobQueue
+
+    def take(self, name: str) -> tuple[str, str, dict[str, Any]]:
+        """Task, job id and headers of the next message."""
+        ...
+
+
+class MemoryReader:
+    def __init__(self) -> None:
+        self.queue = MemoryJobQueue()
+
+    def take(self, name: str) -> tuple[str, str, dict[str, Any]]:
+        message = self.queue.take(name, PATIENCE_S)
+        assert message is not None
+        return message.task, message.job_id, dict(message.headers)
+
+
+class CeleryReader:
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self.queue = CeleryJobQueue(app)
+
+    def take(self, name: str) -> tuple[str, str, dict[str, Any]]:
+        message = receive(self.app, name)
+        args, kwargs, _ = message.payload
+        assert kwargs == {}
+        assert message.content_type == "application/json"
+        assert message.headers["id"] == args[0]
+        return message.headers["task"], args[0], message.headers
+
+
+def receive(app: Celery, name: str) -> Any:
+    """The next message as a worker's consumer gets it, acknowledged. One at a time: prefetched ones keep no order."""
+    taken: list[Any] = []
+    with app.connection_for_read() as connection:
+        channel = connection.default_channel
+        channel.basic_qos(prefetch_count=1)
+        consumer = app.amqp.TaskConsumer(channel, queues=[Queue(name, Exchange(name, "direct"), name)])
+        consumer.on_message = taken.append
+        with consumer:
+            deadline = time.monotonic() + PATIENCE_S
+            while not taken:
+                connection.drain_events(timeout=max(0.01, deadline - time.monotonic()))
+        taken[0].ack()
+    return taken[0]
+
+
+@pytest.fixture(params=["memory", "celery"])
+def reader(request: pytest.FixtureRequest) -> Iterator[Reader]:
+    if request.param == "memory":
+        yield MemoryReader()
+        return
+    made = CeleryReader(make_celery(request.getfixturevalue("settings")))
+    yield made
+    made.queue.close()
+
+
+def test_a_message_carries_task_id_and_headers(reader: Reader):
+    reader.queue.ping()
+    job_id = str(uuid.uuid4())
+
+    reader.queue.send(Route("framelane.inference", "gpu.1", 5), job_id, {"traceparent": "00-é", "request_id": "r"})
+
+    task, sent, headers = reader.take("gpu.1")
+    assert (task, sent) == ("framelane.inference", job_id)
+    assert (headers["traceparent"], headers["request_id"]) == ("00-é", "r")
+
+
+def test_nine_goes_first_and_equals_keep_their_order(reader: Reader):
+    for number, priority in enumerate([5, 0, 9, 5, 3, 9, 1, 8, 2, 4, 6, 7, 5]):
+        reader.queue.send(Route("framelane.inference", "cpu", priority), f"{priority}:{number}", {})
+
+    taken = [reader.take("cpu")[1] for _ in range(13)]
+
+    assert taken == [
+        "9:2", "9:5", "8:7", "7:11", "6:10", "5:0", "5:3", "5:12", "4:9", "3:4", "2:8", "1:6", "0:1",
+    ]  # fmt: skip
+
+
+def test_lanes_do_not_mix(reader: Reader):
+    reader.queue.send(Route("framelane.inference", "cpu", 5), "a", {})
+    reader.queue.send(Route("framelane.model_download", "io", 5), "b", {})
+    assert reader.take("io")[:2] == ("framelane.model_download", "b")
+    assert reader.take("cpu")[:2] == ("framelane.inference", "a")
+
+
+def test_the_same_job_may_be_sent_again(reader: Reader):
+    route = Route("framelane.inference", "cpu", 5)
+    reader.queue.send(route, "a", {})
+    reader.queue.send(route, "a", {})
+    assert [reader.take("cpu")[1] for _ in range(2)] == ["a", "a"]
+
+
+def test_two_systems_on_one_redis_keep_their_messages_apart(valkey: EmbeddedValkey):
+    readers = [
+        CeleryReader(make_celery(Settings(REDIS_URL=valkey.url, redis=RedisSettings(prefix=uuid.uuid4().hex))))
+        for _ in range(2)
+    ]
+    for number, each in enumerate(readers):
+        each.queue.send(Route("framelane.inference", "cpu", 5), str(number), {})
+    assert [each.take("cpu")[1] for each in reversed(readers)] == ["1", "0"]
+    for each in readers:
+        each.queue.close()
+
+
+def test_pickles_are_not_read(settings: Settings):
+    app = make_celery(settings)
+    assert app.conf.accept_content == ["json"]
+    with app.connection_for_write() as connection:
+        producer = connection.Producer()
+        producer.publish({}, routing_key="cpu", exchange="", serializer="pickle")
+        with pytest.raises(ContentDisallowed):
+            _ = receive(app, "cpu").payload
+    app.close()
+
+
+def test_nothing_is_kept_of_results(settings: Settings):
+    app = make_celery(settings)
+    assert type(app.backend).__name__ == "DisabledBackend"
+    app.close()
+
+
+def test_a_message_nobody_acknowledged_comes_again(valkey: EmbeddedValkey):
+    """A worker that was killed has taken the message but not acknowledged it."""
+    prefix = uuid.uuid4().hex
+    settings = Settings(
+        REDIS_URL=valkey.url, redis=RedisSettings(prefix=prefix), broker={"visibility_timeout_s": 1}
+    )
+    reader = CeleryReader(make_celery(settings))
+    reader.queue.send(Route("framelane.inference", "cpu", 3), "a", {})
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKE_AND_HOLD, settings.model_dump_json()], stdout=subprocess.PIPE
+    ) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"taken\n"
+        worker.kill()
+
+    with reader.app.connection_for_read() as connection:
+        channel = connection.default_channel
+        deadline = time.monotonic() + PATIENCE_S
+        while not channel.client.llen("cpu\x06\x166"):
+            channel.qos.restore_visible(interval=1)
+            assert time.monotonic() < deadline
+    assert reader.take("cpu")[1] == "a"
+    reader.queue.close()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey(tmp_path / "valkey").start()
+    yield server
+    server.stop()
+
+
+def test_a_broker_that_is_gone_is_told_at_once_and_found_again(own: EmbeddedValkey):
+    queue = CeleryJobQueue(make_celery(Settings(REDIS_URL=own.url)))
+    route = Route("framelane.inference", "cpu", 5)
+    queue.send(route, "a", {})
+    own.stop()
+
+    for call in (lambda: queue.send(route, "b", {}), queue.ping):
+        begin = time.monotonic()
+        with pytest.raises(BrokerUnavailable):
+            call()
+        assert time.monotonic() - begin < 2
+
+    own.start()
+    queue.send(route, "c", {})
+    queue.ping()
+    queue.close()
+
+
+def test_a_broker_that_was_never_there(own: EmbeddedValkey):
+    own.stop()
+    queue = CeleryJobQueue(make_celery(Settings(REDIS_URL=own.url)))
+    begin = time.monotonic()
+    with pytest.raises(BrokerUnavailable):
+        queue.send(Route("framelane.inference", "cpu", 5), "a", {})
+    assert time.monotonic() - begin < 2
+    queue.close()
+
+
+def test_a_broker_that_hangs_is_told_within_the_timeout(own: EmbeddedValkey):
+    queue = CeleryJobQueue(make_celery(Settings(REDIS_URL=own.url, redis=RedisSettings(socket_timeout_s=0.5))))
+    queue.ping()
+    assert own.process is not None
+    own.process.send_signal(signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        with pytest.raises(BrokerUnavailable):
+            queue.send(Route("framelane.inference", "cpu", 5), "a", {})
+        assert time.monotonic() - begin < 2
+    finally:
+        own.process.send_signal(signal.SIGCONT)
+    queue.ping()
+    queue.close()
+
+
+def test_the_twin_can_be_down():
+    queue = MemoryJobQueue()
+    queue.down = True
+    with pytest.raises(BrokerUnavailable):
+        queue.send(Route("framelane.inference", "cpu", 5), "a", {})
+    with pytest.raises(BrokerUnavailable):
+        queue.ping()
+    assert queue.depth("cpu") == 0
