@@ -20,6 +20,7 @@ from shared.specs import InferenceOptions, InferenceSpec, ModelDownloadSpec
 from shared.states import JobState
 
 MODELS = ("asl", "vgt", "hand_landmarker")
+READER = "vgt"
 
 
 class DemoFailed(FramelaneError):
@@ -77,8 +78,8 @@ def _models(stage: Stage, client: Framelane) -> None:
 
 
 def _photo(stage: Stage, client: Framelane, picture: Path, origin: str, target: Path) -> Sequence[Point]:
-    stage.step("Photo", f"{picture} [dim]({origin})[/]")
-    spec = InferenceSpec(model="asl", inputs=[FileInput(file="photo")], options=InferenceOptions(annotate=True))
+    stage.step("Photo", f"{picture} [dim]({origin})[/], read by the model {READER}")
+    spec = InferenceSpec(model=READER, inputs=[FileInput(file="photo")], options=InferenceOptions(annotate=True))
     job = _follow(stage, client, client.submit(spec, files={"photo": picture}))
     answer = _letter(stage, job)
     if answer.hand is None:
@@ -93,7 +94,7 @@ def _photo(stage: Stage, client: Framelane, picture: Path, origin: str, target: 
 
 def _landmarks(stage: Stage, client: Framelane, points: Sequence[Point]) -> None:
     stage.step("Landmarks", f"the {len(points)} points that were found in it, sent as numbers")
-    spec = InferenceSpec(model="asl", inputs=[LandmarksInput(landmarks=list(points))])
+    spec = InferenceSpec(model=READER, inputs=[LandmarksInput(landmarks=list(points))])
     _letter(stage, _follow(stage, client, client.submit(spec)))
 
 

@@ -1,8 +1,10 @@
 """What the gateway answers beside jobs, as its callers read it: unknown fields are ignored."""
 
-from shared.inputs import Point
+from typing import Literal
+
+from shared.inputs import Point, PosePoint
 from shared.jobs import ArtifactRef, Job
-from shared.results import Answer, InstalledModel, Score
+from shared.results import Answer, DetectedHand, InstalledModel, Score
 from shared.workers import WorkerInfo
 
 
@@ -89,20 +91,55 @@ class Status(Answer):
     workers: int
 
 
-class GestureAnswer(Answer):
-    """A gesture at once. ``prediction`` is null when the best class is below the wanted confidence."""
+class Timings(Answer):
+    """Milliseconds. ``total_ms``: from acceptance to the end; the last four: inside the worker."""
+
+    total_ms: float
+    queue_wait_ms: float
+    run_ms: float
+    decode_ms: float
+    landmarks_ms: float
+    model_ms: float
+    annotate_ms: float
+
+
+class Answered(Answer):
+    """What every answer given at once says of the job behind it."""
+
+    model: str
+    version: str
+    runtime: str
+    device: str
+    job_id: str
+    timings: Timings
+    artifacts: list[ArtifactRef]
+
+
+class GestureAnswer(Answered):
+    """A gesture. ``prediction`` is null when the best class is below the wanted confidence.
+
+    From a photo: the hand it was read from; ``handedness`` assumes an unmirrored photo.
+    """
 
     prediction: str | None
     confidence: float | None
     top: list[Score]
-    handedness: str | None = None
-    landmarks: list[Point] | None = None
-    model: str
-    device: str
-    job_id: str
+    handedness: Literal["Left", "Right"] | None
+    landmarks: list[Point] | None
 
 
-class KeypointsAnswer(Answer):
-    """Landmarks of a photo."""
+class HandsAnswer(Answered):
+    """Hands of a photo; ``landmarks``, ``handedness`` and ``score`` are of the first one."""
 
-    job_id: str
+    landmarks: list[Point]
+    handedness: Literal["Left", "Right"]
+    score: float
+    hands: list[DetectedHand]
+
+
+class PoseAnswer(Answered):
+    """A person in a photo, as one frame of a sequence. A part that wasn't seen is null."""
+
+    pose: list[PosePoint] | None
+    left_hand: list[Point] | None
+    right_hand: list[Point] | None

