@@ -107,6 +107,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - whatever a handler raises ends its attempt, not the worker
             return self._end_badly(context, _named(error))
         context.tell(now=True)
+        context.close()  # before the end is told: whoever learns of it finds nothing left
         return self._commit(context, Completed(result=result))
 
     def _commit(self, context: JobContext, outcome: Completed | Failed) -> JobState:
@@ -117,6 +118,7 @@ class Runner:
         if isinstance(error, StaleClaim):
             raise error
         context.drop_artifacts()
+        context.close()
         if isinstance(error, FramelaneError) and not error.retryable and not isinstance(error, JobCancelled):
             log.warning("attempt_failed", code=error.code, reason=error.detail)
             return self._commit(context, Failed(error=ErrorInfo.of(error)))

@@ -12,7 +12,7 @@ import structlog
 from celery import Celery, signals
 
 from shared.errors import Unavailable
-from workers.consumer import LeavingConsumer
+from workers.consumer import FramelaneConsumer
 from workers.keeper import GRACE_S, Keeper
 from workers.outbox import Outbox
 from workers.presence import Presence
@@ -20,7 +20,15 @@ from workers.reaper import Reaper
 from workers.runner import Runner
 
 # Two lines for every job, saying less than ours.
-_CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.apps.worker", "kombu")
+_CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.apps.worker", "kombu", "httpx2")
+
+_NO_NEWS = (
+    # Because of pickled messages; ours are JSON only.
+    "You're running the worker with superuser privileges",
+    # Work goes on when the broker is lost, on purpose: its commit goes through the job store.
+    r"\s*In Celery 5\.1 we introduced an optional breaking change",
+)
+"""Beginnings of warnings about what we chose."""
 
 log = structlog.stdlib.get_logger()
 
@@ -63,8 +71,8 @@ class Shift:
     def _begin(self) -> None:
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
-        # Celery warns of root because of pickled messages; ours are JSON only.
-        warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")
+        for message in _NO_NEWS:
+            warnings.filterwarnings("ignore", message)
         # Celery leaves logging alone if somebody listens here.
         signals.setup_logging.connect(_keep_logging, weak=False)
         signals.worker_ready.connect(self._on_ready, weak=False)
@@ -84,7 +92,7 @@ class Shift:
             pool="threads",
             concurrency=self._slots,
             queues=list(self._queues),
-            consumer_cls=LeavingConsumer,
+            consumer_cls=FramelaneConsumer,
             without_mingle=True,
             without_gossip=True,
             task_events=True,
