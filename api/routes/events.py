@@ -39,7 +39,7 @@ async def watched(
 
 @router.get(
     "/jobs/{job_id}/events",
-    response_class=EventSourceResponse,
+    response_class=Response,  # FastAPI's own way of sending events has a fixed ping and writes the JSON anew
     responses=EVENT_STREAM | problems(404, 422, 503),
 )
 async def stream_events(watch: Annotated[Watch, Depends(watched)]) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 from asgi_lifespan import LifespanManager
 
+from api.gateway import Gateway
 from api.main import create_app
 from api.parts import Parts
 from api.server import Server, configuration
@@ -102,11 +103,13 @@ class House:
         assert claim is not None
         return claim
 
-    def finish(self, job_id: str, *predictions: Prediction, artifacts: tuple[ArtifactRef, ...] = ()) -> Claim:
-        """Run a job to its good end."""
-        claim = self.claim(job_id)
+    def settle(self, claim: Claim, *predictions: Prediction, artifacts: tuple[ArtifactRef, ...] = ()) -> None:
+        """Bring an attempt to its good end."""
         self.attempts.settle(claim, Completed(result=result_of(*predictions or (LETTER,))), artifacts)
-        return claim
+
+    def finish(self, job_id: str, *predictions: Prediction) -> None:
+        """Run a job to its good end."""
+        self.settle(self.claim(job_id), *predictions)
 
     def fail(self, job_id: str, code: str = "input-unreadable", detail: str = "no picture in it") -> None:
         """Run a job to its bad end."""
@@ -180,6 +183,11 @@ class StartedServer(Server):
     def address(self) -> str:
         """Host and port."""
         return f"127.0.0.1:{self.servers[0].sockets[0].getsockname()[1]}"
+
+    @property
+    def gateway(self) -> Gateway:
+        """The services behind it."""
+        return self.lifespan.state["gateway"]
 
     async def end(self) -> None:
         """Do as a signal would."""

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from shared.settings import LimitSettings, Settings
-from tests.support.gateway import HAND, SPEC, House, calling
+from tests.support.gateway import HAND, SPEC, House
 
 LIMITS = LimitSettings(body_bytes=2_000_000, image_bytes=1_000_000, parts=4)
 
@@ -22,12 +22,6 @@ LIMITS = LimitSettings(body_bytes=2_000_000, image_bytes=1_000_000, parts=4)
 @pytest.fixture
 def house() -> House:
     return House(Settings(limits=LIMITS))
-
-
-@pytest.fixture
-async def client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
-    async with calling(house) as calls:
-        yield calls
 
 
 def photo(kind: str = "JPEG", size: tuple[int, int] = (8, 6)) -> bytes:

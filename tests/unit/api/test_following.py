@@ -1,0 +1,364 @@
+"""WebSockets and event streams over real sockets."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+
+from shared.events import FRAME
+from shared.jobs import Progress
+from shared.settings import JobSettings, LimitSettings, Settings
+from tests.support.gateway import SPEC, House, StartedServer, serving
+
+ID = "0e0bf1de-1b0c-4bcb-9a47-c2c8f3cf8a2f"
+
+
+@pytest.fixture
+def house() -> House:
+    return House(Settings(limits=LimitSettings(follower_queue=8, shutdown_s=5)))
+
+
+@pytest.fixture
+async def server(house: House) -> AsyncIterator[StartedServer]:
+    async with serving(house) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(server: StartedServer) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=f"http://{server.address}", timeout=20) as calls:
+        yield calls
+
+
+@asynccontextmanager
+async def socket(server: StartedServer, path: str, **options: Any) -> AsyncIterator[ClientConnection]:
+    async with connect(f"ws://{server.address}/api/v1/ws/{path}", **options) as opened:
+        yield opened
+
+
+def parsed(text: str | bytes) -> dict[str, Any]:
+    FRAME.validate_json(text)
+    return json.loads(text)
+
+
+async def frame(opened: ClientConnection) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        return parsed(await opened.recv())
+
+
+async def frames_to_end(opened: ClientConnection) -> tuple[list[dict[str, Any]], int | None, str | None]:
+    """Everything up to the close, its code and reason."""
+    told: list[dict[str, Any]] = []
+    async with asyncio.timeout(20):
+        with suppress(ConnectionClosedError):
+            async for text in opened:
+                told.append(parsed(text))  # noqa: PERF401  kept if the connection ends badly
+    return told, opened.close_code, opened.close_reason
+
+
+async def submitted(client: httpx2.AsyncClient, **changes: Any) -> str:
+    return (await client.post("/api/v1/jobs", json=SPEC | changes)).json()["id"]
+
+
+async def test_socket_tells_a_job_from_its_snapshot_to_its_end(
+    client: httpx2.AsyncClient, server: StartedServer, house: House
+) -> None:
+    job_id = await submitted(client)
+    async with socket(server, f"jobs/{job_id}") as opened:
+        snapshot = await frame(opened)
+        assert (snapshot["type"], snapshot["seq"], snapshot["job"]["state"]) == ("snapshot", 1, "PENDING")
+        assert not {"spec", "fence", "fingerprint"} & set(snapshot["job"])
+        claim = house.claim(job_id)
+        house.progress(claim, 0.5)
+        house.settle(claim)
+        told, code, reason = await frames_to_end(opened)
+    assert [(each["type"], each["seq"]) for each in told] == [("state", 2), ("progress", 3), ("state", 4)]
+    assert told[-1]["outcome"]["result"]["predictions"][0]["label"] == "b"
+    assert (code, reason) == (1000, "the job has ended")
+
+
+async def test_socket_of_an_ended_job_tells_it_and_closes(
+    client: httpx2.AsyncClient, server: StartedServer, house: House
+) -> None:
+    job_id = await submitted(client)
+    house.finish(job_id)
+    async with socket(server, f"jobs/{job_id}") as opened:
+        told, code, _ = await frames_to_end(opened)
+    assert [(each["type"], each["job"]["state"]) for each in told] == [("snapshot", "COMPLETED")]
+    assert code == 1000
+
+
+@pytest.mark.parametrize(("after", "expected"), [(0, [1, 2, 3, 4]), (2, [3, 4]), (4, [])])
+async def test_socket_resumes_where_its_reader_was(
+    after: int, expected: list[int], client: httpx2.AsyncClient, server: StartedServer, house: House
+) -> None:
+    job_id = await submitted(client)
+    claim = house.claim(job_id)
+    house.progress(claim, 0.5)
+    house.settle(claim)
+    async with socket(server, f"jobs/{job_id}?after_seq={after}") as opened:
+        told, code, _ = await frames_to_end(opened)
+    assert [each["seq"] for each in told] == expected
+    assert {each["type"] for each in told} <= {"state", "progress"}
+    assert code == 1000
+
+
+async def test_events_no_longer_kept_become_a_snapshot() -> None:
+    house = House(Settings(jobs=JobSettings(events_kept=3)))
+    async with serving(house) as server, httpx2.AsyncClient(base_url=f"http://{server.address}") as client:
+        job_id = await submitted(client)
+        claim = house.claim(job_id)
+        for part in range(1, 7):
+            house.progress(claim, part / 10)
+        async with socket(server, f"jobs/{job_id}?after_seq=2") as opened:
+            first = await frame(opened)
+            house.settle(claim)
+            told, _, _ = await frames_to_end(opened)
+        again = events_of((await client.get(f"/api/v1/jobs/{job_id}/events")).text)
+    assert (first["type"], first["seq"], first["job"]["state"]) == ("snapshot", 8, "RUNNING")
+    assert [each["seq"] for each in told] == [9]
+    assert [(each["id"], each["event"]) for each in again] == [("9", "snapshot")]
+
+
+async def test_seq_of_the_future_gets_a_snapshot(client: httpx2.AsyncClient, server: StartedServer) -> None:
+    async with socket(server, f"jobs/{await submitted(client)}?after_seq=99") as opened:
+        assert (await frame(opened))["type"] == "snapshot"
+
+
+async def test_many_readers_of_one_job_hear_the_same(
+    client: httpx2.AsyncClient, server: StartedServer, house: House
+) -> None:
+    job_id = await submitted(client)
+
+    async def read() -> list[int]:
+        async with socket(server, f"jobs/{job_id}?after_seq=0") as opened:
+            told, _, _ = await frames_to_end(opened)
+            return [each["seq"] for each in told]
+
+    reading = [asyncio.create_task(read()) for _ in range(20)]
+    claim = house.claim(job_id)
+    for part in range(5):
+        house.progress(claim, part / 10)
+    house.settle(claim)
+    assert await asyncio.gather(*reading) == [list(range(1, 9))] * 20
+
+
+async def test_events_lost_on_the_way_are_read_from_the_store(
+    client: httpx2.AsyncClient, server: StartedServer, house: House
+) -> None:
+    job_id = await submitted(client)
+    async with socket(server, f"jobs/{job_id}") as opened:
+        await frame(opened)
+        publish, house.bus.publish = house.bus.publish, lambda _job_id, _event: None
+        claim = house.claim(job_id)
+        house.progress(claim, 0.3)
+        house.bus.publish = publish
+        house.progress(claim, 0.6)  # seq 4 comes where 2 was due
+        assert [(await frame(opened))["seq"] for _ in range(3)] == [2, 3, 4]
+        house.bus.publish = lambda _job_id, _event: None
+        house.settle(claim)
+        house.bus.publish = publish
+        house.bus.interrupt()
+        told, code, _ = await frames_to_end(opened)
+    assert [each["seq"] for each in told] == [5]
+    assert code == 1000
+
+
+@pytest.mark.parametrize("job_id", [ID, "nonsense"])
+async def test_socket_of_an_unknown_job(job_id: str, server: StartedServer) -> None:
+    async with socket(server, f"jobs/{job_id}") as opened:
+        assert await frames_to_end(opened) == ([], 4404, "There is no such job")
+
+
+@pytest.mark.parametrize(
+    "path", [f"jobs/{ID}?after_seq=-1", "events?device=TPU", "events?label=x", "events?kind=magic"]
+)
+async def test_socket_with_a_wrong_query_isnt_opened(path: str, server: StartedServer) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with socket(server, path):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_ping_when_nothing_happens(house: House) -> None:
+    house.settings = Settings(limits=LimitSettings(ping_s=0.05))
+    async with serving(house) as server, httpx2.AsyncClient(base_url=f"http://{server.address}") as client:
+        job_id = await submitted(client)
+        async with socket(server, f"jobs/{job_id}") as one, socket(server, "events") as feed:
+            assert [(await frame(one))["type"] for _ in range(3)] == ["snapshot", "ping", "ping"]
+            assert await frame(feed) == {"type": "ping"}
+        async with client.stream("GET", f"/api/v1/jobs/{job_id}/events?after_seq=1") as stream:
+            assert await anext(stream.aiter_lines()) == ": ping"
+
+
+async def test_feed_tells_what_matches(client: httpx2.AsyncClient, server: StartedServer, house: House) -> None:
+    async with (
+        socket(server, "events?label=camera:door&label=site:a&kind=inference&device=CPU") as picky,
+        socket(server, "events") as everything,
+    ):
+        await opened_feeds(server, 2)
+        labels = {"camera": "door", "site": "a", "more": "x"}
+        ids = [
+            await submitted(client, labels=labels),
+            await submitted(client, labels=labels | {"site": "b"}, device="CPU"),
+            await submitted(client, labels=labels, device="CPU"),
+        ]
+        house.finish(ids[2])
+        assert [(await frame(picky))["job_id"] for _ in range(3)] == [ids[2]] * 3
+        assert [(await frame(everything))["job_id"] for _ in range(5)] == [*ids, ids[2], ids[2]]
+
+
+async def opened_feeds(server: StartedServer, count: int) -> None:
+    """Return when the hub has that many followers."""
+    async with asyncio.timeout(10):
+        while server.gateway.hub.followers < count:
+            await asyncio.to_thread(int)
+
+
+async def test_feed_after_a_gap_tells_its_reader_to_look(server: StartedServer, house: House) -> None:
+    async with socket(server, "events") as feed:
+        await opened_feeds(server, 1)
+        house.bus.interrupt()
+        told, code, _ = await frames_to_end(feed)
+    assert told == [{"type": "lagged", "resume_after": None}]
+    assert code == 1013
+
+
+async def test_slow_client_is_told_and_closed_and_others_dont_wait(
+    client: httpx2.AsyncClient, server: StartedServer, house: House
+) -> None:
+    job_id = await submitted(client)
+    claim = house.claim(job_id)
+    message = "x" * 50_000
+    async with (
+        socket(server, f"jobs/{job_id}", max_queue=1) as slow,
+        socket(server, f"jobs/{job_id}", max_queue=None) as quick,
+    ):
+        for opened in (slow, quick):
+            assert (await frame(opened))["type"] == "snapshot"
+        slow.transport.pause_reading()
+        for step in range(400):
+            house.attempts.report(claim, progress_with(message, step / 400))
+            assert (await frame(quick))["seq"] == step + 3
+        assert server.gateway.hub.followers == 1
+        slow.transport.resume_reading()
+        told, code, _ = await frames_to_end(slow)
+        assert code == 1013
+        assert told[-1]["type"] == "lagged"
+        resume = told[-1]["resume_after"]
+        assert resume == told[-2]["seq"]
+        house.settle(claim)
+    async with socket(server, f"jobs/{job_id}?after_seq={resume}", max_queue=None) as again:
+        told, code, _ = await frames_to_end(again)
+    assert [each["seq"] for each in told] == list(range(resume + 1, 404))
+    assert code == 1000
+
+
+def progress_with(message: str, fraction: float) -> Progress:
+    return Progress(fraction=fraction, stage="working", message=message)
+
+
+async def test_gone_client_is_noticed(client: httpx2.AsyncClient, server: StartedServer) -> None:
+    job_id = await submitted(client)
+    sockets = [await connect(f"ws://{server.address}/api/v1/ws/{path}") for path in (f"jobs/{job_id}", "events")]
+    await opened_feeds(server, 2)
+    for opened in sockets:
+        opened.transport.abort()
+    async with client.stream("GET", f"/api/v1/jobs/{job_id}/events") as stream:
+        await anext(stream.aiter_lines())
+    async with asyncio.timeout(10):
+        while server.gateway.hub.followers:
+            await asyncio.to_thread(int)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://127.0.0.1@evil.example",
+        "file://localhost",
+    ],
+)
+async def test_pages_of_strangers_get_no_socket(origin: str, server: StartedServer) -> None:
+    for path in (f"jobs/{ID}", "events"):
+        with pytest.raises(InvalidStatus) as refused:
+            async with socket(server, path, origin=origin):
+                pass
+        assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("origin", [None, "http://localhost:3000", "http://127.0.0.1:5173", "https://[::1]"])
+async def test_own_pages_get_a_socket(origin: str | None, server: StartedServer) -> None:
+    async with socket(server, f"jobs/{ID}", origin=origin) as opened:
+        assert (await frames_to_end(opened))[1] == 4404
+
+
+def events_of(text: str) -> list[dict[str, str]]:
+    """Server-sent events of a whole stream."""
+    blocks = [block for block in text.split("\n\n") if block and not block.startswith(":")]
+    return [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks]
+
+
+async def test_event_stream_replays_goes_on_and_ends(
+    client: httpx2.AsyncClient, server: StartedServer, house: House
+) -> None:
+    job_id = await submitted(client)
+    claim = house.claim(job_id)
+
+    async def read() -> httpx2.Response:
+        return await client.get(f"/api/v1/jobs/{job_id}/events")
+
+    reading = asyncio.create_task(read())
+    await opened_feeds(server, 1)
+    house.progress(claim, 0.5)
+    house.settle(claim)
+    answer = await reading
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    told = events_of(answer.text)
+    assert [(each["id"], each["event"]) for each in told] == [
+        ("1", "state"),
+        ("2", "state"),
+        ("3", "progress"),
+        ("4", "state"),
+    ]
+    for each in told:
+        FRAME.validate_json(each["data"])
+
+
+async def test_event_stream_resumes(client: httpx2.AsyncClient, house: House) -> None:
+    job_id = await submitted(client)
+    house.finish(job_id)
+    url = f"/api/v1/jobs/{job_id}/events"
+    assert [each["id"] for each in events_of((await client.get(f"{url}?after_seq=1")).text)] == ["2", "3"]
+    last = await client.get(f"{url}?after_seq=0", headers={"Last-Event-ID": "2"})
+    assert [each["id"] for each in events_of(last.text)] == ["3"]
+    nothing = await client.get(url, headers={"Last-Event-ID": "3"})
+    assert (nothing.status_code, nothing.content) == (204, b"")
+    wrong = await client.get(url, headers={"Last-Event-ID": "x"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/Last-Event-ID")
+
+
+async def test_shutdown_tells_every_follower_and_waiter(house: House) -> None:
+    async with (
+        serving(house) as server,
+        httpx2.AsyncClient(base_url=f"http://{server.address}", timeout=20) as client,
+    ):
+        job_id = await submitted(client)
+        async with socket(server, f"jobs/{job_id}") as one, socket(server, "events") as feed:
+            await frame(one)
+            waiting = asyncio.create_task(client.get(f"/api/v1/jobs/{job_id}?wait=60"))
+            stream = asyncio.create_task(client.get(f"/api/v1/jobs/{job_id}/events"))
+            await opened_feeds(server, 4)
+            await server.end()
+            for opened in (one, feed):
+                assert (await frames_to_end(opened))[1] == 1001
+            assert (await waiting).json()["state"] == "PENDING"
+            assert len(events_of((await stream).text)) == 1
