@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from api.dependencies import preferred_wait
-from shared.errors import StoreUnavailable
 from shared.packing import InferenceTask
 from tests.support.gateway import HAND, SPEC, House, worker
 
@@ -184,20 +183,6 @@ async def test_retry_of_a_job_that_went_well(client: httpx2.AsyncClient, house: 
         if house.queue.depth("cpu"):
             await house.answer_next()
     assert len(house.kept) == 1
-
-
-async def test_job_stays_accepted_when_the_store_goes_away_meanwhile(
-    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def gone(_job_id: str) -> None:
-        raise StoreUnavailable
-
-    monkeypatch.setattr(house.parts.store, "published", gone)
-    monkeypatch.setattr(house.parts.store, "get", gone)
-    asked = asyncio.create_task(client.post("/api/v1/jobs", json=SPEC, headers={"Prefer": "wait=1"}))
-    await house.answer_next()
-    answer = await asked
-    assert (answer.status_code, answer.json()["state"]) == (202, "PENDING")
 
 
 async def test_lane_with_the_least_wait_is_taken(client: httpx2.AsyncClient, house: House) -> None:
