@@ -1,0 +1,108 @@
+"""The committed AsyncAPI document is the gateway's, complete, and true of what followers are told."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import httpx2
+import pytest
+from jsonschema import Draft202012Validator
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
+
+from api.contracts import FOLDER, REFRESH, documents
+from api.main import create_app
+from shared.events import FRAME
+from shared.settings import LimitSettings, Settings
+from tests.support.gateway import SPEC, House, serving
+
+DOCUMENT: dict[str, Any] = json.loads((FOLDER / "asyncapi.json").read_text("utf-8"))
+
+
+def resolved(reference: str) -> Any:
+    """What a reference inside the document leads to."""
+    place: Any = DOCUMENT
+    for part in reference.removeprefix("#/").split("/"):
+        place = place[part]
+    return place
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [found for inner in value.values() for found in references(inner)]
+    return [found for inner in value for found in references(inner)] if isinstance(value, list) else []
+
+
+def test_document_is_fresh() -> None:
+    assert (FOLDER / "asyncapi.json").read_text("utf-8") == documents()["asyncapi.json"], f"run: {REFRESH}"
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = references(DOCUMENT)
+    assert len(found) > 20
+    for reference in found:
+        assert resolved(reference)
+
+
+def test_document_has_the_parts_of_asyncapi_3() -> None:
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    assert {"title", "version"} <= DOCUMENT["info"].keys()
+    for operation in DOCUMENT["operations"].values():
+        assert operation["action"] in {"send", "receive"}
+        channel = resolved(operation["channel"]["$ref"])
+        assert {reference["$ref"].split("/")[-1] for reference in operation["messages"]} == channel[
+            "messages"
+        ].keys()
+
+
+def test_every_schema_is_one() -> None:
+    for schema in DOCUMENT["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_channels_are_routes_of_the_gateway() -> None:
+    app = create_app()
+    addresses = {channel["address"] for channel in DOCUMENT["channels"].values()}
+    assert addresses == {"/api/v1/ws/jobs/{job_id}", "/api/v1/ws/events", "/api/v1/jobs/{job_id}/events"}
+    assert str(app.url_path_for("follow_job", job_id="x")) == "/api/v1/ws/jobs/x"
+    assert str(app.url_path_for("follow_all")) == "/api/v1/ws/events"
+    assert "/api/v1/jobs/{job_id}/events" in app.openapi()["paths"]
+
+
+def test_every_frame_of_the_language_is_a_message() -> None:
+    types = FRAME.json_schema()["discriminator"]["mapping"].keys()
+    assert DOCUMENT["components"]["messages"].keys() == types
+
+
+def validator(kind: str) -> Draft202012Validator:
+    payload = DOCUMENT["components"]["messages"][kind]["payload"]
+    return Draft202012Validator({**payload, "components": DOCUMENT["components"]})
+
+
+@pytest.mark.parametrize("channel", ["job", "feed"])
+async def test_what_is_told_is_as_described(channel: str) -> None:
+    house = House(Settings(limits=LimitSettings(ping_s=0.2)))
+    allowed = DOCUMENT["channels"][channel]["messages"].keys()
+    seen: set[str] = set()
+    async with serving(house) as server, httpx2.AsyncClient(base_url=f"http://{server.address}") as client:
+        job_id = (await client.post("/api/v1/jobs", json=SPEC)).json()["id"]
+        path = DOCUMENT["channels"][channel]["address"].format(job_id=job_id)
+        async with connect(f"ws://{server.address}{path}") as socket:
+            seen.add(json.loads(await socket.recv())["type"])  # the snapshot, or the feed's first ping
+            claim = house.claim(job_id)
+            house.progress(claim, 0.5)
+            await client.post(f"/api/v1/jobs/{job_id}/cancel")
+            house.settle(claim)
+            if channel == "feed":
+                house.bus.interrupt()
+            with suppress(ConnectionClosedError):
+                async for text in socket:
+                    told = json.loads(text)
+                    validator(told["type"]).validate(told)
+                    seen.add(told["type"])
+        assert str(socket.close_code) in DOCUMENT["channels"][channel]["x-close-codes"]
+    assert seen - {"ping"} == {"state", "progress", "cancel_requested"} | (
+        {"snapshot"} if channel == "job" else {"lagged"}
+    )
+    assert seen <= allowed

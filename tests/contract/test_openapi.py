@@ -1,0 +1,146 @@
+"""The committed OpenAPI document is the gateway's, complete, and true of what it answers."""
+
+import json
+import re
+from typing import Any
+
+import httpx2
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+
+from api.contracts import FOLDER, REFRESH, documents
+from api.main import create_app
+from tests.support.gateway import HAND, SPEC, House, calling
+
+DOCUMENT: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text("utf-8"))
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+}
+
+
+def test_document_is_fresh() -> None:
+    assert (FOLDER / "openapi.json").read_text("utf-8") == documents()["openapi.json"], f"run: {REFRESH}"
+
+
+def test_document_is_valid() -> None:
+    validate(DOCUMENT)
+    assert DOCUMENT["openapi"].startswith("3.1")
+
+
+def test_every_reference_leads_somewhere() -> None:
+    names = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(DOCUMENT)))
+    assert names <= DOCUMENT["components"]["schemas"].keys()
+    assert not {"HTTPValidationError", "ValidationError"} & DOCUMENT["components"]["schemas"].keys()
+
+
+def test_every_operation_is_named_grouped_and_described() -> None:
+    assert len(OPERATIONS) == sum(map(len, DOCUMENT["paths"].values()))
+    groups = {tag["name"] for tag in DOCUMENT["tags"]}
+    for name, (_, _, operation) in OPERATIONS.items():
+        assert set(operation["tags"]) <= groups, name
+        assert operation["tags"], name
+        assert operation["description"], name
+
+
+def test_every_operation_that_can_fail_says_how() -> None:
+    for name, (_, _, operation) in OPERATIONS.items():
+        if name == "live":
+            continue
+        failing = {status: told for status, told in operation["responses"].items() if status[0] not in "23"}
+        assert "default" in failing, name
+        for told in failing.values():
+            assert told["content"].keys() == {"application/problem+json"}, name
+
+
+CONTRACT = {
+    "post /api/v1/jobs",
+    "get /api/v1/jobs",
+    "put /api/v1/jobs/{job_id}",
+    "get /api/v1/jobs/{job_id}",
+    "delete /api/v1/jobs/{job_id}",
+    "post /api/v1/jobs/{job_id}/cancel",
+    "post /api/v1/jobs/{job_id}/retry",
+    "get /api/v1/jobs/{job_id}/events",
+    "get /api/v1/jobs/{job_id}/artifacts",
+    "get /api/v1/jobs/{job_id}/artifacts/{name}",
+    "get /api/v1/gestures/models",
+    "get /api/v1/gestures/{model}/classes",
+    "post /api/v1/gestures/{model}/predict",
+    "post /api/v1/keypoints/hands",
+    "post /api/v1/keypoints/pose",
+    "get /api/v1/models",
+    "get /api/v1/models/{name}",
+    "get /api/v1/devices",
+    "get /api/v1/workers",
+    "get /api/v1/status",
+    "get /health/live",
+    "get /health/ready",
+}
+
+
+def test_contract_is_there() -> None:
+    assert {f"{method} {path}" for method, path, _ in OPERATIONS.values()} >= CONTRACT
+
+
+@pytest.mark.parametrize("name", ["submit_job", "put_job", "predict_gesture", "find_hands", "find_pose"])
+def test_uploads_are_described(name: str) -> None:
+    content = OPERATIONS[name][2]["requestBody"]["content"]
+    multipart = content["multipart/form-data"]["schema"]
+    assert multipart["required"] in (["spec"], ["image"])
+    assert ("application/json" in content) == (not name.startswith("find"))
+
+
+def schema_of(name: str, status: int, media_type: str = "application/json") -> Draft202012Validator:
+    responses = OPERATIONS[name][2]["responses"]
+    told = responses.get(str(status)) or responses["default"]
+    return Draft202012Validator({**told["content"][media_type]["schema"], "components": DOCUMENT["components"]})
+
+
+async def test_answers_are_as_described() -> None:
+    house = House()
+    async with calling(house) as client:
+        job_id = "0e0bf1de-1b0c-4bcb-9a47-c2c8f3cf8a2f"
+        house.fail((await client.post("/api/v1/jobs", json=SPEC)).json()["id"])
+        asked = [
+            ("put_job", await client.put(f"/api/v1/jobs/{job_id}", json=SPEC)),
+            ("get_job", await client.get(f"/api/v1/jobs/{job_id}")),
+            ("list_jobs", await client.get("/api/v1/jobs")),
+            ("cancel_job", await client.post(f"/api/v1/jobs/{job_id}/cancel")),
+            ("list_artifacts", await client.get(f"/api/v1/jobs/{job_id}/artifacts")),
+            ("list_models", await client.get("/api/v1/models")),
+            ("list_classes", await client.get("/api/v1/gestures/asl/classes")),
+            ("list_devices", await client.get("/api/v1/devices")),
+            ("list_workers", await client.get("/api/v1/workers")),
+            ("status", await client.get("/api/v1/status")),
+            ("ready", await client.get("/health/ready")),
+            ("predict_gesture", await client.post(
+                "/api/v1/gestures/asl/predict", json={"landmarks": HAND}, headers={"Prefer": "wait=0"}
+            )),
+        ]  # fmt: skip
+        for name, answer in asked:
+            assert answer.status_code < 300, name
+            schema_of(name, answer.status_code).validate(answer.json())
+        failed = [
+            ("submit_job", await client.post("/api/v1/jobs", json={})),
+            ("submit_job", await client.post("/api/v1/jobs", content=b"x")),
+            ("cancel_job", await client.post(f"/api/v1/jobs/{job_id}/cancel")),
+            ("get_job", await client.get("/api/v1/jobs/none")),
+        ]
+        for name, answer in failed:
+            assert answer.status_code >= 400, name
+            schema_of(name, answer.status_code, "application/problem+json").validate(answer.json())
+
+
+def test_spec_is_the_one_that_is_checked() -> None:
+    schema = Draft202012Validator({"$ref": "#/components/schemas/JobSpec", "components": DOCUMENT["components"]})
+    schema.validate(SPEC)
+    schema.validate({"kind": "model_download", "models": ["asl"]})
+    assert not schema.is_valid(SPEC | {"unknown": 1})
+    assert not schema.is_valid(SPEC | {"inputs": [{"landmarks": HAND[:20]}]})
+
+
+def test_served_document_is_the_committed_one() -> None:
+    assert create_app().openapi() == DOCUMENT
