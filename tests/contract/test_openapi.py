@@ -4,7 +4,6 @@ import json
 import re
 from typing import Any
 
-import httpx2
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
