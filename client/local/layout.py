@@ -99,6 +99,7 @@ class Layout:
         if self.options.flower:
             environ["CELERY_BROKER_URL"] = environ.get("FRAMELANE_BROKER__URL") or self.redis_url
             environ["FLOWER_BASIC_AUTH"] = ":".join(self.flower_login)
+            environ["FRAMELANE_BROKER__EVENTS"] = "true"
         return environ
 
     def _given_redis(self) -> str:

@@ -22,13 +22,15 @@ def run(stack: LocalStack):
 
     def call(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("framelane")), *words, "--data-dir", str(stack.data_dir)]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90, check=False)
 
     return call
 
 
 def test_a_photo_from_the_command_line(run, client: Framelane):
-    done = run("submit", "inference", "--model", "vgt", "--image", str(photo("nocurl")), "--annotate", "--wait", "--json")
+    done = run(
+        "submit", "inference", "--model", "vgt", "--image", str(photo("nocurl")), "--annotate", "--wait", "--json"
+    )
     assert done.returncode == 0, done.stderr
     job = Job.model_validate_json(done.stdout)
     assert job.outcome.result.predictions[0].label == "D"

@@ -1,0 +1,65 @@
+"""The demonstration as a person starts it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support.models import photo
+from tests.support.stacks import data_dir_with_models, own_environ
+
+pytestmark = [pytest.mark.service, pytest.mark.models]
+
+
+def demo(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "client.demo", *words]
+    return subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        env=own_environ() | {"COLUMNS": "200"} | environ,
+    )
+
+
+def test_the_second_time(tmp_path: Path):
+    data_dir = data_dir_with_models(tmp_path / "data")
+    done = demo("--data-dir", str(data_dir), str(photo("nocurl")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout
+    assert "installed already" in said
+    for part in ("valkey", "gateway", "cpu", "io"):
+        assert part in said
+    assert said.index("PENDING") < said.index("RUNNING") < said.index("COMPLETED")
+    assert said.count("letter    D  9") == 2
+    assert "on worker cpu@" in said
+    assert "everything stopped" in said
+    with Image.open(data_dir / "demo" / "annotated-0.jpg") as picture:
+        assert picture.size == (480, 640)
+
+
+def test_the_first_time_says_the_licence_before_it_downloads(tmp_path: Path):
+    done = demo("--data-dir", str(tmp_path / "data"), str(photo("nocurl")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.index("GPL-3.0-or-later") < done.stdout.index("installed by a job on the io lane")
+    assert done.stdout.count("letter    D  9") == 2
+
+
+def test_a_photo_without_a_hand_ends_with_one_and_says_so(tmp_path: Path):
+    empty = tmp_path / "empty.png"
+    Image.new("RGB", (64, 64)).save(empty)
+    done = demo("--data-dir", str(data_dir_with_models(tmp_path / "data")), str(empty))
+    assert done.returncode == 1
+    assert f"no hand was found in {empty}" in done.stdout.replace("\n", "")
+    assert "Traceback" not in done.stderr
+
+
+def test_without_npm_and_without_a_photo_the_remedy_is_told(tmp_path: Path):
+    done = demo("--data-dir", str(tmp_path / "data"), PATH=os.devnull)
+    assert done.returncode == 1
+    assert "npm isn't installed" in done.stdout
+    assert "python -m client.demo PHOTO" in done.stdout

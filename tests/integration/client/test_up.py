@@ -1,0 +1,244 @@
+"""`framelane up` as a process: ready, repaired, refused, stopped. No models are needed."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from client.local import LocalStack, RunFile, StackFailed
+from client.local.embedded import EmbeddedValkey
+from client.local.runfile import DataDirLock
+from client.sdk import Framelane
+from shared.events import Snapshot, StateChanged
+from shared.specs import ModelDownloadSpec
+from tests.support.stacks import eventually, own_environ
+
+pytestmark = pytest.mark.service
+
+WITHIN_S = 60.0
+UP = [str(Path(sys.executable).with_name("framelane")), "up"]
+
+
+class Up:
+    """The running command, what it said and the processes it started."""
+
+    def __init__(self, process: subprocess.Popen[str], data_dir: Path) -> None:
+        self.process = process
+        self.data_dir = data_dir
+        self.log: list[str] = []
+        self._fresh = threading.Condition()
+        self._ended = False
+        threading.Thread(target=self._read, daemon=True).start()
+        assert process.stdout
+        line = process.stdout.readline()
+        assert line, self.log
+        self.ready = json.loads(line)
+        self.children = psutil.Process(process.pid).children(recursive=True)
+
+    @property
+    def url(self) -> str:
+        return self.ready["url"]
+
+    def await_log(self, *words: str) -> str:
+        def found() -> str | None:
+            return next((line for line in self.log if all(word in line for word in words)), None)
+
+        with self._fresh:
+            assert self._fresh.wait_for(lambda: found() or self._ended, WITHIN_S)
+            line = found()
+            assert line, self.log
+            return line
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(WITHIN_S)
+
+    def orphans(self) -> list[psutil.Process]:
+        return psutil.wait_procs(self.children, timeout=10)[1]
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            with self._fresh:
+                self.log.append(line.rstrip())
+                self._fresh.notify_all()
+        with self._fresh:
+            self._ended = True
+            self._fresh.notify_all()
+
+
+@contextmanager
+def running(data_dir: Path, *options: str, **environ: str) -> Iterator[Up]:
+    command = [*UP, "--data-dir", str(data_dir), "--json", *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_environ() | environ
+    ) as process:
+        try:
+            yield Up(process, data_dir)
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One for all tests that leave it running."""
+    with running(tmp_path_factory.mktemp("up") / "data") as up:
+        yield up
+        up.end(signal.SIGTERM)
+
+
+def restarted(up: Up, name: str) -> int:
+    """Kill a part hard; the process id of the one that took its place."""
+    before = RunFile.read(up.data_dir).pids[name]
+    up.log.clear()
+    os.kill(before, signal.SIGKILL)
+    up.await_log("framelane", name, "killed by signal 9", "again")
+    return eventually(lambda: _other(RunFile.read(up.data_dir), name, before))
+
+
+def _other(running: RunFile | None, name: str, before: int) -> int | None:
+    pid = running.pids.get(name) if running else None
+    return None if pid == before else pid
+
+
+def test_ready_means_that_everything_answers(up: Up):
+    assert up.url.startswith("http://127.0.0.1:")
+    assert set(up.ready["pids"]) == {"valkey", "gateway", "cpu", "io"}
+    assert httpx2.get(f"{up.url}/health/ready").is_success
+    with Framelane(up.url) as client:
+        assert {worker.lane: worker.pid for worker in client.workers()} == {
+            lane: up.ready["pids"][lane] for lane in ("cpu", "io")
+        }
+
+
+def test_every_line_of_the_log_says_who_spoke(up: Up):
+    up.await_log("framelane | ready: ")
+    assert {line.split("|")[0].strip() for line in up.log} >= {"valkey", "gateway", "cpu", "io", "framelane"}
+    assert all("|" in line for line in up.log)
+
+
+def test_only_the_owner_reads_the_key_that_signs_links_and_no_command_line_has_it(up: Up):
+    key = (up.data_dir / "link.key").read_text()
+    assert stat.S_IMODE((up.data_dir / "link.key").stat().st_mode) == 0o600
+    for process in up.children:
+        assert key not in " ".join(process.cmdline())
+    assert not any(key in line for line in up.log)
+
+
+def test_nothing_listens_beyond_this_machine(up: Up):
+    listening = [
+        connection.laddr.ip
+        for process in up.children
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert listening
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_second_one_on_the_same_directory_is_refused(up: Up):
+    second = subprocess.run(
+        [*UP, "--data-dir", str(up.data_dir)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=WITHIN_S,
+        env=own_environ(),
+    )
+    assert second.returncode == 2
+    assert f"already runs on {up.data_dir}: process {up.process.pid}, {up.url}" in second.stderr.replace("\n", "")
+    assert "Traceback" not in second.stderr
+    assert httpx2.get(f"{up.url}/health/ready").is_success
+
+
+def test_a_worker_that_is_killed_is_started_again_and_takes_jobs(up: Up):
+    pid = restarted(up, "io")
+    up.await_log("io", "ready")
+    with Framelane(up.url) as client:
+        job = client.submit(ModelDownloadSpec(models=["asl"]))
+        told = client.follow(job.id, after_seq=0)
+        worker = next(news.worker for news in told if isinstance(news, StateChanged) and news.worker)
+        assert {each.id: each.pid for each in client.workers()}[worker] == pid
+        client.cancel(job.id)
+        assert client.wait(job.id, WITHIN_S).terminal
+
+
+def test_a_follower_does_not_notice_a_gateway_that_is_killed(up: Up):
+    with Framelane(up.url) as client:
+        job = client.submit(ModelDownloadSpec(models=["asl"], force=True))
+        seqs: list[int] = []
+        for news in client.follow(job.id):
+            seqs.append(news.seq)
+            if isinstance(news, Snapshot):
+                os.kill(RunFile.read(up.data_dir).pids["gateway"], signal.SIGKILL)
+            elif len(seqs) == 2:
+                client.cancel(job.id)
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+        assert client.get(job.id).state == "CANCELLED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything_in_order_and_leaves_nobody(tmp_path: Path, number: signal.Signals):
+    with running(tmp_path / "data") as up:
+        assert up.end(number) == 0
+        assert up.orphans() == []
+        up.await_log("valkey stopped")
+        stopped = [line.split("|")[1].split()[0] for line in up.log if line.endswith(" stopped")]
+        assert stopped[0] == "gateway"
+        assert sorted(stopped[1:3]) == ["cpu", "io"]
+        assert stopped[3] == "valkey"
+        assert RunFile.read(up.data_dir) is None
+
+
+def test_nobody_outlives_a_supervisor_that_is_killed_and_the_directory_is_free(tmp_path: Path):
+    with running(tmp_path / "data") as up:
+        up.end(signal.SIGKILL)
+        assert up.orphans() == []
+    with running(tmp_path / "data", "--lanes", "io") as again:
+        assert set(again.ready["pids"]) == {"valkey", "gateway", "io"}
+
+
+def test_a_part_that_cannot_live_stops_everything_with_its_words(tmp_path: Path):
+    environ = own_environ() | {"FRAMELANE_LIMITS__THREADS": "none"}
+    stack = LocalStack(tmp_path, lanes=("io",), environ=environ)
+    with pytest.raises(StackFailed, match=r"(?s)ended with status 1.*limits\.threads"):
+        stack.start()
+    assert stack.pids() == {}
+    DataDirLock(tmp_path).take()  # doesn't raise: the directory is free again
+
+
+def test_a_redis_and_artifacts_of_ones_own_replace_what_is_embedded(tmp_path: Path, valkey: EmbeddedValkey):
+    environ = own_environ() | {
+        "REDIS_URL": valkey.url,
+        "FRAMELANE_REDIS__PREFIX": "elsewhere",
+        "FRAMELANE_ARTIFACTS__DIRECTORY": str(tmp_path / "files"),
+    }
+    with LocalStack(tmp_path / "data", lanes=("io",), environ=environ) as stack:
+        assert set(stack.pids()) == {"gateway", "io"}
+        assert stack.redis_url == valkey.url
+        assert httpx2.get(f"{stack.url}/health/ready").json()["checks"]
+    assert (tmp_path / "files").is_dir()
+    assert not (tmp_path / "data" / "valkey").exists()
+
+
+def test_flower_wants_the_login_that_was_made(tmp_path: Path):
+    with running(tmp_path / "data", "--lanes", "io", "--flower") as up:
+        flower = up.ready["flower"]
+        up.await_log("flower", "Visit me")
+        login = (flower["user"], flower["password"])
+        assert httpx2.get(flower["url"] + "/workers").status_code == 401
+        assert httpx2.get(flower["url"] + "/api/workers").status_code == 401
+        assert httpx2.get(flower["url"] + "/workers", auth=login).is_success
+        assert not any(flower["password"] in " ".join(process.cmdline()) for process in up.children)
+        assert up.end(signal.SIGINT) == 0
+        assert up.orphans() == []
