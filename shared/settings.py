@@ -30,6 +30,9 @@ class BrokerSettings(BaseModel):
         PositiveInt,
         Field(description="an unacknowledged message comes again after this; claims make it harmless"),
     ] = 60
+    events: Annotated[
+        bool, Field(description="workers send Celery's own events, which Flower needs; costs them ~40 % throughput")
+    ] = False
 
 
 class ArtifactSettings(BaseModel):

@@ -95,7 +95,6 @@ class Shift:
             consumer_cls=FramelaneConsumer,
             without_mingle=True,
             without_gossip=True,
-            task_events=True,
             quiet=True,
         )
         worker.start()

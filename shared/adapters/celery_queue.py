@@ -36,6 +36,7 @@ def make_celery(settings: Settings) -> Celery:
         broker_pool_limit=settings.limits.threads,
         broker_connection_timeout=settings.redis.connect_timeout_s,
         broker_transport_options=_transport(settings),
+        worker_send_task_events=settings.broker.events,
         **_worker(),
     )
     return app
@@ -75,7 +76,6 @@ def _worker() -> dict[str, Any]:
         "worker_enable_soft_shutdown_on_idle": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        "worker_send_task_events": True,
     }
 
 
