@@ -9,7 +9,7 @@ import mimetypes
 import os
 import shutil
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from hashlib import file_digest, sha256
 from io import BufferedReader, BytesIO
@@ -26,6 +26,7 @@ from shared.ports import ObjectInfo
 
 _CHUNK = 1024 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_IN_THE_WAY = {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY}
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 
 
@@ -112,6 +113,7 @@ class LocalArtifactStore:
         (_, content_path), (_, metadata_path) = self._places(key)
         with _disk_errors():
             self._incoming.mkdir(parents=True, exist_ok=True)
+        with _disk_errors(_IN_THE_WAY):
             with appearing(content_path, self._incoming) as target:
                 digest, size = _copy(source, target)
                 stamp = time.time_ns()
@@ -151,14 +153,15 @@ class LocalArtifactStore:
 
 
 @contextmanager
-def _disk_errors() -> Generator[None]:
+def _disk_errors(in_the_way: Collection[int] = ()) -> Generator[None]:
+    """``in_the_way``: error numbers that mean that another key's path is."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
             msg = "no space is left for artifacts"
             raise OutOfSpace(msg) from error
-        if error.errno in {errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY}:
+        if error.errno in in_the_way:
             msg = "one key can't be the beginning of another's path"
             raise ValueError(msg) from error
         raise StoreUnavailable(f"the artifact folder can't be used: {error}") from error
