@@ -149,6 +149,8 @@ class Hub:
                         self._pass_on(each)
             except StoreUnavailable as error:
                 _log.warning("events can't be heard", reason=error.detail)
+            except Exception:  # noqa: BLE001  without this task every follower of this process would be deaf
+                _log.exception("unexpected error while hearing events")
             self.connected.clear()
             await asyncio.sleep(_RECONNECT_S)
 

@@ -22,6 +22,9 @@ from shared.states import JobState
 SMALL_BYTES = 32 * 1024
 """Larger requests are checked in a thread, so that others aren't kept waiting."""
 
+HUGE_BYTES = 2 * 1024 * 1024
+"""Of larger ones one is checked at a time: as objects they are many times their size."""
+
 _log = structlog.stdlib.get_logger()
 
 
@@ -56,12 +59,14 @@ class Submitter:
         self._lanes = lanes
         self._settings = settings
         self._threads = threads
+        self._one_huge = CapacityLimiter(1)
 
     async def prepare(self, size: int, prepare: Callable[[Preparer], Prepared]) -> Prepared:
         """What ``prepare`` makes of a request of ``size`` bytes."""
         if size <= SMALL_BYTES:
             return prepare(self._preparer)
-        return await to_thread.run_sync(prepare, self._preparer, limiter=self._threads)
+        limiter = self._threads if size <= HUGE_BYTES else self._one_huge
+        return await to_thread.run_sync(prepare, self._preparer, limiter=limiter)
 
     async def accept(self, prepared: Prepared, ticket: Ticket) -> Created:
         """Keep and queue the job, or find the one that was asked for with the same id or key.

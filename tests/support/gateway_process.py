@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,13 @@ STOP_S = 20.0
 class GatewayProcess:
     """``python -m api.main`` with the given settings in its environment."""
 
-    def __init__(self, settings: Settings, folder: Path, **environment: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        host: str = "127.0.0.1",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         (self.port,) = free_ports(1)
         self.log = folder / f"gateway-{self.port}.log"
         own = {
@@ -34,9 +40,9 @@ class GatewayProcess:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.main", "--port", str(self.port)],
+                [sys.executable, "-m", "api.main", "--host", host, "--port", str(self.port)],
                 cwd=ROOT,
-                env=os.environ | own | environment,
+                env=os.environ | own | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -79,11 +85,18 @@ class GatewayProcess:
 
 
 @contextmanager
-def gateway_process(settings: Settings, folder: Path, **environment: str) -> Iterator[GatewayProcess]:
-    """One that is ready."""
-    gateway = GatewayProcess(settings, folder, **environment)
+def gateway_process(
+    settings: Settings,
+    folder: Path,
+    *,
+    host: str = "127.0.0.1",
+    environment: Mapping[str, str] | None = None,
+    until: str = "/health/ready",
+) -> Iterator[GatewayProcess]:
+    """One that answers ``until`` with 200."""
+    gateway = GatewayProcess(settings, folder, host, environment)
     try:
-        gateway.wait_until("/health/ready")
+        gateway.wait_until(until)
         yield gateway
     finally:
         if gateway.process.poll() is None:

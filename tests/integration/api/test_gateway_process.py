@@ -21,8 +21,9 @@ from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.jobs import Completed, Progress
 from shared.results import InstalledModel
 from shared.settings import RedisSettings, Settings
-from tests.support.gateway import LETTER, SPEC, result_of, worker
+from tests.support.gateway import HAND, LETTER, SPEC, result_of, worker
 from tests.support.gateway_process import GatewayProcess, gateway_process
+from tests.support.servers import free_ports
 
 pytestmark = pytest.mark.service
 
@@ -211,3 +212,43 @@ async def refuses_quickly(client: httpx2.AsyncClient) -> None:
         assert answer.headers["retry-after"] == "1"
         assert answer.json()["type"] == "urn:framelane:error:store-unavailable"
         assert "127.0.0.1" not in answer.text
+
+
+async def test_without_a_broker_no_job_is_left(settings: Settings, crew: Crew, tmp_path: Path) -> None:
+    (nobody,) = free_ports(1)
+    environment = {"FRAMELANE_BROKER__URL": f"redis://:secret@127.0.0.1:{nobody}/0"}
+    with gateway_process(settings, tmp_path, environment=environment, until="/health/live") as gateway:
+        answer = gateway.wait_until("/health/ready", 503)
+        assert answer.json()["detail"] == "queue: The queue can't be reached"
+        async with httpx2.AsyncClient(base_url=gateway.url, timeout=20) as client:
+            begun = time.monotonic()
+            refused = await client.post("/api/v1/jobs", json=SPEC)
+            assert time.monotonic() - begun < 5
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert refused.json()["type"] == "urn:framelane:error:broker-unavailable"
+            assert (await client.get("/api/v1/jobs")).json()["jobs"] == []
+        assert "secret" not in gateway.log.read_text("utf-8")
+
+
+async def test_told_so_it_serves_other_addresses(settings: Settings, crew: Crew, tmp_path: Path) -> None:
+    with gateway_process(settings, tmp_path, host="0.0.0.0", environment={"FRAMELANE_AUTH": "off"}) as gateway:
+        async with httpx2.AsyncClient(base_url=gateway.url) as client:
+            answer = await client.get("/health/live", headers={"Host": "lab.example"})
+    assert answer.status_code == 200
+
+
+async def test_ten_thousand_hands_in_json(gateway: GatewayProcess, crew: Crew) -> None:
+    """Others are served while they are checked."""
+    content = json.dumps(SPEC | {"inputs": [{"landmarks": HAND}] * 10_000}).encode()
+    async with httpx2.AsyncClient(base_url=gateway.url, timeout=60) as client:
+        sending = asyncio.create_task(client.post("/api/v1/jobs", content=content, headers=JSON))
+        served = 0
+        while not sending.done():
+            assert (await client.get("/health/live")).status_code == 200
+            served += 1
+        answer = await sending
+    assert answer.status_code == 202
+    assert served > 3
+    claim = crew.store.claim(answer.json()["id"], "cpu-1", 60)
+    assert claim is not None
+    assert [len(blob) for blob in claim.blobs] == [10_000 * 63 * 4]

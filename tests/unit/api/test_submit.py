@@ -185,6 +185,16 @@ async def test_retry_of_a_job_that_went_well(client: httpx2.AsyncClient, house: 
     assert len(house.kept) == 1
 
 
+async def test_retry_after_the_inputs_are_gone(client: httpx2.AsyncClient, house: House) -> None:
+    job_id = (await client.post("/api/v1/jobs", json=SPEC)).json()["id"]
+    house.fail(await house.take())
+    clock = house.jobs.clock
+    house.jobs.clock = lambda: clock() + (house.settings.jobs.inputs_ttl_s + 1) * 1_000_000
+    answer = await client.post(f"/api/v1/jobs/{job_id}/retry")
+    assert (answer.status_code, answer.json()["type"]) == (410, "urn:framelane:error:inputs-expired")
+    assert house.kept == [job_id]
+
+
 async def test_lane_with_the_least_wait_is_taken(client: httpx2.AsyncClient, house: House) -> None:
     house.beacon.announce(worker("gpu"), 60)
     lanes = [(await client.post("/api/v1/jobs", json=SPEC)).json()["lane"] for _ in range(6)]
