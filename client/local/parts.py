@@ -61,9 +61,11 @@ def leash(death_signal: signal.Signals) -> list[str]:
 class Listener:
     """Carries what a process says to the log, and remembers the end of it."""
 
-    def __init__(self, speaker: str, sink: LogSink) -> None:
+    def __init__(self, speaker: str, sink: LogSink, wanted: Callable[[str], bool] = bool) -> None:
+        """Lines that aren't ``wanted`` are remembered but not logged."""
         self.speaker = speaker
         self._sink = sink
+        self._wanted = wanted
         self._recent: deque[str] = deque(maxlen=_LAST_WORDS)
 
     def follow(self, stream: IO[bytes]) -> threading.Thread:
@@ -82,7 +84,8 @@ class Listener:
             for raw in stream:
                 line = raw.decode("utf-8", errors="replace").rstrip()
                 self._recent.append(plain(line))
-                self._sink(self.speaker, line)
+                if self._wanted(line):
+                    self._sink(self.speaker, line)
 
 
 class ProcessPart:
@@ -169,7 +172,8 @@ class ValkeyPart:
 
     def __init__(self, data_dir: Path, sink: LogSink) -> None:
         self._data_dir = data_dir
-        self._listener = Listener(self.name, sink)
+        # Its notices are many and about itself; "#" marks what matters.
+        self._listener = Listener(self.name, sink, lambda line: " # " in line)
         self._server = EmbeddedValkey(data_dir)
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -57,6 +57,11 @@ class DataDirLock:
         self._data_dir = data_dir
         self._file: int | None = None
 
+    @property
+    def held(self) -> bool:
+        """Whether it is ours."""
+        return self._file is not None
+
     def take(self) -> None:
         """Raises AlreadyRunning, saying who runs there."""
         handle = os.open(self._data_dir / "up.lock", os.O_RDWR | os.O_CREAT, 0o644)

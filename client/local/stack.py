@@ -76,6 +76,7 @@ class LocalStack:
         began = time.monotonic()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._lock.take()
+        self._forget()  # what one that was killed left
         if self._sink is self._file:
             self._file.open()
         try:
@@ -100,9 +101,12 @@ class LocalStack:
 
     def stop(self) -> None:
         """Stop gateway, workers and Valkey in this order, within 30 s; no-op when nothing runs."""
+        if not self._lock.held:
+            return
         self._announced = False
+        self._forget()  # whoever looks for us from now on shall know at once
         self._supervisor.stop()
-        RunFile.path(self.data_dir).unlink(missing_ok=True)
+        self._forget()
         self._lock.release()
         self._file.close()
 
@@ -129,6 +133,9 @@ class LocalStack:
                     )
                     raise StackFailed(msg)
         self._sink(SPEAKER, f"ready: {self.url}")
+
+    def _forget(self) -> None:
+        RunFile.path(self.data_dir).unlink(missing_ok=True)
 
     def _write_run_file(self) -> None:
         if self._announced:
