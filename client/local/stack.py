@@ -22,7 +22,8 @@ _POLL_S = 0.03
 class LocalStack:
     """Gateway, one worker process per lane and, unless the environment names a Redis, an embedded Valkey.
 
-    As a context manager it is entered when everything answers and every lane's worker has announced itself.
+    As a context manager it is entered when everything answers and every lane's worker has announced itself. It is
+    started once; after that, make another.
     All it keeps lies in ``data_dir``; without ``log`` the processes' lines go to ``framelane.log`` there.
     ``environ`` is what the processes inherit (this process's by default), ``port`` 0 takes a free one.
     """
@@ -82,13 +83,13 @@ class LocalStack:
         try:
             self._supervisor.start()
             self._await_ready(began + READY_WITHIN_S)
+            self._supervisor.settle()
+            self._layout.announce()
+            self._announced = True
+            self._write_run_file()
         except BaseException:
             self.stop()
             raise
-        self._supervisor.settle()
-        self._layout.announce()
-        self._announced = True
-        self._write_run_file()
         self.ready_s = time.monotonic() - began
         return self
 
