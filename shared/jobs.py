@@ -134,7 +134,7 @@ def from_micros(micros: int) -> datetime:
 
 
 def artifact_key(job_id: str, fence: int, name: str = "") -> str:
-    """Where an attempt keeps a file in the artifact store; a job's own are those of the fence that completed it."""
+    """Where an attempt keeps a file in the artifact store; a job's are those of the fence that completed it."""
     return f"jobs/{job_id}/{fence}/{name}"
 
 

@@ -31,7 +31,7 @@ class BrokerSettings(BaseModel):
         Field(description="an unacknowledged message comes again after this; claims make it harmless"),
     ] = 60
     events: Annotated[
-        bool, Field(description="workers send Celery's own events, which Flower needs; costs them ~40 % throughput")
+        bool, Field(description="workers send Celery's own events, which Flower needs and which slow a fast lane")
     ] = False
 
 

@@ -21,7 +21,7 @@ def configure_logging(settings: LogSettings, process: str) -> None:
         structlog.processors.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _redact,
+        _tidy,
     ]
     renderer: list[Processor] = (
         [structlog.dev.ConsoleRenderer(colors=True)]
@@ -55,7 +55,8 @@ def bound(**values: str | None) -> Generator[None]:
         yield
 
 
-def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _tidy(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn says the same a second time
     for name in event:
         if any(secret in name.lower() for secret in _SECRETS):
             event[name] = "[redacted]"
