@@ -13,7 +13,10 @@ from shared.errors import InvalidSpec, JobNotFound
 _PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
-def gateway_of(connection: HTTPConnection) -> Gateway:
+# FastAPI calls what isn't a coroutine in a thread: none of these is worth the way there and back.
+
+
+async def gateway_of(connection: HTTPConnection) -> Gateway:
     """The gateway that serves this request or socket."""
     return connection.app.state.gateway
 
@@ -21,21 +24,26 @@ def gateway_of(connection: HTTPConnection) -> Gateway:
 Here = Annotated[Gateway, Depends(gateway_of)]
 
 
-def known_id(job_id: Annotated[str, Path(description="the job's id")]) -> str:
+async def known_id(job_id: Annotated[str, Path(description="the job's id")]) -> str:
     """The id in canonical form; what isn't a UUID was never given out."""
-    try:
-        return str(UUID(job_id))
-    except ValueError:
-        msg = f"there is no job {job_id[:100]!r}"
-        raise JobNotFound(msg) from None
+    return canonical(job_id)
 
 
-def new_id(job_id: Annotated[str, Path(description="a UUID of the client's choice")]) -> str:
+async def new_id(job_id: Annotated[str, Path(description="a UUID of the client's choice")]) -> str:
     """The client's id in canonical form."""
     try:
         return str(UUID(job_id))
     except ValueError:
         raise InvalidSpec(("/job_id", "must be a UUID")) from None
+
+
+def canonical(job_id: str) -> str:
+    """A UUID in the form that ids are kept in. Raises JobNotFound for anything else."""
+    try:
+        return str(UUID(job_id))
+    except ValueError:
+        msg = f"there is no job {job_id[:100]!r}"
+        raise JobNotFound(msg) from None
 
 
 JobId = Annotated[str, Depends(known_id)]

@@ -59,6 +59,8 @@ class Follower:
     """One reader's place."""
 
     def __init__(self, size: int) -> None:
+        self.latest = 0
+        """The highest seq that came, read or not."""
         self._size = size
         self._heard: deque[Heard] = deque()
         self._notes: set[Note] = set()
@@ -66,6 +68,7 @@ class Follower:
 
     def offer(self, heard: Heard) -> bool:
         """Queue the event; False when the follower is too far behind and has lost its place."""
+        self.latest = max(self.latest, heard.seq)
         if len(self._heard) >= self._size:
             self._heard.clear()
             self.tell(Note.LAGGED)

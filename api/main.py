@@ -29,7 +29,8 @@ from shared.catalogue import load_catalogue
 from shared.settings import Settings
 from shared.telemetry import configure_logging
 
-_ROUTERS = (submit, jobs, events, artifact_routes, stream, gestures, keypoints, models, devices)
+# Routers are tried in this order: what is asked for most stands first.
+_ROUTERS = (submit, gestures, jobs, keypoints, events, artifact_routes, stream, models, devices)
 
 
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> FastAPI:

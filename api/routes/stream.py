@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
-from api.dependencies import Here, known_id
+from api.dependencies import Here, canonical
 from api.hub import Follower, Heard, Note
 from api.routes.events import AfterSeq
 from api.routes.jobs import LabelFilter, labels_of
@@ -34,7 +34,7 @@ async def follow_job(socket: WebSocket, here: Here, job_id: str, after_seq: Afte
     """Send a snapshot (or what was missed after ``after_seq``), then events, until the job has ended."""
     await socket.accept()
     try:
-        async with here.followers.watch(known_id(job_id), after_seq) as watch:
+        async with here.followers.watch(canonical(job_id), after_seq) as watch:
             await _converse(socket, watch.frames(), here.settings.limits.ping_s)
     except JobNotFound as error:
         await _close(socket, NO_SUCH_JOB, error.title())

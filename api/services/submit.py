@@ -71,6 +71,8 @@ class Submitter:
     async def accept(self, prepared: Prepared, ticket: Ticket) -> Created:
         """Keep and queue the job, or find the one that was asked for with the same id or key.
 
+        A fresh job is still to be ``noted``.
+
         Raises ModelNotInstalled, DeviceUnavailable, JobConflict, StoreUnavailable; BrokerUnavailable after the
         half-made job was removed again.
         """
@@ -107,6 +109,13 @@ class Submitter:
         prepared = Prepared(old.spec, blobs, fingerprint(old.spec, blobs))
         return await self.accept(prepared, replace(ticket, retry_of=job_id))
 
+    async def noted(self, job_id: str) -> None:
+        """The job's message is sent. Needless once somebody has claimed it; without, it is sent once more."""
+        try:
+            await self._store.published(job_id)
+        except StoreUnavailable as error:
+            _log.warning("a sent message couldn't be noted", job_id=job_id, reason=error.detail)
+
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
         rules = self._preparer.rules
@@ -131,8 +140,3 @@ class Submitter:
         except BrokerUnavailable:
             await self._store.discard(job_id)
             raise
-        try:
-            await self._store.published(job_id)
-        except StoreUnavailable as error:
-            # The message is sent; without the note it is sent once more, which harms nothing.
-            _log.warning("a sent message couldn't be noted", job_id=job_id, reason=error.detail)
