@@ -16,7 +16,7 @@ from client.local.runfile import DataDirLock, RunFile
 from client.local.supervisor import SPEAKER, StackFailed, Supervisor
 
 READY_WITHIN_S = 120.0
-_POLL_S = 0.03
+_POLL_S = 0.05
 
 
 class LocalStack:
