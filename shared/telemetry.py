@@ -18,6 +18,7 @@ def configure_logging(settings: LogSettings, process: str) -> None:
     pretty = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
     chain: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _speaker(process),
         structlog.processors.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -44,7 +45,6 @@ def configure_logging(settings: LogSettings, process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.level)
-    structlog.contextvars.bind_contextvars(process=process)
 
 
 @contextmanager
@@ -53,6 +53,15 @@ def bound(**values: str | None) -> Generator[None]:
     given = {name: value for name, value in values.items() if value is not None}
     with structlog.contextvars.bound_contextvars(**given):
         yield
+
+
+def _speaker(process: str) -> Processor:
+    # No context variable: threads start with none of them.
+    def name(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        event["process"] = process
+        return event
+
+    return name
 
 
 def _tidy(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
