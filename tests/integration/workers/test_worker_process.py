@@ -40,6 +40,8 @@ async def test_a_download_installs_a_model_for_everyone(system, gate):
     assert models["gated"].files[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert files_of(system) == [f"models/gated/{models['gated'].version}/gated.bin"]
     assert scratch_of(system) == []
+    said = worker.says("model_installed")
+    assert (said["process"], said["job_id"], said["lane"]) == ("worker:io", job.id, "io")
     assert worker.stop() == 0
     assert (await system.directory())[0] == []
 

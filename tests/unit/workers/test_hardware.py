@@ -1,9 +1,11 @@
 import os
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from workers.errors import CannotStart
-from workers.hardware import Found, choose, cpu_name, detect
+from workers.hardware import Found, choose, cpu_name, detect, nvidia_gpus, openvino_devices
 from workers.pinning import Vendor
 
 CARDS = [
@@ -42,3 +44,15 @@ def test_a_missing_device_is_refused_with_what_there_is_and_what_helps():
         choose("GPU.2", CARDS)
     with pytest.raises(CannotStart, match="found: none"):
         choose("NPU", [])
+
+
+@pytest.mark.skipif(find_spec("openvino") is None, reason="OpenVINO isn't installed")
+def test_openvino_is_asked_in_a_process_of_its_own():
+    (cpu,) = [device for device in openvino_devices() if device.id == "CPU"]
+    assert cpu.full_name
+    assert cpu.vendor is Vendor.INTEL
+
+
+def test_nvidia_cards_are_those_the_driver_lists():
+    assert [card.id for card in nvidia_gpus()] == [f"GPU.{index}" for index in range(len(nvidia_gpus()))]
+    assert bool(nvidia_gpus()) == Path("/proc/driver/nvidia/gpus").exists()
