@@ -62,11 +62,12 @@ async def test_waiting_answers_the_ended_job(client: httpx2.AsyncClient, house: 
     assert answer.json()["outcome"]["result"]["predictions"][0]["label"] == "b"
 
 
-async def test_wait_that_runs_out_answers_the_accepted_job(client: httpx2.AsyncClient) -> None:
+async def test_wait_that_runs_out_answers_the_accepted_job(client: httpx2.AsyncClient, house: House) -> None:
     answer = await client.post("/api/v1/jobs", json=SPEC, headers={"Prefer": "wait=0"})
     assert (answer.status_code, answer.headers["preference-applied"]) == (202, "wait=0")
     answer = await client.post("/api/v1/jobs", json=SPEC, headers={"Prefer": "wait=1"})
     assert (answer.status_code, answer.json()["state"]) == (202, "PENDING")
+    assert house.attempts.unpublished(0) == []
 
 
 @pytest.mark.parametrize(
