@@ -30,17 +30,7 @@ class PackageSource(_Entry):
     member: str
 
 
-class BundleSource(_Entry):
-    """A stored (uncompressed) zip of files out of one wheel: name in the zip to member of the wheel.
-
-    Built without timestamps, so that the same members always give the same bytes.
-    """
-
-    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")]
-    members: dict[str, str]
-
-
-Source = UrlSource | PackageSource | BundleSource
+Source = UrlSource | PackageSource
 
 
 class ModelFile(_Entry):

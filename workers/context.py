@@ -11,7 +11,7 @@ import structlog
 
 from shared.devices import DeviceInfo
 from shared.errors import FramelaneError, JobCancelled, JobTimedOut, StaleClaim, Unavailable
-from shared.jobs import ArtifactRef, JobRecord, Progress
+from shared.jobs import ArtifactRef, JobRecord, Progress, artifact_key
 from shared.packing import InferenceTask
 from shared.ports import ArtifactStore, AttemptStore, Claim
 from shared.specs import ModelDownloadSpec
@@ -202,4 +202,4 @@ class JobContext:
                 self._scratch = None
 
     def _key(self, name: str) -> str:
-        return f"jobs/{self.job.id}/{self.claim.fence}/{name}"
+        return artifact_key(self.job.id, self.claim.fence, name)

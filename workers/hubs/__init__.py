@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from shared.catalogue import BundleSource, PackageSource, UrlSource
+from shared.catalogue import PackageSource, UrlSource
 
-Source_contra = TypeVar("Source_contra", UrlSource, PackageSource, BundleSource, contravariant=True)
+Source_contra = TypeVar("Source_contra", UrlSource, PackageSource, contravariant=True)
 
 
 class Meter(Protocol):

