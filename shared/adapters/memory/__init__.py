@@ -1,10 +1,12 @@
 """Every port in one process, without a service: for tests, and to see how little a port asks."""
 
 from shared.adapters.memory.artifacts import MemoryArtifactStore
+from shared.adapters.memory.core import MemoryJobs
 from shared.adapters.memory.events import MemoryEventBus
-from shared.adapters.memory.jobs import MemoryAttemptStore, MemoryJobs, MemoryJobStore
+from shared.adapters.memory.front import MemoryJobStore
 from shared.adapters.memory.queue import MemoryJobQueue, Message
 from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
+from shared.adapters.memory.workshop import MemoryAttemptStore
 
 __all__ = [
     "MemoryArtifactStore",

@@ -1,0 +1,150 @@
+"""The awaitable face of the job store in memory."""
+
+from collections import deque
+
+from shared.adapters.memory.core import Kept, MemoryJobs
+from shared.adapters.records import (
+    SCAN_LIMIT,
+    cancel_event,
+    matches,
+    new_record,
+    read_cursor,
+    state_event,
+    write_cursor,
+)
+from shared.errors import IllegalTransition, InputsExpired
+from shared.jobs import (
+    Cancelled,
+    JobRecord,
+    from_micros,
+)
+from shared.ports import Created, JobPage, JobQuery, NewJob
+from shared.states import JobState
+from shared.workers import LaneBacklog
+
+
+class MemoryJobStore:
+    """JobStore."""
+
+    def __init__(self, shared: MemoryJobs) -> None:
+        self._shared = shared
+
+    async def ping(self) -> None:
+        """It always answers."""
+
+    async def create(self, new: NewJob) -> Created:
+        """See the port."""
+        shared = self._shared
+        with shared.lock:
+            now = shared.clock()
+            if before := shared.known(new, now):
+                return Created(before, fresh=False)
+            shared.accepted += 1
+            job = Kept(
+                record=new_record(new, from_micros(now)),
+                order=shared.accepted,
+                blobs=list(new.blobs),
+                blobs_until=None,
+                events=deque(maxlen=shared.settings.events_kept),
+                key=new.idempotency_key,
+                waiting_since=now,
+                unpublished_since=now,
+            )
+            shared.jobs[new.id] = job
+            shared.lanes.add(new.lane)
+            if new.idempotency_key is not None:
+                shared.keys[new.idempotency_key] = (new.id, now + new.idempotency_ttl_s * 1_000_000)
+            shared.emit(job, state_event(job.record, now, None).model_dump_json())
+            return Created(job.record, fresh=True)
+
+    async def published(self, job_id: str) -> None:
+        """See the port."""
+        self._shared.published(job_id)
+
+    async def discard(self, job_id: str) -> None:
+        """See the port."""
+        with self._shared.lock:
+            job = self._shared.jobs.get(job_id)
+            if job and job.record.state is JobState.PENDING and job.record.fence == 0:
+                self._shared.forget(job)
+
+    async def get(self, job_id: str) -> JobRecord:
+        """See the port."""
+        with self._shared.lock:
+            return self._shared.kept(job_id).record
+
+    async def blobs(self, job_id: str) -> list[bytes]:
+        """See the port."""
+        with self._shared.lock:
+            job = self._shared.kept(job_id)
+            if job.blobs and job.blobs_until is not None and self._shared.clock() >= job.blobs_until:
+                msg = f"the inputs of job {job_id} are no longer kept"
+                raise InputsExpired(msg)
+            return list(job.blobs)
+
+    async def find(self, query: JobQuery) -> JobPage:
+        """See the port."""
+        below = None if query.cursor is None else read_cursor(query.cursor)
+        with self._shared.lock:
+            newest = sorted(self._shared.jobs.values(), key=lambda job: job.order, reverse=True)
+        rest = [job for job in newest if below is None or job.order < below]
+        page: list[JobRecord] = []
+        for seen, job in enumerate(rest, start=1):
+            if matches(job.record, query):
+                page.append(job.record)
+            if len(page) >= query.limit or seen >= SCAN_LIMIT:
+                return JobPage(page, write_cursor(job.order) if seen < len(rest) else None)
+        return JobPage(page, None)
+
+    async def request_cancel(self, job_id: str, reason: str) -> JobRecord:
+        """See the port."""
+        with self._shared.lock:
+            job = self._shared.kept(job_id)
+            now = self._shared.clock()
+            if job.record.terminal:
+                msg = f"job {job_id} is {job.record.state}; it can't be cancelled any more"
+                raise IllegalTransition(msg)
+            stop = Cancelled(reason=reason)
+            if job.record.state is JobState.PENDING:
+                self._shared.become(job, JobState.CANCELLED, now, None, outcome=stop, cancel_requested=True)
+            elif not job.record.cancel_requested:
+                job.stop = stop
+                job.record = job.record.model_copy(update={"cancel_requested": True, "seq": job.record.seq + 1})
+                self._shared.emit(job, cancel_event(job.record, now).model_dump_json())
+            return job.record
+
+    async def delete(self, job_id: str) -> JobRecord:
+        """See the port."""
+        with self._shared.lock:
+            job = self._shared.kept(job_id)
+            if not job.record.terminal:
+                msg = f"job {job_id} is {job.record.state}; it can't be deleted before it has ended"
+                raise IllegalTransition(msg)
+            self._shared.forget(job)
+            return job.record
+
+    async def events(self, job_id: str, after_seq: int, limit: int = 1_000) -> list[str]:
+        """See the port."""
+        with self._shared.lock:
+            job = self._shared.jobs.get(job_id)
+            if job is None:
+                return []
+            first = job.record.seq - len(job.events) + 1
+            return list(job.events)[max(0, after_seq + 1 - first) :][:limit]
+
+    async def backlog(self) -> dict[str, LaneBacklog]:
+        """See the port."""
+        with self._shared.lock:
+            now = self._shared.clock()
+            return {lane: self._backlog(lane, now) for lane in sorted(self._shared.lanes)}
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    def _backlog(self, lane: str, now: int) -> LaneBacklog:
+        waits = [
+            now - job.waiting_since
+            for job in self._shared.jobs.values()
+            if job.record.lane == lane and job.record.state is JobState.PENDING
+        ]
+        return LaneBacklog(depth=len(waits), oldest_wait_ms=max(waits) / 1000 if waits else None)
