@@ -100,6 +100,18 @@ def test_files_put_there_by_hand_are_described(local: LocalArtifactStore, tmp_pa
     assert local.stat("a.txt").media_type == TEXT
 
 
+def test_metadata_that_speaks_of_the_file_is_believed_without_reading_it(
+    local: LocalArtifactStore, tmp_path: Path
+):
+    """Large objects are described at once; so content changed behind an equal size and time goes unnoticed."""
+    info = local.put_bytes("a.txt", b"ours", TEXT)
+    path = tmp_path / "artifacts" / "objects" / "a.txt"
+    stamp = path.stat().st_mtime_ns
+    path.write_bytes(b"thei")
+    os.utime(path, ns=(stamp, stamp))
+    assert local.stat("a.txt") == info
+
+
 def test_broken_metadata_is_made_up_for(local: LocalArtifactStore, tmp_path: Path):
     info = local.put_bytes("a.txt", b"ours", TEXT)
     (tmp_path / "artifacts" / "metadata" / "a.txt~").write_bytes(b"{")
