@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from shared.jobs import Job, Outcome, Progress
+from shared.jobs import ArtifactRef, Job, Outcome, Progress
 from shared.results import Answer
 from shared.specs import JobKind
 from shared.states import JobState
@@ -26,7 +26,10 @@ class JobEventBase(Answer):
 
 
 class StateChanged(JobEventBase):
-    """The job entered ``state``. Terminal ones carry the outcome."""
+    """The job entered ``state``. Terminal ones carry the outcome.
+
+    ``queue_wait_ms`` comes with the start of an attempt, ``run_ms`` and ``artifacts`` with its end.
+    """
 
     type: Literal["state"] = "state"
     state: JobState
@@ -34,6 +37,9 @@ class StateChanged(JobEventBase):
     worker: str | None = None
     outcome: Outcome | None = None
     outcome_omitted: bool = False
+    queue_wait_ms: float | None = None
+    run_ms: float | None = None
+    artifacts: list[ArtifactRef] = Field(default_factory=list[ArtifactRef])
 
 
 class Progressed(JobEventBase):

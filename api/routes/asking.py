@@ -78,10 +78,8 @@ async def ask(
     except InvalidSpec as error:
         raise InvalidSpec(*((_renamed(pointer), message) for pointer, message in error.broken)) from None
     ticket = Ticket(headers=travelling_headers(request))
-    taken = await here.intake.accept(
-        prepared, ticket, here.settings.jobs.predict_wait_s if wait_s is None else wait_s
-    )
-    return taken.record
+    patience_s = here.settings.jobs.predict_wait_s if wait_s is None else wait_s
+    return (await here.intake.accept(prepared, ticket, patience_s, brief=True)).record
 
 
 def completed(record: JobRecord, request: Request) -> InferenceResult | Response:
@@ -110,12 +108,11 @@ def nothing_detected(record: JobRecord, request: Request) -> Response:
 def about(record: JobRecord, result: InferenceResult, request: Request) -> dict[str, Any]:
     """The fields of ``Answered``."""
     base = job_url(base_url(request), record.id)
-    total = (record.finished_at or record.created_at) - record.created_at
     return {
         **result.model_dump(include={"model", "version", "runtime", "device"}),
         "job_id": record.id,
         "timings": Timings(
-            total_ms=total.total_seconds() * 1000,
+            total_ms=(record.queue_wait_ms or 0.0) + (record.run_ms or 0.0),
             queue_wait_ms=record.queue_wait_ms or 0.0,
             run_ms=record.run_ms or 0.0,
             **result.timings.model_dump(),

@@ -9,12 +9,14 @@ from enum import Enum
 from api.hub import Follower, Heard, Hub, Note
 from api.services.records import bare_job
 from shared.errors import JobNotFound, StoreUnavailable
-from shared.jobs import JobRecord
+from shared.events import StateChanged
+from shared.jobs import JobRecord, from_micros
 from shared.ports import JobStore
 
 _RECHECK_S = 5.0
 """A waiter looks at the record that often even if it hears nothing."""
 _STALE_S = 1.0
+_TOLD_AT_THE_END = ("state", "attempt", "outcome", "artifacts", "queue_wait_ms", "run_ms", "seq")
 _PAGE = 1_000
 
 PING = '{"type":"ping"}'
@@ -138,19 +140,40 @@ class Followers:
         with self._hub.follow(job_id) as follower:
             return await self.await_end(follower, await self._store.get(job_id), within_s)
 
-    async def await_end(self, follower: Follower, record: JobRecord, within_s: float) -> JobRecord:
-        """The same for somebody who followed the job before ``record`` was read."""
+    async def await_end(
+        self, follower: Follower, record: JobRecord, within_s: float, *, brief: bool = False
+    ) -> JobRecord:
+        """The same for somebody who followed the job before ``record`` was read.
+
+        ``brief``: without another look at the store where the last event says enough. Such a record lacks the
+        history of its attempts.
+        """
         give_up_at, pause_s = time.monotonic() + within_s, _RECHECK_S
         while not record.terminal and (left_s := give_up_at - time.monotonic()) > 0:
             heard = await follower.next(min(left_s, pause_s))
             if heard is Note.CLOSING:
                 break
+            if brief and isinstance(heard, Heard) and (ended := concluded(record, heard)):
+                return ended
             if isinstance(heard, Note) or heard.terminal:
                 try:
                     record, pause_s = await self._store.get(record.id), _RECHECK_S
                 except StoreUnavailable:
                     pause_s = _STALE_S  # the job is accepted whether or not we can see it now
         return record
+
+
+def concluded(record: JobRecord, heard: Heard) -> JobRecord | None:
+    """``record`` with what its last event says; None if that isn't the last one, or leaves the outcome out."""
+    if not heard.terminal or heard.fields.get("outcome_omitted"):
+        return None
+    event = StateChanged.model_validate_json(heard.raw)
+    return record.model_copy(
+        update={
+            **{name: getattr(event, name) for name in _TOLD_AT_THE_END},
+            "finished_at": from_micros(event.at_ms * 1_000),
+        }
+    )
 
 
 def lagged(seq: int | None) -> Frame:

@@ -29,15 +29,17 @@ class Intake:
     submitter: Submitter
     followers: Followers
 
-    async def accept(self, prepared: Prepared, ticket: Ticket, wait_s: float = 0) -> Taken:
-        """Raises as ``Submitter.accept`` does."""
-        return await self._wait(ticket, wait_s, self.submitter.accept(prepared, ticket))
+    async def accept(self, prepared: Prepared, ticket: Ticket, wait_s: float = 0, *, brief: bool = False) -> Taken:
+        """Raises as ``Submitter.accept`` does. ``brief``: as for ``Followers.await_end``."""
+        return await self._wait(ticket, wait_s, self.submitter.accept(prepared, ticket), brief=brief)
 
     async def retry(self, job_id: str, ticket: Ticket, wait_s: float = 0) -> Taken:
         """Raises as ``Submitter.retry`` does."""
         return await self._wait(ticket, wait_s, self.submitter.retry(job_id, ticket))
 
-    async def _wait(self, ticket: Ticket, wait_s: float, accepting: Awaitable[Created]) -> Taken:
+    async def _wait(
+        self, ticket: Ticket, wait_s: float, accepting: Awaitable[Created], *, brief: bool = False
+    ) -> Taken:
         if not wait_s:
             created = await accepting
             if created.fresh:
@@ -47,15 +49,16 @@ class Intake:
         with self.hub.follow(ticket.job_id) as follower:
             created = await accepting
             if created.fresh:
-                return Taken(await self._first_end(follower, created.record, wait_s), fresh=True)
+                record = await self._first_end(follower, created.record, wait_s, brief=brief)
+                return Taken(record, fresh=True)
         return Taken(await self.followers.end_of(created.record.id, wait_s), fresh=False)
 
-    async def _first_end(self, follower: Follower, record: JobRecord, wait_s: float) -> JobRecord:
+    async def _first_end(self, follower: Follower, record: JobRecord, wait_s: float, *, brief: bool) -> JobRecord:
         """As ``Followers.await_end``. A job that is claimed quickly needs no note that its message is sent."""
         soon_s = min(wait_s, _CLAIMED_SOON_S)
-        record = await self.followers.await_end(follower, record, soon_s)
+        record = await self.followers.await_end(follower, record, soon_s, brief=brief)
         if record.terminal:
             return record
         if follower.latest <= record.seq:
             await self.submitter.noted(record.id)
-        return await self.followers.await_end(follower, record, wait_s - soon_s)
+        return await self.followers.await_end(follower, record, wait_s - soon_s, brief=brief)

@@ -122,6 +122,9 @@ def state_event(record: JobRecord, at_us: int, worker: str | None) -> StateChang
             "worker": worker,
             "outcome": None if omitted else outcome,
             "outcome_omitted": omitted,
+            "queue_wait_ms": None if record.state is JobState.PENDING else record.queue_wait_ms,
+            "run_ms": record.run_ms,
+            "artifacts": record.artifacts,
         }
     )
 

@@ -66,6 +66,22 @@ local function state_body(state, attempt, worker, outcome)
   return '"type":"state","state":"' .. state .. '","attempt":' .. attempt .. ',"worker":' .. worker .. ',"outcome":' .. sent
 end
 
+-- How long the job waited and ran, as far as the state tells, and what it left behind.
+local function figures(j, state, at, artifacts)
+  local waited, ran = 'null', 'null'
+  if state ~= 'PENDING' then
+    local v = redis.call('HMGET', job, 'created', 'started')
+    local started = state == 'RUNNING' and at or tonumber(v[2])
+    if started then
+      waited = string.format('%.3f', (started - v[1]) / 1000)
+    end
+    if started and TERMINAL[state] then
+      ran = string.format('%.3f', (at - started) / 1000)
+    end
+  end
+  return ',"queue_wait_ms":' .. waited .. ',"run_ms":' .. ran .. ',"artifacts":' .. artifacts
+end
+
 local function leave(j)
   if j.state == 'PENDING' then
     redis.call('ZREM', pending_key(j.lane), id)
@@ -82,8 +98,9 @@ local function wait_in_lane(lane, at)
 end
 
 -- The only way from one state to another. `worker` and `outcome` are JSON (worker 'null', outcome '' for none);
--- `changes` are further fields and values. False, and nothing changed, when the table has no such step.
-local function become(j, state, at, worker, outcome, changes)
+-- `changes` are further fields and values; `artifacts` is JSON. False, and nothing changed, when the table has no
+-- such step.
+local function become(j, state, at, worker, outcome, changes, artifacts)
   if not MAY[j.state][state] then
     return false
   end
@@ -91,7 +108,7 @@ local function become(j, state, at, worker, outcome, changes)
   if state == 'PENDING' then
     wait_in_lane(j.lane, at)
   end
-  emit(j, at, state_body(state, j.attempt, worker, outcome))
+  emit(j, at, state_body(state, j.attempt, worker, outcome) .. figures(j, state, at, artifacts or '[]'))
   local fields = {'state', state, 'seq', j.seq, 'attempt', j.attempt}
   if TERMINAL[state] then
     redis.call('EXPIRE', blobs_key, INPUTS_TTL_S)

@@ -10,7 +10,7 @@ local changes = {'attempts', attempts_with(j, worker, at, err), 'artifacts', art
 if progress ~= '' then
   changes[5], changes[6] = 'progress', progress
 end
-if not become(j, state, at, worker, outcome, changes) then
+if not become(j, state, at, worker, outcome, changes, artifacts) then
   return redis.error_reply('ILLEGAL ' .. j.state .. ' to ' .. state)
 end
 return state
