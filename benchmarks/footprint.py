@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.stack import DATA_DIR, running
+from benchmarks.stack import LANES, data_dir
 from benchmarks.stats import machine, print_figures
 from client.local import LocalStack
 
@@ -31,16 +31,15 @@ def imported(module: str) -> tuple[float, float]:
 
 
 def ready() -> float:
-    """Seconds until the stack answers that it is ready, models present."""
-    begun = time.perf_counter()
-    with LocalStack(DATA_DIR, lanes=("cpu", "io")):
-        return time.perf_counter() - begun
+    """Seconds until the stack says that it is ready, models present: loaded and warm."""
+    with data_dir() as folder:
+        begun = time.perf_counter()
+        with LocalStack(folder, lanes=LANES):
+            return time.perf_counter() - begun
 
 
 def main() -> None:
     """Print the table."""
-    with running():
-        pass  # installs the models if they aren't
     fastapi_s, fastapi_mb = imported("fastapi")
     gateway_s, gateway_mb = imported("api.main")
     ups = [ready() for _ in range(3)]

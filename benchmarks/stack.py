@@ -1,27 +1,46 @@
-"""The running system that the benchmarks talk to, with the gesture models installed."""
+"""The running system that the benchmarks talk to: fresh, with every catalogue model installed and warm."""
 
+import shutil
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from client.sdk import Framelane
-
 from client.local import LocalStack
+from client.sdk import Framelane
+from shared.catalogue import load_catalogue
 from shared.specs import ModelDownloadSpec
+from shared.states import JobState
 
-DATA_DIR = Path(".framelane/bench")
-MODELS = ["asl", "vgt", "lstm", "hand_landmarker", "pose_landmarker"]
+LANES = ("cpu", "io")
+SEED = Path(".framelane/bench")
 
 
 @contextmanager
-def running(lanes: tuple[str, ...] = ("cpu", "io")) -> Generator[LocalStack]:
-    """A stack of its own data folder; models are downloaded the first time."""
-    with LocalStack(DATA_DIR, lanes=lanes) as stack:
-        with Framelane(stack.url) as client:
-            done = client.submit(ModelDownloadSpec(models=MODELS), wait=60)
-            while not done.terminal:
-                done = client.get(done.id, wait=60)
-            if done.state != "COMPLETED":
-                msg = f"the models can't be installed: {done.outcome}"
-                raise SystemExit(msg)
+def data_dir() -> Generator[Path]:
+    """A data directory of its own, so that the jobs of earlier runs don't weigh on this one."""
+    _install_models()
+    with tempfile.TemporaryDirectory(prefix="framelane-bench-") as folder:
+        yield Path(shutil.copytree(SEED, Path(folder) / "data"))
+
+
+@contextmanager
+def running() -> Generator[LocalStack]:
+    """A stack on such a directory."""
+    with data_dir() as folder, LocalStack(folder, lanes=LANES) as stack:
         yield stack
+
+
+def _install_models() -> None:
+    """Download every model, once per machine."""
+    done = SEED / "models-installed"
+    if done.exists():
+        return
+    shutil.rmtree(SEED, ignore_errors=True)
+    with LocalStack(SEED, lanes=LANES) as stack, Framelane(stack.url) as client:
+        job = client.submit(ModelDownloadSpec(models=list(load_catalogue().by_name)))
+        ended = client.wait(job.id, 600)
+    if ended.state is not JobState.COMPLETED:
+        msg = f"the models can't be installed: {ended.outcome}"
+        raise SystemExit(msg)
+    done.touch()

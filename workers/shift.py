@@ -30,6 +30,8 @@ _NO_NEWS = (
 )
 """Beginnings of warnings about what we chose."""
 
+STORE_PAUSE_S = 0.2
+
 log = structlog.stdlib.get_logger()
 
 
@@ -81,10 +83,18 @@ class Shift:
         crew.keeper.start()
         crew.outbox.start()
         crew.reaper.start()
-        try:
-            crew.presence.warm_new()
-        except Unavailable as error:
-            log.warning("warm_up_later", reason=error.detail)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Load what is installed before the first job comes; without a store none can come, so wait for it."""
+        while True:
+            try:
+                self._crew.presence.warm_new()
+            except Unavailable as error:
+                log.warning("warm_up_waits", reason=error.detail)
+                self._leaving.wait(STORE_PAUSE_S)
+            else:
+                return
 
     def _work(self) -> int:
         worker: Any = self._app.Worker(

@@ -7,6 +7,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from shared.adapters import kombu_redis
 from shared.errors import BrokerUnavailable
 from shared.routing import Route
 from shared.settings import Settings
@@ -19,6 +20,7 @@ _DOWN = (OperationalError, RedisError, OSError)
 
 def make_celery(settings: Settings) -> Celery:
     """The one Celery application of gateways and workers, configured; tasks are registered by the worker."""
+    kombu_redis.register()
     app = Celery("framelane", broker=settings.broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],

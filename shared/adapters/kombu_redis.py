@@ -1,0 +1,38 @@
+# pyright: basic
+"""kombu's Redis transport with one client object per connection pool.
+
+kombu makes a new ``redis.Redis`` for nearly every command. That object takes a tenth of a millisecond to make and
+holds nothing but its pool: a third of what publishing a message costs.
+"""
+
+from typing import Any
+
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as untyped
+
+kombu_redis: Any = untyped
+
+
+class Channel(kombu_redis.Channel):
+    """Keeps the client until kombu replaces the pool, as it does when the connection was lost."""
+
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()
+        return self._kept
+
+
+class Transport(kombu_redis.Transport):
+    """Known to kombu as ``redis`` and ``rediss`` once ``register`` was called."""
+
+    Channel = Channel
+
+
+def register() -> None:
+    """From now on this process's ``redis://`` and ``rediss://`` brokers use the transport."""
+    for scheme in ("redis", "rediss"):
+        TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
