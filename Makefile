@@ -23,7 +23,7 @@ up: setup ## Start gateway, workers and an embedded Valkey; Ctrl-C stops them (A
 	$(BIN)/framelane up $(ARGS)
 
 test: setup ## Run every test (ARGS="-k name" for some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: lint types imports test ## Run what CI runs
 
