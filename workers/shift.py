@@ -1,5 +1,6 @@
 """A worker process from the moment it is ready to its end: Celery in front, our threads beside it."""
 
+import gc
 import logging
 import os
 import threading
@@ -94,6 +95,8 @@ class Shift:
                 log.warning("warm_up_waits", reason=error.detail)
                 self._leaving.wait(STORE_PAUSE_S)
             else:
+                # What the libraries have made by now stays: the collector needn't look through it again and again.
+                gc.freeze()
                 return
 
     def _work(self) -> int:

@@ -12,6 +12,10 @@ LogSink = Callable[[str, str], None]
 
 _COLOURS = {"gateway": 36, "valkey": 90, "framelane": 97, "flower": 95}
 _LANE_COLOURS = (32, 33, 34, 35, 92, 93, 94)
+# Native lines of MediaPipe that no setting of it silences, and that say nothing a reader can act on.
+_NOISE = re.compile(
+    r"[IW]\d{4} \d\d:\d\d:\d|WARNING: (Logging before InitGoogle|Read-only tensor)|INFO: Created TensorFlow"
+)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _WIDTH = 9
 
@@ -59,6 +63,11 @@ class FileLog:
             if self._file:
                 self._file.close()
             self._file = None
+
+
+def worth_reading(line: str) -> bool:
+    """Not empty, nor what native libraries print at every start."""
+    return bool(line) and _NOISE.match(line) is None
 
 
 def plain(line: str) -> str:

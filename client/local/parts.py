@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from client.local.embedded import EmbeddedValkey
-from client.local.logs import LogSink, plain
+from client.local.logs import LogSink, plain, worth_reading
 
 _LEASH = Path(__file__).with_name("leash.py")
 _LAST_WORDS = 12
@@ -105,7 +105,7 @@ class ProcessPart:
         self._env = env
         self._process: subprocess.Popen[bytes] | None = None
         self._sink = sink
-        self._listener = Listener(name, sink)
+        self._listener = Listener(name, sink, worth_reading)
         self._reader: threading.Thread | None = None
 
     @property
