@@ -79,7 +79,7 @@ class Layout:
         ]
         parts.append(self._process("gateway", 0, self._gateway))
         if self.options.flower:
-            flower = ["-m", "celery", "flower", "--address=127.0.0.1", f"--port={self.flower_port}"]
+            flower = ["-m", "client.local.flower_app", "--address=127.0.0.1", f"--port={self.flower_port}"]
             parts.append(self._process("flower", 0, lambda: flower))
         return parts
 
@@ -97,7 +97,6 @@ class Layout:
         if self.valkey:
             environ["REDIS_URL"] = self.valkey.url
         if self.options.flower:
-            environ["CELERY_BROKER_URL"] = environ.get("FRAMELANE_BROKER__URL") or self.redis_url
             environ["FLOWER_BASIC_AUTH"] = ":".join(self.flower_login)
             environ["FRAMELANE_BROKER__EVENTS"] = "true"
         return environ

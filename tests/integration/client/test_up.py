@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import psutil
@@ -232,14 +233,30 @@ def test_a_redis_and_artifacts_of_ones_own_replace_what_is_embedded(tmp_path: Pa
     assert not (tmp_path / "data" / "valkey").exists()
 
 
-def test_flower_wants_the_login_that_was_made(tmp_path: Path):
-    with running(tmp_path / "data", "--lanes", "io", "--flower") as up:
+def test_flower_sees_the_workers_and_wants_the_login_that_was_made(tmp_path: Path):
+    # Not the default prefix: Flower must be told it like the workers are.
+    environ = {"FRAMELANE_REDIS__PREFIX": "elsewhere"}
+    with running(tmp_path / "data", "--lanes", "io", "--flower", **environ) as up:
         flower = up.ready["flower"]
         up.await_log("flower", "Visit me")
         login = (flower["user"], flower["password"])
         assert httpx2.get(flower["url"] + "/workers").status_code == 401
         assert httpx2.get(flower["url"] + "/api/workers").status_code == 401
         assert httpx2.get(flower["url"] + "/workers", auth=login).is_success
+        assert httpx2.get(flower["url"] + "/api/workers", auth=(flower["user"], "guess")).status_code == 401
+        known = eventually(lambda: _watched_by(flower["url"], login), WITHIN_S)
+        with Framelane(up.url) as client:
+            (worker,) = client.workers()
+        (name,) = known
+        assert worker.id in name
+        assert [queue["name"] for queue in known[name]["active_queues"]] == ["io"]
         assert not any(flower["password"] in " ".join(process.cmdline()) for process in up.children)
         assert up.end(signal.SIGINT) == 0
         assert up.orphans() == []
+
+
+def _watched_by(flower: str, login: tuple[str, str]) -> dict[str, Any] | None:
+    """Flower's workers, asked anew; None while it hasn't heard of what they are asked by then."""
+    answer = httpx2.get(f"{flower}/api/workers", params={"refresh": "1"}, auth=login, timeout=20)
+    known: dict[str, Any] = answer.raise_for_status().json()
+    return known if known and all("active_queues" in each for each in known.values()) else None
