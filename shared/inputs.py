@@ -16,10 +16,10 @@ FRAME_COLUMNS = POSE_POINTS * 4 + 2 * LANDMARK_COLUMNS
 
 MAX_SEQUENCE_FRAMES = 1_000
 MAX_INPUTS = 10_000
+MAX_COORDINATE = 1e6
+"""Far inside float32: a network that adds up products of such numbers doesn't overflow."""
 
-
-Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
-"""Finite, and far inside float32."""
+Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
 
 
 class Wire(BaseModel):

@@ -17,6 +17,7 @@ from shared.errors import InvalidSpec
 from shared.inputs import (
     HAND_POINTS,
     LANDMARK_COLUMNS,
+    MAX_COORDINATE,
     POSE_POINTS,
     DataInput,
     FileInput,
@@ -56,6 +57,8 @@ Task = Annotated[InferenceTask | ModelDownloadSpec, Field(discriminator="kind")]
 """A spec as the record keeps it."""
 
 TASK: TypeAdapter[InferenceTask | ModelDownloadSpec] = TypeAdapter(Task)
+
+_NOT_MODERATE = f"every number must be finite and within ±{MAX_COORDINATE:,.0f}"
 
 ImageCheck = Callable[[bytes], None]
 """Raises ValueError with a sentence for the client when the bytes aren't an image we take."""
@@ -133,8 +136,8 @@ class _Packer:
                     f"{len(raw)} bytes, but shape {list(tensor.shape)} needs {expected}",
                 )
             )
-        elif not all_finite(raw):
-            self.broken.append((f"{pointer}/tensor/data", "every number must be finite"))
+        elif not all_moderate(raw):
+            self.broken.append((f"{pointer}/tensor/data", _NOT_MODERATE))
         else:
             self._push("tensor", raw, tensor.shape[0])
 
@@ -155,13 +158,15 @@ def floats(values: Iterable[float]) -> bytes:
     return packed.tobytes()
 
 
-def all_finite(raw: bytes) -> bool:
-    """Whether no little-endian float32 in ``raw`` is NaN or infinite."""
+def all_moderate(raw: bytes) -> bool:
+    """Whether every little-endian float32 in ``raw`` is finite and as near to 0 as a ``Coordinate``."""
     values = array("f", raw)
     if sys.byteorder == "big":
         values.byteswap()
-    # A sum of float32 values can't overflow a double, so it is finite exactly if each of them is.
-    return math.isfinite(sum(values))
+    if not values:
+        return True
+    # Comparisons may skip NaN. A sum of float32 can't overflow a double, so it is finite if each of them is.
+    return min(values) >= -MAX_COORDINATE and max(values) <= MAX_COORDINATE and math.isfinite(sum(values))
 
 
 def decode_base64(text: str) -> bytes | None:

@@ -16,7 +16,7 @@ from shared.adapters.records import (
     write_cursor,
 )
 from shared.adapters.redis_connection import Argument
-from shared.adapters.redis_jobs.codec import ARTIFACTS, encode, from_flat, quoted
+from shared.adapters.redis_jobs.codec import ARTIFACTS, encode, from_flat, from_flat_or_bare, quoted, readable
 from shared.errors import IllegalTransition, InputsExpired, JobConflict, JobNotFound, StaleClaim
 from shared.jobs import (
     OUTCOME_STATES,
@@ -86,7 +86,7 @@ def ended_or_not(job_id: str, reply: Sequence[Any], what: str) -> JobRecord:
     """The record that cancel and delete answer. Raises JobNotFound, IllegalTransition."""
     match reply[0]:
         case 1:
-            return from_flat(reply[1])
+            return from_flat_or_bare(reply[1])
         case 0:
             raise not_found(job_id)
         case _:
@@ -125,7 +125,7 @@ def find_arguments(query: JobQuery) -> list[Argument]:
 def read_page(reply: Sequence[Any]) -> JobPage:
     """Records and cursor of ``find``."""
     following = write_cursor(int(reply[0])) if reply[0] else None
-    return JobPage([from_flat(record) for record in reply[1:]], following)
+    return JobPage(readable(reply[1:]), following)
 
 
 def read_backlog(reply: Sequence[Any]) -> dict[str, LaneBacklog]:

@@ -1,14 +1,18 @@
 """A job's record as the fields of a Redis hash, and back. Pure; law: ``decode(encode(r)) == r``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from shared.adapters.records import milliseconds, to_micros
 from shared.devices import Lane
+from shared.errors import StoreUnavailable
 from shared.jobs import OUTCOME, ArtifactRef, Attempt, ErrorInfo, JobRecord, Progress, from_micros
 from shared.packing import TASK
+
+_log = structlog.stdlib.get_logger()
 
 LABELS = TypeAdapter(dict[str, str])
 ARTIFACTS = TypeAdapter(list[ArtifactRef])
@@ -74,8 +78,41 @@ def from_flat(reply: Sequence[bytes]) -> JobRecord:
     return decode({name.decode(): value for name, value in zip(reply[::2], reply[1::2], strict=True)})
 
 
+def readable(replies: Iterable[Sequence[bytes]]) -> list[JobRecord]:
+    """The records that can be read; the others are logged: one that is broken must not hide its neighbours."""
+    records: list[JobRecord] = []
+    for reply in replies:
+        try:
+            records.append(from_flat(reply))
+        except StoreUnavailable as error:
+            _log.error("record_unreadable", reason=error.detail)
+    return records
+
+
+def from_flat_or_bare(reply: Sequence[bytes]) -> JobRecord:
+    """The same as ``from_flat``; of a record whose end can't be read, what remains without it."""
+    try:
+        return from_flat(reply)
+    except StoreUnavailable as error:
+        _log.error("record_unreadable", reason=error.detail)
+    fields = {name.decode(): value for name, value in zip(reply[::2], reply[1::2], strict=True)}
+    return decode(fields | {"outcome": b"", "attempts": b"", "artifacts": b"[]"})
+
+
 def decode(fields: Mapping[str, bytes]) -> JobRecord:
-    """The record of a hash; fields it doesn't know are ignored."""
+    """The record of a hash; fields it doesn't know are ignored.
+
+    Raises StoreUnavailable for one that can't be read.
+    """
+    try:
+        return _decode(fields)
+    except (ValueError, KeyError) as error:
+        name = fields.get("id", b"without an id").decode(errors="replace")
+        msg = f"the record of job {name} can't be read: {error}"
+        raise StoreUnavailable(msg) from error
+
+
+def _decode(fields: Mapping[str, bytes]) -> JobRecord:
     lane = fields["lane"].decode()
     created = from_micros(int(fields["created"]))
     started = _moment(fields["started"])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shared.adapters.redis_connection import BlockingRedis
 from shared.adapters.redis_jobs import calls
-from shared.adapters.redis_jobs.codec import from_flat
+from shared.adapters.redis_jobs.codec import readable
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
 from shared.ports import Claim, Lapsed
@@ -63,7 +63,7 @@ class RedisAttemptStore:
         """See the port."""
         age = calls.micros(older_than_s)
         records = self._redis.run(self._scripts.unpublished, self._prefix, "", age, limit)
-        return [from_flat(record) for record in records]
+        return readable(records)
 
     def published(self, job_id: str) -> None:
         """See the port."""
