@@ -15,6 +15,12 @@ FRAME_COLUMNS = POSE_POINTS * 4 + 2 * LANDMARK_COLUMNS
 """258: pose (x, y, z, visibility), left hand, right hand."""
 
 MAX_SEQUENCE_FRAMES = 1_000
+MAX_JOB_FRAMES = 20_000
+"""Of all sequences of a job together. An empty frame is two characters in JSON but 1,032 bytes once packed."""
+
+WORD_FRAMES = 40
+"""Frames a word model looks at; those after them aren't kept."""
+
 MAX_INPUTS = 10_000
 MAX_COORDINATE = 1e6
 """Far inside float32: a network that adds up products of such numbers doesn't overflow."""
@@ -61,7 +67,10 @@ class LandmarksInput(Wire):
 
 
 class SequenceInput(Wire):
-    """A movement. Word models look at the first 40 frames."""
+    """A movement. Word models look at the first 40 frames; the others are checked, then left out.
+
+    All sequences of a job together have at most 20,000 frames.
+    """
 
     sequence: Annotated[list[Frame], Field(min_length=1, max_length=MAX_SEQUENCE_FRAMES)]
 

@@ -18,7 +18,9 @@ from shared.inputs import (
     HAND_POINTS,
     LANDMARK_COLUMNS,
     MAX_COORDINATE,
+    MAX_JOB_FRAMES,
     POSE_POINTS,
+    WORD_FRAMES,
     DataInput,
     FileInput,
     Frame,
@@ -36,8 +38,8 @@ PackedKind = Literal["landmarks", "sequence", "image", "tensor"]
 class PackedInput(BaseModel):
     """Where the bytes of one or more inputs are.
 
-    ``rows``: hands in a landmarks or tensor blob (x 63 float32), frames of a sequence (x 258), 1 for an image.
-    Each landmarks row answers one input; a tensor as a whole answers one.
+    ``rows``: hands in a landmarks or tensor blob (x 63 float32), the kept frames of a sequence (x 258), 1 for an
+    image. Each landmarks row answers one input; a tensor as a whole answers one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,6 +70,7 @@ def pack(
     spec: InferenceSpec, files: Mapping[str, bytes], check_image: ImageCheck
 ) -> tuple[InferenceTask, list[bytes]]:
     """The task of ``spec`` and its blobs. Raises InvalidSpec naming every input that is broken."""
+    _count_frames(spec)
     packer = _Packer(files, check_image)
     for number, item in enumerate(spec.inputs):
         packer.add(f"/inputs/{number}", item)
@@ -75,6 +78,16 @@ def pack(
         raise InvalidSpec(*packer.broken)
     fields = {name: getattr(spec, name) for name in InferenceFields.model_fields}
     return InferenceTask(**fields, inputs=packer.packed), [bytes(blob) for blob in packer.blobs]
+
+
+def _count_frames(spec: InferenceSpec) -> None:
+    total = 0
+    for number, item in enumerate(spec.inputs):
+        total += len(item.sequence) if isinstance(item, SequenceInput) else 0
+        if total > MAX_JOB_FRAMES:
+            raise InvalidSpec(
+                (f"/inputs/{number}", f"the sequences of a job have at most {MAX_JOB_FRAMES:,} frames in all")
+            )
 
 
 class _Packer:
@@ -94,7 +107,8 @@ class _Packer:
             case LandmarksInput():
                 self._landmarks(item.landmarks)
             case SequenceInput():
-                self._push("sequence", floats(_frame_values(item.sequence)), len(item.sequence))
+                kept = item.sequence[:WORD_FRAMES]
+                self._push("sequence", floats(_frame_values(kept)), len(kept))
             case TensorInput():
                 self._tensor(pointer, item.tensor)
             case DataInput():

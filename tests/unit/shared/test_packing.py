@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidSpec
-from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS, Point, PosePoint
+from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS, MAX_JOB_FRAMES, WORD_FRAMES, Point, PosePoint
 from shared.packing import TASK, InferenceTask, all_moderate, decode_base64, floats, pack
 from shared.specs import JOB_SPEC, InferenceSpec
+from workers.vision import features as word_models
 
 coordinates = st.floats(-1e6, 1e6, width=32)
 
@@ -102,6 +103,29 @@ def test_a_frame_is_pose_then_left_then_right_and_zeros_for_what_was_not_seen(
     _, (blob,) = packed({"sequence": [full, {"right_hand": points(right)}, {}]})
     zeros = [0.0] * 63
     assert unpacked(blob) == [*pose, *left, *right, *[0.0] * 132, *zeros, *right, *[0.0] * FRAME_COLUMNS]
+
+
+def test_frames_no_model_looks_at_are_left_out():
+    frames = [{"left_hand": points([float(number)] * 63)} for number in range(WORD_FRAMES + 5)]
+    task, (blob,) = packed({"sequence": frames})
+    assert task.inputs[0].rows == WORD_FRAMES == word_models.WORD_FRAMES
+    assert unpacked(blob) == [
+        value for number in range(WORD_FRAMES) for value in [*[0.0] * 132, *[float(number)] * 63, *[0.0] * 63]
+    ]
+
+
+def test_the_frames_of_a_job_are_limited():
+    most = [{"sequence": [{}] * 1_000}] * (MAX_JOB_FRAMES // 1_000)
+    task, blobs = packed(*most)
+    assert len(task.inputs) == len(most)
+    assert sum(map(len, blobs)) == len(most) * WORD_FRAMES * FRAME_COLUMNS * 4
+
+    hand: dict[str, object] = {"landmarks": points([0.0] * 63)}
+    with pytest.raises(InvalidSpec) as raised:
+        packed(hand, *most, hand, {"sequence": [{}]}, {"sequence": [{}]})
+    assert raised.value.broken == (
+        (f"/inputs/{len(most) + 2}", "the sequences of a job have at most 20,000 frames in all"),
+    )
 
 
 @given(images)
