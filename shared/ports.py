@@ -333,3 +333,14 @@ class WorkerBeacon(Protocol):
     def uninstall(self, name: str) -> None:
         """The model is no longer installed."""
         ...
+
+    def hold_models(self, token: str, ttl_s: float) -> bool:
+        """Take, or prolong, the sole right to register models and to delete stored files of theirs.
+
+        False while another ``token`` has it. It lapses after ``ttl_s`` seconds.
+        """
+        ...
+
+    def release_models(self, token: str) -> None:
+        """Give the right back; nothing happens if it is another's by now."""
+        ...

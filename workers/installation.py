@@ -2,12 +2,15 @@
 
 import hashlib
 import mimetypes
+import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 import structlog
 
@@ -15,6 +18,12 @@ from shared.errors import ArtifactNotFound, Unavailable
 from shared.ports import ArtifactStore, WorkerBeacon
 from shared.results import InstalledFile, InstalledModel
 from workers.model_store import file_sha256, model_key
+
+HOLD_S = 60.0
+"""For a look at all files of a job's models, and their registration; a slower look is taken again."""
+
+_PAUSE_S = 0.1
+_PATIENCE_S = 10.0
 
 log = structlog.stdlib.get_logger()
 
@@ -52,12 +61,22 @@ def stage(name: str, folder: Path, source: str, check: Callable[[], None]) -> St
 
 
 class Installation:
-    """Models on their way into the store. Left before ``register`` was through, it takes back what it stored."""
+    """Models on their way into the store. Left before ``register`` was through, it takes back what it stored.
 
-    def __init__(self, artifacts: ArtifactStore, beacon: WorkerBeacon) -> None:
+    Other jobs may install other versions of the same models meanwhile. So whoever registers a version, or deletes
+    files of one, first takes the one right to do so. Under it, a version is registered only after all its files
+    were seen there, and files are deleted only of versions that the registry doesn't name: hence what the
+    registry names has its files. Uploads need no such right, as what they stored is looked at again under it. A
+    process that stands still for half a minute between a look and what follows could break this; then the next
+    download of the model repairs it, for downloads look at the files too.
+    """
+
+    def __init__(self, artifacts: ArtifactStore, beacon: WorkerBeacon, hold_s: float = HOLD_S) -> None:
         self._artifacts = artifacts
         self._beacon = beacon
-        self._models: list[InstalledModel] = []
+        self._hold_s = hold_s
+        self._token = uuid4().hex
+        self._staged: list[StagedModel] = []
         self._stored: list[tuple[InstalledModel, str]] = []
 
     def __enter__(self) -> Self:
@@ -71,47 +90,95 @@ class Installation:
 
     def upload(self, model: StagedModel, check: Callable[[], None]) -> None:
         """Store its files; those that are there already stay."""
-        self._models.append(model.record)
+        self._staged.append(model)
+        self._store(model, check)
+
+    def register(self, check: Callable[[], None]) -> None:
+        """From now on the models are installed; files of the versions they replace go."""
+        try:
+            self._gather(check)
+            before = self._beacon.models()
+            for model in self._staged:
+                self._beacon.install(model.record)
+                said = model.record
+                log.info("model_installed", model=said.name, version=said.version, source=said.source)
+            self._stored.clear()
+            for model in self._staged:
+                old = before.get(model.record.name)
+                if old is not None and old.version != model.record.version:
+                    keys = [model_key(old.name, old.version, file.name) for file in old.files]
+                    self._delete([(old, key) for key in keys])
+        finally:
+            self._release()
+
+    def _gather(self, check: Callable[[], None]) -> None:
+        """Return while this job alone may register, just after all files were seen."""
+        while True:
+            check()
+            if not self._beacon.hold_models(self._token, self._hold_s):
+                threading.Event().wait(_PAUSE_S)
+                continue
+            began = time.monotonic()
+            stored = [self._store(model, check) for model in self._staged]
+            if not any(stored) and time.monotonic() - began < self._hold_s / 2:
+                return
+
+    def _store(self, model: StagedModel, check: Callable[[], None]) -> bool:
+        """Whether something was missing."""
+        missing = False
         for file in model.record.files:
             check()
             key = model_key(model.record.name, model.record.version, file.name)
-            if self._sha256(key) != file.sha256:
+            if not is_stored(self._artifacts, key, file):
+                missing = True
                 # Noted before: a put that fails midway is taken back too.
                 self._stored.append((model.record, key))
                 media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
                 self._artifacts.put_file(key, model.folder / file.name, media_type)
-
-    def register(self) -> None:
-        """From now on the models are installed; files of the versions they replace go."""
-        before = self._beacon.models()
-        for model in self._models:
-            self._beacon.install(model)
-            log.info("model_installed", model=model.name, version=model.version, source=model.source)
-        self._stored.clear()
-        for model in self._models:
-            old = before.get(model.name)
-            if old is not None and old.version != model.version:
-                self._forget(old)
-
-    def _sha256(self, key: str) -> str | None:
-        try:
-            return self._artifacts.stat(key).sha256
-        except ArtifactNotFound:
-            return None
+        return missing
 
     def _take_back(self) -> None:
+        give_up_at = time.monotonic() + _PATIENCE_S
         try:
-            registered = {(model.name, model.version) for model in self._beacon.models().values()}
-            for model, key in self._stored:
-                # Another job may have installed the same version meanwhile: then the files are its.
-                if (model.name, model.version) not in registered:
-                    self._artifacts.delete(key)
+            while self._stored and not self._beacon.hold_models(self._token, self._hold_s):
+                if time.monotonic() > give_up_at:
+                    log.warning("model_files_left_behind", keys=[key for _, key in self._stored])
+                    return
+                threading.Event().wait(_PAUSE_S)
+            self._delete(self._stored)
         except Unavailable as error:
-            log.warning("model_files_left_behind", keys=[key for _, key in self._stored], reason=error.detail)
+            keys = [key for _, key in self._stored]
+            log.warning("model_files_left_behind", keys=keys, reason=error.detail)
+        finally:
+            self._release()
 
-    def _forget(self, old: InstalledModel) -> None:
+    def _delete(self, files: Iterable[tuple[InstalledModel, str]]) -> None:
+        """What can't be deleted now, or is another job's matter by now, stays."""
+        for model, key in files:
+            try:
+                if not self._beacon.hold_models(self._token, self._hold_s):
+                    return
+                named = self._beacon.models().get(model.name)
+                if named is None or named.version != model.version:
+                    self._artifacts.delete(key)
+            except Unavailable as error:
+                log.warning("model_file_left_behind", key=key, reason=error.detail)
+
+    def _release(self) -> None:
         try:
-            for file in old.files:
-                self._artifacts.delete(model_key(old.name, old.version, file.name))
+            self._beacon.release_models(self._token)
         except Unavailable as error:
-            log.warning("old_version_left_behind", model=old.name, version=old.version, reason=error.detail)
+            log.warning("models_not_released", lapses_in_s=self._hold_s, reason=error.detail)
+
+
+def is_stored(artifacts: ArtifactStore, key: str, file: InstalledFile) -> bool:
+    """Whether this very file is there."""
+    try:
+        return artifacts.stat(key).sha256 == file.sha256
+    except ArtifactNotFound:
+        return False
+
+
+def is_whole(artifacts: ArtifactStore, model: InstalledModel) -> bool:
+    """Whether all files of a registered model are there. Raises StoreUnavailable."""
+    return all(is_stored(artifacts, model_key(model.name, model.version, file.name), file) for file in model.files)

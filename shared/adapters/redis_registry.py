@@ -8,6 +8,22 @@ from shared.results import InstalledModel
 from shared.settings import Settings
 from shared.workers import WorkerInfo
 
+_HOLD = Script.of("""
+local key, token = ARGV[1] .. ':models:holder', ARGV[2]
+local holder = redis.call('GET', key)
+if holder and holder ~= token then
+  return 0
+end
+redis.call('SET', key, token, 'PX', ARGV[3])
+return 1
+""")
+_RELEASE = Script.of("""
+local key = ARGV[1] .. ':models:holder'
+if redis.call('GET', key) == ARGV[2] then
+  redis.call('DEL', key)
+end
+""")
+
 
 class RedisWorkerDirectory:
     """WorkerDirectory on Redis. Used from one event loop."""
@@ -57,6 +73,14 @@ class RedisWorkerBeacon:
     def uninstall(self, name: str) -> None:
         """See the port."""
         self._redis.command("HDEL", f"{self._prefix}:models", name)
+
+    def hold_models(self, token: str, ttl_s: float) -> bool:
+        """See the port."""
+        return self._redis.run(_HOLD, self._prefix, token, max(1, round(ttl_s * 1000))) == 1
+
+    def release_models(self, token: str) -> None:
+        """See the port."""
+        self._redis.run(_RELEASE, self._prefix, token)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -97,3 +97,23 @@ async def test_odd_worker_names(registry: Registry, name: str):
     assert [each.id for each in await registry.front.workers()] == [name]
     registry.workshop.withdraw(name)
     assert await registry.front.workers() == []
+
+
+def test_one_at_a_time_may_change_what_models_there_are(registry: Registry):
+    beacon = registry.workshop
+    assert beacon.hold_models("first", 30)
+    assert not beacon.hold_models("second", 30)
+    assert beacon.hold_models("first", 30), "prolonged"
+    beacon.release_models("second")
+    assert not beacon.hold_models("second", 30), "released by its holder alone"
+    beacon.release_models("first")
+    assert beacon.hold_models("second", 30)
+
+
+def test_the_right_of_a_holder_that_died_lapses(registry: Registry):
+    beacon = registry.workshop
+    assert beacon.hold_models("dead", 0.05)
+    until = time.monotonic() + 10
+    while not beacon.hold_models("heir", 30):
+        assert time.monotonic() < until
+    assert not beacon.hold_models("dead", 30)

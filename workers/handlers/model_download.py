@@ -18,7 +18,7 @@ from workers.context import JobContext
 from workers.conversion import convert, variant_name
 from workers.handlers import WorkerEnvironment
 from workers.hubs.fetcher import Fetcher
-from workers.installation import Installation, StagedModel, stage
+from workers.installation import Installation, StagedModel, is_whole, stage
 from workers.model_store import file_sha256, mismatch
 
 Convert = Callable[[Settings, str, Path, Sequence[str], Callable[[], None]], None]
@@ -52,7 +52,7 @@ class ModelDownload:
         due = [
             entry
             for entry in entries
-            if task.force or not is_current(entry, installed.get(entry.name), task.precisions)
+            if task.force or not self._is_there(entry, installed.get(entry.name), task.precisions)
         ]
         meter = ByteMeter(context, files=sum(len(entry.files) for entry in due))
         fetcher = Fetcher(context.scratch / "sources")
@@ -65,7 +65,7 @@ class ModelDownload:
                 context.progress(0.9 + 0.1 * number / len(staged), "store", model.record.name)
                 installation.upload(model, context.check)
             context.check()
-            installation.register()
+            installation.register(context.check)
         now = installed | {model.record.name: model.record for model in staged}
         return DownloadResult(models=[now[entry.name] for entry in entries], downloaded_bytes=meter.total)
 
@@ -89,6 +89,10 @@ class ModelDownload:
             context.progress(meter.fraction, "convert", f"{entry.name}: {', '.join(precisions)}")
             self._convert(self._settings, entry.name, folder, precisions, context.check)
         return stage(entry.name, folder, "; ".join(dict.fromkeys(sources)), context.check)
+
+    def _is_there(self, entry: CatalogueEntry, model: InstalledModel | None, precisions: Sequence[str]) -> bool:
+        """The registry's word isn't enough: somebody may have emptied the artifact store."""
+        return model is not None and is_current(entry, model, precisions) and is_whole(self._artifacts, model)
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """Downloads need no model."""
@@ -170,10 +174,8 @@ def _collect(
     found[name] = known[name]
 
 
-def is_current(entry: CatalogueEntry, model: InstalledModel | None, precisions: Sequence[str]) -> bool:
+def is_current(entry: CatalogueEntry, model: InstalledModel, precisions: Sequence[str]) -> bool:
     """Whether the installed model has the catalogue's files, and the variants asked for."""
-    if model is None:
-        return False
     has = {(file.name, file.sha256) for file in model.files}
     wanted = {variant_name(precision) for precision in precisions} if "openvino" in entry.runtimes else set[str]()
     return has >= {(file.name, file.sha256) for file in entry.files} and wanted <= set(model.variants)

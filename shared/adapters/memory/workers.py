@@ -17,6 +17,7 @@ class MemoryWorkers:
         self.until: dict[str, float] = {}
         self.infos: dict[str, WorkerInfo] = {}
         self.installed: dict[str, InstalledModel] = {}
+        self.holder: tuple[str, float] = ("", 0.0)
 
     def alive(self) -> dict[str, WorkerInfo]:
         """By id, in order; forgets who is gone. Call with the lock held."""
@@ -82,6 +83,22 @@ class MemoryWorkerBeacon:
         """See the port."""
         with self._shared.lock:
             self._shared.installed.pop(name, None)
+
+    def hold_models(self, token: str, ttl_s: float) -> bool:
+        """See the port."""
+        with self._shared.lock:
+            now = self._shared.clock()
+            holder, until = self._shared.holder
+            if holder != token and until > now:
+                return False
+            self._shared.holder = (token, now + ttl_s)
+            return True
+
+    def release_models(self, token: str) -> None:
+        """See the port."""
+        with self._shared.lock:
+            if self._shared.holder[0] == token:
+                self._shared.holder = ("", 0.0)
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -141,6 +141,14 @@ async def test_what_is_installed_already_is_not_fetched_again_unless_forced(benc
     assert [model.version for model in forced.models] == [first.models[0].version]
 
 
+async def test_a_model_whose_files_are_gone_is_installed_again(bench):
+    (first,) = (await bench.run("hands")).models
+    bench.artifacts.delete(f"models/hands/{first.version}/hands.task")
+    again = await bench.run("hands")
+    assert again.downloaded_bytes > 0
+    assert (bench.environment.model_store.ensure("hands").path / "hands.task").read_bytes() == TASK
+
+
 async def test_progress_says_how_many_bytes_of_how_many(bench, index):
     said = []
     bench.shop.store.report = lambda _claim, progress: said.append(progress) or False

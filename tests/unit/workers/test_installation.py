@@ -1,0 +1,125 @@
+import threading
+
+import pytest
+
+from shared.adapters.memory import MemoryArtifactStore, MemoryWorkerBeacon, MemoryWorkers
+from shared.errors import JobCancelled
+from workers.installation import Installation, is_whole, stage
+
+
+def nothing() -> None:
+    """Never stops the work."""
+
+
+class Stores:
+    """What all jobs share, and models to install from ``folder``."""
+
+    def __init__(self, folder):
+        self.artifacts = MemoryArtifactStore()
+        self.beacon = MemoryWorkerBeacon(MemoryWorkers())
+        self._folder = folder
+
+    def job(self):
+        return Installation(self.artifacts, self.beacon)
+
+    def version(self, content):
+        folder = self._folder / content
+        folder.mkdir(exist_ok=True)
+        (folder / "w.pth").write_text(content)
+        return stage("tiny", folder, "here", nothing)
+
+    def install(self, content):
+        with self.job() as job:
+            job.upload(self.version(content), nothing)
+            job.register(nothing)
+
+    @property
+    def sound(self):
+        """What is registered is there, and nothing else is."""
+        (model,) = self.beacon.models().values()
+        return is_whole(self.artifacts, model) and len(self.artifacts.keys("")) == len(model.files)
+
+
+@pytest.fixture
+def stores(tmp_path):
+    return Stores(tmp_path)
+
+
+def test_a_version_that_another_job_replaced_meanwhile_is_stored_again(stores):
+    stores.install("v1")
+    with stores.job() as slow:
+        slow.upload(stores.version("v1"), nothing)  # skipped: it is there
+        stores.install("v2")  # and takes v1's files away
+        slow.register(nothing)
+    assert next(iter(stores.beacon.models().values())).version == stores.version("v1").record.version
+    assert stores.sound
+
+
+def fail(stores, meanwhile):
+    """A job that is cancelled after its upload."""
+    with stores.job() as unlucky:
+        unlucky.upload(stores.version("v1"), nothing)
+        meanwhile()
+        raise JobCancelled
+
+
+def test_what_a_failing_job_stored_may_be_gone_for_a_job_that_counted_on_it(stores):
+    with stores.job() as lucky:
+        with pytest.raises(JobCancelled):
+            fail(stores, lambda: lucky.upload(stores.version("v1"), nothing))
+        assert stores.artifacts.keys("") == []
+        lucky.register(nothing)
+    assert stores.sound
+
+
+def test_a_failing_job_leaves_what_another_registered(stores):
+    with pytest.raises(JobCancelled):
+        fail(stores, lambda: stores.install("v1"))
+    assert stores.sound
+
+
+def impatient_job(stores, check):
+    with stores.job() as job:
+        job.upload(stores.version("v1"), nothing)
+        job.register(check)
+
+
+def test_registering_waits_for_whoever_registers_and_can_be_stopped(stores):
+    assert stores.beacon.hold_models("another", 60)
+    looks = []
+
+    def impatient():
+        looks.append(1)
+        if len(looks) > 4:
+            stores.beacon.release_models("another")
+            raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        impatient_job(stores, impatient)
+    assert stores.beacon.models() == {}
+    assert stores.artifacts.keys("") == []
+    assert stores.beacon.hold_models("next", 60), "whoever was stopped holds nothing"
+
+
+def test_jobs_side_by_side_leave_a_whole_model(stores):
+    versions = ["v1", "v2"]
+    for content in versions:
+        stores.version(content)
+    start = threading.Barrier(len(versions))
+    failed = []
+
+    def often(content):
+        start.wait()
+        try:
+            for _ in range(30):
+                stores.install(content)
+        except Exception as error:  # noqa: BLE001 - told by the thread that asks
+            failed.append(error)
+
+    threads = [threading.Thread(target=often, args=(content,)) for content in versions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert stores.sound
