@@ -182,10 +182,13 @@ class AttemptStore(Protocol):
         """Commit: RUNNING to the outcome's terminal state, with the attempt added to the history."""
         ...
 
-    def give_up(self, job_id: str, fence: int, worker: str, error: ErrorInfo) -> JobState:
+    def give_up(
+        self, job_id: str, fence: int, worker: str, error: ErrorInfo, *, final: ErrorInfo | None = None
+    ) -> JobState:
         """End an attempt that was lost or may be retried, adding it to the history with its error.
 
-        Back to PENDING (noted as not yet published) while attempts are left; else FAILED with the error.
+        Back to PENDING (noted as not yet published) while attempts are left; else FAILED with ``final``, or with the
+        error if there is none.
         A job asked to stop becomes CANCELLED.
         """
         ...

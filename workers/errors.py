@@ -9,6 +9,12 @@ class Lost(Unavailable):
     code = "lost"
 
 
+class Poison(FramelaneError):
+    """Its attempts were lost with their workers."""
+
+    code = "poison"
+
+
 class WorkerLeaves(Unavailable):
     """The worker shut down before the work was done."""
 

@@ -11,7 +11,7 @@ from shared.errors import JobNotFound, StaleClaim
 from shared.jobs import ErrorInfo, JobRecord
 from shared.ports import AttemptStore, Lapsed
 from shared.states import JobState
-from workers.errors import Lost
+from workers.errors import Lost, Poison
 from workers.loops import Loop
 from workers.outbox import Outbox, due_at
 
@@ -47,8 +47,9 @@ class Reaper:
     def _take(self, lapsed: Lapsed) -> bool:
         """Whether the job waits again."""
         error = ErrorInfo.of(Lost(f"worker {lapsed.worker} stopped renewing its lease"))
+        final = ErrorInfo.of(Poison(f"no attempt is left; the last one's worker was {lapsed.worker}"))
         try:
-            state = self._store.give_up(lapsed.job_id, lapsed.fence, lapsed.worker, error)
+            state = self._store.give_up(lapsed.job_id, lapsed.fence, lapsed.worker, error, final=final)
         except (StaleClaim, JobNotFound):
             return False
         log.warning("attempt_lost", job_id=lapsed.job_id, worker=lapsed.worker, state=state)

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import IllegalTransition, StaleClaim
 from shared.events import JOB_EVENT, StateChanged
-from shared.jobs import ArtifactRef, Cancelled, Failed, Progress
+from shared.jobs import ArtifactRef, Cancelled, ErrorInfo, Failed, Progress
 from shared.ports import Claim, NewJob
 from shared.states import TERMINAL, JobState
 from tests.support.jobs import BLOB, ERROR, completed, new_job
@@ -234,6 +234,21 @@ async def test_the_last_attempt_fails_with_its_error(jobs: Jobs, most: int):
     assert record.outcome == Failed(error=ERROR)
     assert [each.number for each in record.attempts] == list(range(most))
     assert jobs.workshop.unpublished(0) == []
+
+
+async def test_a_final_error_is_the_job_s_when_no_attempt_is_left(jobs: Jobs):
+    final = ErrorInfo(code="poison", title="No more", detail='after "all"')
+    new = new_job(max_attempts=2)
+    await jobs.front.create(new)
+
+    for expected in (JobState.PENDING, JobState.FAILED):
+        claim = jobs.workshop.claim(new.id, "w", 10)
+        assert claim is not None
+        assert jobs.workshop.give_up(new.id, claim.fence, "w", ERROR, final=final) is expected
+
+    record = await jobs.front.get(new.id)
+    assert record.outcome == Failed(error=final)
+    assert [each.error for each in record.attempts] == [ERROR, ERROR]
 
 
 async def test_a_lost_attempt_of_a_job_asked_to_stop_is_cancelled(jobs: Jobs):

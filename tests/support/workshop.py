@@ -106,9 +106,9 @@ class FlakyAttemptStore(MemoryAttemptStore):
         self._lose("settle")
         return state
 
-    def give_up(self, job_id, fence, worker, error):
+    def give_up(self, job_id, fence, worker, error, *, final=None):
         self._fail("give_up")
-        return super().give_up(job_id, fence, worker, error)
+        return super().give_up(job_id, fence, worker, error, final=final)
 
 
 class CrampedArtifactStore(MemoryArtifactStore):

@@ -99,7 +99,9 @@ class MemoryAttemptStore:
             )
             return job.record.state
 
-    def give_up(self, job_id: str, fence: int, worker: str, error: ErrorInfo) -> JobState:
+    def give_up(
+        self, job_id: str, fence: int, worker: str, error: ErrorInfo, *, final: ErrorInfo | None = None
+    ) -> JobState:
         """See the port."""
         with self._shared.lock:
             job = self._shared.held(job_id, fence)
@@ -109,7 +111,7 @@ class MemoryAttemptStore:
             if record.cancel_requested:
                 self._shared.become(job, JobState.CANCELLED, now, worker, outcome=job.stop, attempts=history)
             elif record.attempt + 1 >= record.spec.max_attempts:
-                failed = Failed(error=error)
+                failed = Failed(error=final or error)
                 self._shared.become(job, JobState.FAILED, now, worker, outcome=failed, attempts=history)
             else:
                 again = record.attempt + 1

@@ -173,9 +173,10 @@ def settle_arguments(
     ]
 
 
-def give_up_arguments(fence: int, worker: str, error: ErrorInfo) -> list[Argument]:
+def give_up_arguments(fence: int, worker: str, error: ErrorInfo, final: ErrorInfo | None) -> list[Argument]:
     """For the script, after prefix and id."""
-    return [fence, quoted(worker), error.model_dump_json(), Failed(error=error).model_dump_json(), _QUEUED]
+    failed = Failed(error=final or error)
+    return [fence, quoted(worker), error.model_dump_json(), failed.model_dump_json(), _QUEUED]
 
 
 def read_state(job_id: str, fence: int, reply: bytes | None) -> JobState:

@@ -48,9 +48,11 @@ class RedisAttemptStore:
         reply = self._redis.run(self._scripts.settle, self._prefix, claim.job_id, *arguments)
         return calls.read_state(claim.job_id, claim.fence, reply)
 
-    def give_up(self, job_id: str, fence: int, worker: str, error: ErrorInfo) -> JobState:
+    def give_up(
+        self, job_id: str, fence: int, worker: str, error: ErrorInfo, *, final: ErrorInfo | None = None
+    ) -> JobState:
         """See the port."""
-        arguments = calls.give_up_arguments(fence, worker, error)
+        arguments = calls.give_up_arguments(fence, worker, error, final)
         return calls.read_state(
             job_id, fence, self._redis.run(self._scripts.give_up, self._prefix, job_id, *arguments)
         )

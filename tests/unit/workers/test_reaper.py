@@ -35,13 +35,16 @@ async def test_the_job_of_a_dead_worker_is_sent_again_at_once_with_its_priority(
     assert shop.queue.depth("io") == 0, "sent is sent"
 
 
-async def test_a_job_whose_workers_all_die_fails_as_lost(shop):
+async def test_a_job_whose_workers_all_die_is_poison(shop):
     await shop.submit(max_attempts=2)
     for _ in range(2):
         await lapse(shop)
         shop.reaper.sweep()
     job = await shop.job()
     assert (job.state, [attempt.error.code for attempt in job.attempts]) == (JobState.FAILED, ["lost", "lost"])
+    assert job.outcome
+    assert (job.outcome.error.code, job.outcome.error.retryable) == ("poison", False)
+    assert job.outcome.error.title == "Its attempts were lost with their workers"
     assert shop.queue.depth("io") == 1
 
 
