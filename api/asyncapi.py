@@ -19,7 +19,7 @@ _MESSAGES = {
 _EVENTS = ("state", "progress", "cancel_requested")
 _TOPICS = {
     "job": (*_EVENTS, "snapshot", "ping", "lagged"),
-    "feed": (*_EVENTS, "ping", "lagged"),
+    "feed": (*_EVENTS, "snapshot", "ping", "lagged"),
     "jobEvents": (*_EVENTS, "snapshot", "lagged"),
 }
 _CLOSE_CODES = {
@@ -28,6 +28,16 @@ _CLOSE_CODES = {
     "1013": "too slow, after a lagged message, or the store doesn't answer: come back with after_seq",
     "4404": "there is no such job",
 }
+_FEED_CLOSE_CODES = {
+    "1001": "the gateway stops: come back and get snapshots anew",
+    "1013": "events were missed, after a lagged message, or the store doesn't answer: come back as above",
+}
+_FEED = (
+    "All jobs that match, by WebSocket: a snapshot of each that hasn't ended (the newest, if there are many), "
+    "newest first, then events. Those of one job have rising `seq`, higher than that of its snapshot. Jobs are "
+    "numbered each for itself, so a feed isn't resumed by `after_seq`, and `lagged` has none: come back and get "
+    "snapshots anew."
+)
 _DESCRIPTION = (
     "Events of a job are numbered by `seq`, from 1 without gaps. A follower that comes back with the last `seq` "
     "it knows misses nothing: it gets the events after it, or a snapshot that stands for those no longer kept. "
@@ -61,11 +71,9 @@ def _channels() -> dict[str, Any]:
         },
     }
     return {
-        "job": _channel("job", f"{PREFIX}/ws/jobs/{{job_id}}", "One job, by WebSocket", _socket(job))
+        "job": _channel("job", f"{PREFIX}/ws/jobs/{{job_id}}", "One job, by WebSocket", _socket(job, _CLOSE_CODES))
         | {"parameters": _JOB_ID},
-        "feed": _channel(
-            "feed", f"{PREFIX}/ws/events", "All jobs that match, from now on, by WebSocket", _socket(feed)
-        ),
+        "feed": _channel("feed", f"{PREFIX}/ws/events", _FEED, _socket(feed, _FEED_CLOSE_CODES)),
         "jobEvents": _channel(
             "jobEvents",
             f"{PREFIX}/jobs/{{job_id}}/events",
@@ -82,9 +90,9 @@ def _channel(name: str, address: str, description: str, more: dict[str, Any]) ->
     return {"address": address, "description": description, "messages": messages} | more
 
 
-def _socket(query: dict[str, Any]) -> dict[str, Any]:
+def _socket(query: dict[str, Any], close_codes: dict[str, str]) -> dict[str, Any]:
     binding = {"method": "GET", "query": query, "bindingVersion": "0.1.0"}
-    return {"bindings": {"ws": binding}, "x-close-codes": _CLOSE_CODES}
+    return {"bindings": {"ws": binding}, "x-close-codes": close_codes}
 
 
 def _operation(name: str) -> dict[str, Any]:

@@ -112,8 +112,7 @@ class Hub:
         self._by_job: dict[str, set[Follower]] = {}
         self._feeds: dict[Follower, Callable[[Heard], bool]] = {}
         self._closing = False
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._changed = asyncio.Event()
 
     @property
     def followers(self) -> int:
@@ -139,7 +138,7 @@ class Hub:
             yield follower
         finally:
             self._feeds.pop(follower, None)
-            self._note_empty()
+            self._changed.set()
 
     async def run(self) -> None:
         """Pass on what the bus tells, until cancelled."""
@@ -157,13 +156,23 @@ class Hub:
             self.connected.clear()
             await asyncio.sleep(_RECONNECT_S)
 
+    async def until(self, enough: Callable[[int], bool]) -> None:
+        """Return once ``enough`` holds for the number of followers."""
+        while not enough(self.followers):
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def idle(self) -> None:
+        """Return once nobody follows anything."""
+        await self.until(lambda followers: followers == 0)
+
     async def close(self, within_s: float) -> None:
         """Tell everyone that the process stops, and wait that long for them to leave."""
         self._closing = True
         self._tell_all(Note.CLOSING)
         try:
             async with asyncio.timeout(within_s):
-                await self._empty.wait()
+                await self.idle()
         except TimeoutError:
             _log.warning("followers didn't leave in time", followers=self.followers)
 
@@ -171,7 +180,7 @@ class Hub:
         follower = Follower(self._queue_size)
         if self._closing:
             follower.tell(Note.CLOSING)
-        self._empty.clear()
+        self._changed.set()  # who waits runs after the follower has its place
         return follower
 
     def _forget(self, job_id: str, follower: Follower) -> None:
@@ -179,11 +188,7 @@ class Hub:
         followers.discard(follower)
         if not followers:
             self._by_job.pop(job_id, None)
-        self._note_empty()
-
-    def _note_empty(self) -> None:
-        if not self._by_job and not self._feeds:
-            self._empty.set()
+        self._changed.set()
 
     def _tell_all(self, note: Note) -> None:
         for followers in (self._feeds, *self._by_job.values()):
@@ -208,4 +213,4 @@ class Hub:
         late = [each for each, wanted in self._feeds.items() if wanted(heard) and not each.offer(heard)]
         for follower in late:
             del self._feeds[follower]
-            self._note_empty()
+            self._changed.set()

@@ -1,19 +1,20 @@
-"""WebSockets: one job, or a filtered feed of all."""
+"""WebSockets: one job, or a filtered feed of all. Both begin with how things are."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
 from api.dependencies import Here, canonical
-from api.hub import Follower, Heard, Note
 from api.routes.events import AfterSeq
 from api.routes.jobs import LabelFilter, labels_of
-from api.services.follow import PING, End, Frame, lagged
+from api.services.feed import Feed, wanted
+from api.services.follow import End, Frame
 from shared.devices import DeviceRequest
 from shared.errors import JobNotFound, StoreUnavailable
+from shared.ports import JobQuery
 from shared.specs import JobKind
 
 router = APIRouter()
@@ -22,8 +23,8 @@ NORMAL, GOING_AWAY, TRY_AGAIN_LATER, NO_SUCH_JOB = 1000, 1001, 1013, 4404
 
 _CLOSE = {
     End.FINISHED: (NORMAL, "the job has ended"),
-    End.LAGGED: (TRY_AGAIN_LATER, "too slow: come back with after_seq"),
-    End.CLOSING: (GOING_AWAY, "the gateway stops: come back with after_seq"),
+    End.LAGGED: (TRY_AGAIN_LATER, "too slow: come back, to a job with after_seq"),
+    End.CLOSING: (GOING_AWAY, "the gateway stops: come back, to a job with after_seq"),
 }
 
 Frames = AsyncGenerator[Frame | End]
@@ -50,41 +51,20 @@ async def follow_all(
     device: DeviceRequest | None = None,
     label: Annotated[list[LabelFilter] | None, Query()] = None,
 ) -> None:
-    """Send the events of all jobs that match, from now on."""
+    """Send a snapshot of each matching job that hasn't ended, then the events of all that match.
+
+    Events of a job have rising ``seq``, higher than that of its snapshot. There is no ``after_seq``: who comes
+    back gets snapshots anew.
+    """
     await socket.accept()
-    ping_s = here.settings.limits.ping_s
-    with here.hub.follow_all(wanted(kind, device, labels_of(label or []))) as follower:
-        await _converse(socket, _feed(follower, ping_s), ping_s)
-
-
-def wanted(kind: str | None, device: str | None, labels: dict[str, str]) -> Callable[[Heard], bool]:
-    """Whether an event is about a job of that kind, asked for that device, with all those labels."""
-
-    def matches(heard: Heard) -> bool:
-        event = heard.fields
-        return (
-            (kind is None or event.get("kind") == kind)
-            and (device is None or event.get("device") == device)
-            and labels.items() <= event.get("labels", {}).items()
-        )
-
-    return matches
-
-
-async def _feed(follower: Follower, ping_s: float) -> Frames:
-    while True:
-        heard = await follower.next(ping_s)
-        match heard:
-            case Heard():
-                yield Frame(heard.type, heard.raw, heard.seq)
-            case Note.IDLE:
-                yield Frame("ping", PING)
-            case Note.CLOSING:
-                yield End.CLOSING
-            case Note.LAGGED | Note.GAP:
-                # What was missed is of many jobs: the reader has to look at them itself.
-                yield lagged(None)
-                yield End.LAGGED
+    limits = here.settings.limits
+    query = JobQuery(kind, None, device, labels_of(label or []), limits.page)
+    try:
+        with here.hub.follow_all(wanted(query)) as follower:
+            feed = Feed(here.parts.store, follower, query, limits.ping_s)
+            await _converse(socket, feed.frames(), limits.ping_s)
+    except StoreUnavailable as error:
+        await _close(socket, TRY_AGAIN_LATER, error.title())
 
 
 async def _converse(socket: WebSocket, frames: Frames, send_within_s: float) -> None:

@@ -117,7 +117,7 @@ class Watch:
         record = self.record
         self._seq = record.seq
         self._finished = record.terminal
-        return Frame("snapshot", f'{{"type":"snapshot","seq":{record.seq},"job":{bare_job(record)}}}', record.seq)
+        return snapshot_of(record)
 
 
 class Followers:
@@ -174,6 +174,11 @@ def concluded(record: JobRecord, heard: Heard) -> JobRecord | None:
             "finished_at": from_micros(event.at_ms * 1_000),
         }
     )
+
+
+def snapshot_of(record: JobRecord) -> Frame:
+    """The job as it is."""
+    return Frame("snapshot", f'{{"type":"snapshot","seq":{record.seq},"job":{bare_job(record)}}}', record.seq)
 
 
 def lagged(seq: int | None) -> Frame:

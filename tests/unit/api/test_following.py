@@ -192,7 +192,7 @@ async def test_ping_when_nothing_happens(house: House) -> None:
         job_id = await submitted(client)
         async with socket(server, f"jobs/{job_id}") as one, socket(server, "events") as feed:
             assert [(await frame(one))["type"] for _ in range(3)] == ["snapshot", "ping", "ping"]
-            assert await frame(feed) == {"type": "ping"}
+            assert [(await frame(feed))["type"] for _ in range(2)] == ["snapshot", "ping"]
         async with client.stream("GET", f"/api/v1/jobs/{job_id}/events?after_seq=1") as stream:
             assert await anext(stream.aiter_lines()) == ": ping"
 
@@ -217,8 +217,7 @@ async def test_feed_tells_what_matches(client: httpx2.AsyncClient, server: Start
 async def opened_feeds(server: StartedServer, count: int) -> None:
     """Return when the hub has that many followers."""
     async with asyncio.timeout(10):
-        while server.gateway.hub.followers < count:
-            await asyncio.to_thread(int)
+        await server.gateway.hub.until(lambda followers: followers >= count)
 
 
 async def test_feed_after_a_gap_tells_its_reader_to_look(server: StartedServer, house: House) -> None:
@@ -273,8 +272,7 @@ async def test_gone_client_is_noticed(client: httpx2.AsyncClient, server: Starte
     async with client.stream("GET", f"/api/v1/jobs/{job_id}/events") as stream:
         await anext(stream.aiter_lines())
     async with asyncio.timeout(10):
-        while server.gateway.hub.followers:
-            await asyncio.to_thread(int)
+        await server.gateway.hub.idle()
 
 
 @pytest.mark.parametrize(
