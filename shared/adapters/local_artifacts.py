@@ -19,7 +19,7 @@ from typing import BinaryIO
 from pydantic import BaseModel, ValidationError
 
 from shared.adapters.files import appearing
-from shared.adapters.keys import checked_key
+from shared.adapters.keys import checked_key, is_key
 from shared.adapters.links import LinkSigner
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
 from shared.ports import ObjectInfo
@@ -88,7 +88,11 @@ class LocalArtifactStore:
 
     def keys(self, prefix: str) -> list[str]:
         """See the port."""
-        found = (each.relative_to(self._objects).as_posix() for each in self._objects.rglob("*") if each.is_file())
+        # Only the last segment may be cut short: everything lies below the folder before it.
+        folder, slash, _ = prefix.rpartition("/")
+        if slash and not is_key(folder):
+            return []
+        found = (path.relative_to(self._objects).as_posix() for path in _files(self._objects / folder))
         return sorted(key for key in found if key.startswith(prefix))
 
     def delete(self, key: str) -> None:
@@ -165,6 +169,18 @@ def _disk_errors(in_the_way: Collection[int] = ()) -> Generator[None]:
             msg = "one key can't be the beginning of another's path"
             raise ValueError(msg) from error
         raise StoreUnavailable(f"the artifact folder can't be used: {error}") from error
+
+
+def _files(start: Path) -> Iterator[Path]:
+    """Those below ``start``. Folders that vanish meanwhile, with their last object, have none."""
+    with _disk_errors():
+        for folder, _, names in os.walk(start, onerror=_unless_gone):
+            yield from (Path(folder, name) for name in names)
+
+
+def _unless_gone(error: OSError) -> None:
+    if error.errno not in _NOT_THERE:
+        raise error
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:

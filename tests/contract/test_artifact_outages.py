@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,60 @@ def test_a_folder_that_can_not_be_made(tmp_path: Path):
         store.put_bytes("a", b"", TEXT)
     with pytest.raises(ArtifactNotFound):
         store.stat("a")
+
+
+def test_keys_while_others_come_and_go(local: LocalArtifactStore):
+    """Folders vanish with their last object, also between being found and being looked into."""
+    local.put_bytes("jobs/keep/1/a", b"", TEXT)
+    done = threading.Event()
+
+    def come_and_go(number: int) -> None:
+        count = 0
+        while not done.is_set():
+            key = f"jobs/{number}/{count}/deep/a"
+            local.put_bytes(key, b"", TEXT)
+            local.delete(key)
+            count += 1
+
+    with ThreadPoolExecutor(4) as pool:
+        busy = [pool.submit(come_and_go, number) for number in range(4)]
+        try:
+            for _ in range(500):
+                assert "jobs/keep/1/a" in local.keys("jobs/")
+        finally:
+            done.set()
+        for each in busy:
+            each.result()
+    assert local.keys("jobs/") == ["jobs/keep/1/a"]
+
+
+def test_keys_look_only_where_they_can_be(local: LocalArtifactStore, monkeypatch: pytest.MonkeyPatch):
+    for number in range(3):
+        local.put_bytes(f"jobs/{number}/1/a", b"", TEXT)
+    seen: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: (seen.append(Path(path).name), scandir(path))[1])
+
+    assert local.keys("jobs/1/") == ["jobs/1/1/a"]
+
+    assert seen == ["1", "1"]
+
+
+@pytest.mark.parametrize("prefix", ["/", "/jobs/", "jobs//", "../", "jobs/../", "./", "\0/"])
+def test_no_prefix_leads_out_of_the_folder(local: LocalArtifactStore, prefix: str):
+    local.put_bytes("jobs/1/a", b"", TEXT)
+    assert local.keys(prefix) == []
+
+
+def test_a_folder_that_can_not_be_read(local: LocalArtifactStore, monkeypatch: pytest.MonkeyPatch):
+    local.put_bytes("jobs/1/a", b"", TEXT)
+
+    def refused(_path: object) -> None:
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(StoreUnavailable):
+        local.keys("jobs/1/")
 
 
 def test_a_key_can_not_be_object_and_folder(local: LocalArtifactStore):

@@ -82,7 +82,8 @@ def test_keys_by_prefix(artifacts: ArtifactStore):
     assert artifacts.keys("") == names
     assert artifacts.keys("jobs/1/") == ["jobs/1/a", "jobs/1/b.txt"]
     assert artifacts.keys("jobs/1") == ["jobs/1/a", "jobs/1/b.txt", "jobs/10/a"]
-    assert artifacts.keys("nothing/") == []
+    assert artifacts.keys("jobs/2/x/y") == ["jobs/2/x/y"]
+    assert artifacts.keys("jobs/1/a/") == []
 
 
 def test_delete_is_for_good_and_may_be_repeated(artifacts: ArtifactStore):
