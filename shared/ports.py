@@ -89,7 +89,11 @@ class JobStore(Protocol):
         ...
 
     async def discard(self, job_id: str) -> None:
-        """Forget a job whose message couldn't be queued, with its idempotency key; no-op once it is claimed."""
+        """Forget a job whose message couldn't be queued, with its idempotency key.
+
+        No-op once it is claimed or cancelled, or once another ``create`` or ``known`` was answered with it: then it
+        stays noted as not yet published, and a worker sends it.
+        """
         ...
 
     async def get(self, job_id: str) -> JobRecord:
@@ -187,8 +191,8 @@ class AttemptStore(Protocol):
     ) -> JobState:
         """End an attempt that was lost or may be retried, adding it to the history with its error.
 
-        Back to PENDING (noted as not yet published) while attempts are left; else FAILED with ``final``, or with the
-        error if there is none.
+        Back to PENDING (noted as not yet published) while attempts are left; else FAILED with ``final``, or
+        with the error if that is None.
         A job asked to stop becomes CANCELLED.
         """
         ...

@@ -69,7 +69,7 @@ def install_into(artifacts: ArtifactStore, beacon: WorkerBeacon) -> None:
     with Installation(artifacts, beacon) as installation:
         for model in staged_models():
             installation.upload(model, lambda: None)
-        installation.register()
+        installation.register(lambda: None)
 
 
 def photo(name: str) -> Path:

@@ -35,6 +35,7 @@ def letters(inputs: Inputs, models: LoadedModels, device: str) -> InferenceResul
     inputs.context.check()
     with inputs.timed("model_ms"):
         probabilities = loaded.model.predict(hand_features(rows)) if len(rows) else _none(inputs)
+    inputs.require_finite(probabilities, lambda row: _name(parts, row))
     predictions = list(_by_part(parts, probabilities, _wanted(inputs)))
     if inputs.options.annotate:
         _draw(inputs, parts, predictions)
@@ -50,6 +51,8 @@ def words(inputs: Inputs, models: LoadedModels, device: str) -> InferenceResult:
         inputs.context.check()
         with inputs.timed("model_ms"):
             probabilities = loaded.model.predict(*word_features([inputs.frames(item) for item in some]))
+        numbers = [item.number for item in some]
+        inputs.require_finite(probabilities, lambda row, of=numbers: f"input {of[row]}")
         predictions += answers.gestures(probabilities, _wanted(inputs))
     return _result(inputs, loaded, device, predictions)
 
@@ -90,6 +93,18 @@ def _by_part(parts: list[_Part], probabilities: Floats, wanted: Wanted) -> Itera
         else:
             seen = answers.hand(part.hand.points, part.hand.side, part.hand.score)
             yield answers.gestures(own, wanted)[0].model_copy(update={"hand": seen})
+
+
+def _name(parts: list[_Part], row: int) -> str:
+    """What a row of all parts' rows is to the client."""
+    for part in parts:
+        if row < part.rows:
+            break
+        row -= part.rows
+    else:
+        raise IndexError(row)
+    number = part.item.number
+    return f"input {number}, row {row}" if part.item.packed.kind == "tensor" else f"input {number + row}"
 
 
 def _draw(inputs: Inputs, parts: list[_Part], predictions: list[Prediction]) -> None:

@@ -1,7 +1,7 @@
 """The inputs of an inference job, as arrays, with the time it took to make them."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -73,6 +73,13 @@ class Inputs:
         """Raises ModelUnusable if a runtime was asked for that doesn't run this model."""
         if self.options.runtime not in {"auto", *self.entry.runtimes}:
             msg = f"{self.entry.name} runs on {', '.join(self.entry.runtimes)}, not on {self.options.runtime}"
+            raise ModelUnusable(msg)
+
+    def require_finite(self, answer: Floats, name: Callable[[int], str]) -> None:
+        """Raises ModelUnusable for a row of [N, M] with NaN or infinity; ``name`` says whose answer a row is."""
+        finite = np.isfinite(answer).all(axis=1)
+        if not finite.all():
+            msg = f"{name(int(finite.argmin()))}: {self.entry.name} gave numbers that aren't finite"
             raise ModelUnusable(msg)
 
     def rows(self, item: Numbered) -> Floats:

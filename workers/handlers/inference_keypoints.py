@@ -28,6 +28,7 @@ def hands(inputs: Inputs, models: LoadedModels) -> InferenceResult:
         photo = inputs.photo(item)
         with inputs.timed("landmarks_ms"):
             found = loaded.model.find(photo)
+        _require_finite(inputs, item, found)
         predictions.append(KeypointsPrediction(detected=bool(found), hands=_seen(found)))
         if inputs.options.annotate:
             _draw(inputs, item, Canvas(photo), found, None)
@@ -45,10 +46,20 @@ def pose(inputs: Inputs, models: LoadedModels) -> InferenceResult:
         photo = inputs.photo(item)
         with inputs.timed("landmarks_ms"):
             person, found = loaded.model.find(photo), finder.find(photo)
+        _require_finite(inputs, item, found, person)
         predictions.append(_frame(person, found))
         if inputs.options.annotate:
             _draw(inputs, item, Canvas(photo), found, person)
     return _result(inputs, loaded, predictions)
+
+
+def _require_finite(
+    inputs: Inputs, item: Numbered, found: Sequence[FoundHand], person: Floats | None = None
+) -> None:
+    arrays = [hand.points for hand in found] + ([] if person is None else [person])
+    scores = np.array([hand.score for hand in found], np.float32)
+    for array in [*arrays, scores]:
+        inputs.require_finite(array.reshape(1, -1), lambda _row: f"input {item.number}")
 
 
 def _frame(person: Floats | None, found: Sequence[FoundHand]) -> KeypointsPrediction:

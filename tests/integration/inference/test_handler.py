@@ -14,6 +14,7 @@ from shared.jobs import OUTCOME, Completed
 from shared.results import BatchPrediction, GesturePrediction, KeypointsPrediction
 from tests.support.models import photo
 from tests.support.workplace import Workplace
+from workers.context import JobContext
 from workers.vision.features import Floats, mirror_rows
 
 pytestmark = pytest.mark.models
@@ -190,6 +191,37 @@ async def test_bytes_that_are_no_image_name_their_input(workplace: Workplace, re
     ]
     with pytest.raises(InputUnreadable, match="input 2 can't be decoded"):
         await workplace.run({"model": "asl", "inputs": inputs})
+
+
+async def _spoilt(place: Workplace, spec: dict[str, Any], blob: int, number: int) -> JobContext:
+    """An attempt at ``spec`` whose blob has, as its number ``number``, one that isn't any."""
+    context = await place.context(spec)
+    numbers = np.frombuffer(context.blobs[blob], "<f4").copy()
+    numbers[number] = np.nan
+    context.blobs[blob] = numbers.tobytes()
+    return context
+
+
+async def test_an_answer_that_is_not_finite_is_none_and_names_its_input(
+    workplace: Workplace, real_hands: Floats
+) -> None:
+    rows = real_hands[:3]
+    options = {"runtime": "torch"}
+    single: dict[str, Any] = {
+        "model": "asl",
+        "inputs": [*map(_landmarks, rows), _tensor(rows)],
+        "options": options,
+    }
+    context = await _spoilt(workplace, single, 0, 2 * 63 + 5)
+    with pytest.raises(ModelUnusable, match=r"^input 2: asl gave numbers that aren't finite"):
+        workplace.handler.run(context)
+    context = await _spoilt(workplace, single, 1, 63)
+    with pytest.raises(ModelUnusable, match=r"^input 3, row 1: asl gave"):
+        workplace.handler.run(context)
+    moving = {"model": "lstm", "inputs": [{"sequence": [{}] * 3}] * 2, "options": options}
+    context = await _spoilt(workplace, moving, 1, 0)
+    with pytest.raises(ModelUnusable, match=r"^input 1: lstm gave"):
+        workplace.handler.run(context)
 
 
 async def test_an_input_the_model_does_not_take(workplace: Workplace) -> None:
