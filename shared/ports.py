@@ -91,8 +91,8 @@ class JobStore(Protocol):
     async def discard(self, job_id: str) -> None:
         """Forget a job whose message couldn't be queued, with its idempotency key.
 
-        No-op once it is claimed or cancelled, or once another ``create`` or ``known`` was answered with it: then it
-        stays noted as not yet published, and a worker sends it.
+        No-op once it is claimed or cancelled, or once another ``create`` was answered with it: then it stays noted
+        as not yet published, and a worker sends it.
         """
         ...
 

@@ -127,6 +127,31 @@ async def test_discard_leaves_a_job_that_went_on(jobs: Jobs, step: str):
     assert (await jobs.front.get(new.id)).id == new.id
 
 
+@pytest.mark.parametrize("by", ["id", "key"])
+async def test_discard_leaves_a_job_that_another_request_was_answered_with(jobs: Jobs, by: str):
+    new = new_job(idempotency_key="k")
+    await jobs.front.create(new)
+    again = new_job(id=new.id) if by == "id" else new_job(idempotency_key="k")
+    assert (await jobs.front.create(again)).record.id == new.id
+
+    await jobs.front.discard(new.id)
+
+    assert (await jobs.front.get(new.id)).state is JobState.PENDING
+    assert [record.id for record in jobs.workshop.unpublished(0)] == [new.id]
+
+
+async def test_a_refused_request_keeps_no_job_from_being_discarded(jobs: Jobs):
+    new = new_job()
+    await jobs.front.create(new)
+    with pytest.raises(JobConflict):
+        await jobs.front.create(new_job(id=new.id, fingerprint="two"))
+
+    await jobs.front.discard(new.id)
+
+    with pytest.raises(JobNotFound):
+        await jobs.front.get(new.id)
+
+
 async def test_a_waiting_job_is_cancelled_at_once(jobs: Jobs):
     new = new_job()
     await jobs.front.create(new)

@@ -2,24 +2,11 @@
 -- values, these, then the blobs. Returns {1, created} for a new job, {0, record} for a known one, {2} on conflict.
 local fingerprint, key, ttl, lane, count = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
-local function known(job_id)
-  if redis.call('HGET', key_of(job_id), 'fingerprint') ~= fingerprint then
-    return {2}
-  end
-  return {0, redis.call('HGETALL', key_of(job_id))}
+local before = known(fingerprint, key)
+if before then
+  return before
 end
-
-local idempotency = ''
-if key ~= '' then
-  idempotency = P .. ':idempotency:' .. key
-  local before = redis.call('GET', idempotency)
-  if before then
-    return known(before)
-  end
-end
-if redis.call('EXISTS', job) == 1 then
-  return known(id)
-end
+local idempotency = key ~= '' and idempotency_key(key) or ''
 
 local at = now_us()
 local order = redis.call('INCR', P .. ':order')

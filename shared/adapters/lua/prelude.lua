@@ -133,6 +133,25 @@ local function attempts_with(j, worker, at, err)
   return v[1] .. ',' .. ended
 end
 
+local function idempotency_key(key)
+  return P .. ':idempotency:' .. key
+end
+
+-- The job that the key ('' for none) or the id names: nil, {0, record}, or {2} if it has another fingerprint.
+-- Whoever is told of it relies on it: from now on it isn't discarded.
+local function known(fingerprint, key)
+  local found = key ~= '' and redis.call('GET', idempotency_key(key)) or id
+  local its = redis.call('HGET', key_of(found), 'fingerprint')
+  if not its then
+    return nil
+  end
+  if its ~= fingerprint then
+    return {2}
+  end
+  redis.call('HSET', key_of(found), 'shared', '1')
+  return {0, redis.call('HGETALL', key_of(found))}
+end
+
 local function forget()
   local v = redis.call('HMGET', job, 'idempotency', 'lane')
   if v[1] ~= '' and redis.call('GET', v[1]) == id then

@@ -17,7 +17,6 @@ from shared.jobs import (
     JobRecord,
     from_micros,
 )
-from shared.ports import NewJob
 from shared.settings import JobSettings
 from shared.states import JobState, may_become
 
@@ -38,6 +37,7 @@ class Kept:
     key: str | None
     waiting_since: int
     unpublished_since: int | None
+    shared: bool = False
     lease_until: int = 0
     worker: str = ""
     stop: Cancelled = field(default_factory=lambda: Cancelled(reason=""))
@@ -113,12 +113,14 @@ class MemoryJobs:
             if job := self.jobs.get(job_id):
                 job.unpublished_since = None
 
-    def known(self, new: NewJob, now: int) -> JobRecord | None:
-        """The job that ``new`` names by its key or id, if there is one. Raises JobConflict."""
-        job_id, until = self.keys.get(new.idempotency_key or "", ("", 0))
-        job = self.jobs.get(job_id) if until > now else None
-        job = job or self.jobs.get(new.id)
-        if job is not None and job.record.fingerprint != new.fingerprint:
+    def known(self, job_id: str, fingerprint: str, key: str | None, now: int) -> JobRecord | None:
+        """See the port."""
+        first, until = self.keys.get(key or "", ("", 0))
+        job = self.jobs.get(first if until > now else job_id)
+        if job is None:
+            return None
+        if job.record.fingerprint != fingerprint:
             msg = "the id or the idempotency key was used for a job with another spec"
             raise JobConflict(msg)
-        return job and job.record
+        job.shared = True
+        return job.record

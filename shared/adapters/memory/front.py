@@ -37,7 +37,7 @@ class MemoryJobStore:
         shared = self._shared
         with shared.lock:
             now = shared.clock()
-            if before := shared.known(new, now):
+            if before := shared.known(new.id, new.fingerprint, new.idempotency_key, now):
                 return Created(before, fresh=False)
             shared.accepted += 1
             job = Kept(
@@ -65,7 +65,7 @@ class MemoryJobStore:
         """See the port."""
         with self._shared.lock:
             job = self._shared.jobs.get(job_id)
-            if job and job.record.state is JobState.PENDING and job.record.fence == 0:
+            if job and job.record.state is JobState.PENDING and job.record.fence == 0 and not job.shared:
                 self._shared.forget(job)
 
     async def get(self, job_id: str) -> JobRecord:
