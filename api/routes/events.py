@@ -1,12 +1,16 @@
 """A job's events as server-sent events."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, format_sse_event
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from api.dependencies import Here, JobId
 from api.reference import EVENT_STREAM, problems
@@ -18,6 +22,8 @@ router = APIRouter(tags=["events"])
 AfterSeq = Annotated[
     int | None, Query(ge=0, description="the last event already known; 0: from the first one that is kept")
 ]
+
+_log = structlog.stdlib.get_logger()
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -37,12 +43,31 @@ async def watched(
         yield watch
 
 
+class Patient(EventSourceResponse):
+    """Waits ``within_s`` seconds for its reader to take what it is sent, then lets go of it."""
+
+    def __init__(self, content: AsyncIterator[bytes], within_s: float, headers: Mapping[str, str]) -> None:
+        super().__init__(content, headers=headers)
+        self._within_s = within_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._within_s):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except (ClientDisconnect, TimeoutError):
+            # From ASGI 2.4 on Starlette takes a timeout for a client that left, which comes to the same.
+            _log.info("an event stream's reader left, or reads no more", path=scope["path"])
+
+
 @router.get(
     "/jobs/{job_id}/events",
     response_class=Response,  # FastAPI's own way of sending events has a fixed ping and writes the JSON anew
     responses=EVENT_STREAM | problems(404, 422, 503),
 )
-async def stream_events(watch: Annotated[Watch, Depends(watched)]) -> Response:
+async def stream_events(here: Here, watch: Annotated[Watch, Depends(watched)]) -> Response:
     """Follow a job: what was missed after `after_seq` (or `Last-Event-ID`), then events as they happen.
 
     Each has its `seq` as id and ends the stream if it ends the job. Where events are no longer kept, a `snapshot`
@@ -50,7 +75,7 @@ async def stream_events(watch: Annotated[Watch, Depends(watched)]) -> Response:
     """
     if watch.told:
         return Response(status_code=204)
-    return EventSourceResponse(_lines(watch), headers=_HEADERS)
+    return Patient(_lines(watch), here.settings.limits.ping_s, _HEADERS)
 
 
 async def _lines(watch: Watch) -> AsyncIterator[bytes]:
