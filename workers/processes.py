@@ -1,16 +1,22 @@
-"""Helper processes that a job starts: watched while they run, gone with everything they started when it ends."""
+"""Helper processes that a job starts: watched while they run, gone with everything they started when it ends.
+
+They are gone too when the worker is killed: each is tied to the thread that watches it.
+"""
 
 import os
 import selectors
 import signal
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
 _LOOK_S = 0.5
 _LAST_WORDS = 12
+_LEASH = Path(__file__).with_name("leash.py")
 
 
 class ProcessFailed(Exception):
@@ -30,10 +36,11 @@ def run_watched(
 ) -> None:
     """Run to the end, both outputs going line by line to ``on_line``. Raises ProcessFailed.
 
+    ``command`` starts with the path of a program.
     ``check`` is called at least twice a second; when it raises, the process and its children are killed.
     """
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,5 +1,7 @@
 import os
 import select
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -65,3 +67,24 @@ def test_the_environment_is_the_given_one():
     env = {**os.environ, "FRAMELANE_TEST_WORD": "lane"}
     run_watched(python("import os; print(os.environ['FRAMELANE_TEST_WORD'])"), nothing, lines.append, env=env)
     assert lines == ["lane"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
+@pytest.mark.parametrize("end", ["killed", "exits at once"])
+def test_a_worker_that_dies_takes_its_helpers_with_it(end: str):
+    helper = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    worker = (
+        "import os, sys, threading; from workers.processes import run_watched\n"
+        "def told(line):\n"
+        "    print(line, flush=True)\n"
+        f"    if {end != 'killed'}: os._exit(1)\n"
+        f"command = [sys.executable, '-c', {helper!r}]\n"
+        "threading.Thread(target=run_watched, args=(command, lambda: None, told)).start()"
+    )
+    with subprocess.Popen(python(worker), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        pid = int(process.stdout.readline())
+        if end == "killed":
+            assert os.getpgid(pid) != os.getpgid(process.pid), "a signal to the worker's group won't reach it"
+            process.send_signal(signal.SIGKILL)
+        assert is_gone(pid)
