@@ -78,6 +78,14 @@ class Presence:
             }
         )
 
+    def warm_first(self) -> None:
+        """Before the first job: load what is installed, unless nothing shall be loaded before a job needs it.
+
+        Raises StoreUnavailable.
+        """
+        if self._warm:
+            self.warm_new()
+
     def warm_new(self) -> None:
         """Load models, and versions of them, that weren't there the last time. Raises StoreUnavailable."""
         models = self._beacon.models()

@@ -90,7 +90,7 @@ class Shift:
         """Load what is installed before the first job comes; without a store none can come, so wait for it."""
         while True:
             try:
-                self._crew.presence.warm_new()
+                self._crew.presence.warm_first()
             except Unavailable as error:
                 log.warning("warm_up_waits", reason=error.detail)
                 self._leaving.wait(STORE_PAUSE_S)
