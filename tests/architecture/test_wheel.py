@@ -1,4 +1,4 @@
-"""The built wheel, installed with only ``[api]`` in an empty environment, starts the gateway."""
+"""The built wheel in empty environments: with only ``[api]`` it is a gateway, with only ``[client]`` the command."""
 
 import json
 import os
@@ -20,21 +20,39 @@ HEAVY = ("torch", "mediapipe", "openvino", "cv2", "numpy", "gi")
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that sees the wheel and what ``[api]`` asks for, nothing else."""
-    work = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(work), str(ROOT)]
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from the tree as it is."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True, timeout=300)
-    (wheel,) = work.glob("*.whl")
-    venv.create(work / "venv", with_pip=True)
-    interpreter = work / "venv" / "bin" / "python"
-    subprocess.run(
-        [interpreter, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{wheel}[api]"],
-        check=True,
-        capture_output=True,
-        timeout=300,
-    )
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path) -> Path:
+    """An interpreter that sees the wheel and what ``[api]`` asks for, nothing else."""
+    return installed(wheel, "api")
+
+
+@pytest.fixture(scope="module")
+def framelane(wheel: Path) -> Path:
+    """The command of an environment with the wheel and what ``[client]`` asks for, nothing else."""
+    return installed(wheel, "client").with_name("framelane")
+
+
+def installed(wheel: Path, extra: str) -> Path:
+    target = wheel.parent / extra
+    venv.create(target, symlinks=True)
+    interpreter = target / "bin" / "python"
+    pip(interpreter, "install", "-q", "-c", str(ROOT / "constraints.txt"), f"{wheel}[{extra}]")
     return interpreter
+
+
+def pip(interpreter: Path, *words: str) -> str:
+    """What our own pip, which needs no copy in there, does to the environment."""
+    command = [sys.executable, "-m", "pip", "--python", str(interpreter), *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
 
 
 @pytest.mark.timeout(700)
@@ -85,7 +103,38 @@ def test_the_wheel_brings_its_data(python: Path, tmp_path: Path) -> None:
 
 
 def test_api_extra_brings_no_heavy_library(python: Path) -> None:
-    listed = subprocess.run(
-        [python, "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True, timeout=60
-    ).stdout.lower()
+    listed = pip(python, "list", "--format=freeze").lower()
     assert not [name for name in (*HEAVY, "opencv-contrib-python") if f"\n{name}==" in f"\n{listed}"]
+
+
+def test_client_extra_is_enough_for_help(framelane: Path, tmp_path: Path) -> None:
+    done = said(framelane, tmp_path, "--help")
+    assert done.returncode == 0, done.stderr
+    assert {"up", "submit", "watch", "get", "cancel", "jobs", "devices", "models"} <= set(done.stdout.split())
+
+
+def test_client_extra_is_enough_to_ask_a_gateway(framelane: Path, tmp_path: Path) -> None:
+    done = said(framelane, tmp_path, "jobs", "--json", "--url", "http://127.0.0.1:1")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "http://127.0.0.1:1" in line
+
+
+def test_up_without_its_parts_names_the_remedy(framelane: Path, tmp_path: Path) -> None:
+    done = said(framelane, tmp_path, "up")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("pip install 'framelane[local]'")
+    assert list(tmp_path.iterdir()) == [], "nothing was begun"
+
+
+def said(framelane: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("FRAMELANE_", "REDIS_"))
+    }
+    return subprocess.run(
+        [framelane, *words], cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=60
+    )
