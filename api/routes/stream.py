@@ -36,7 +36,7 @@ async def follow_job(socket: WebSocket, here: Here, job_id: str, after_seq: Afte
     await socket.accept()
     try:
         async with here.followers.watch(canonical(job_id), after_seq) as watch:
-            await _converse(socket, watch.frames(), here.settings.limits.ping_s)
+            await converse(socket, watch.frames(), here.settings.limits.ping_s)
     except JobNotFound as error:
         await _close(socket, NO_SUCH_JOB, error.title())
     except StoreUnavailable as error:
@@ -62,24 +62,25 @@ async def follow_all(
     try:
         with here.hub.follow_all(wanted(query)) as follower:
             feed = Feed(here.parts.store, follower, query, limits.ping_s)
-            await _converse(socket, feed.frames(), limits.ping_s)
+            await converse(socket, feed.frames(), limits.ping_s)
     except StoreUnavailable as error:
         await _close(socket, TRY_AGAIN_LATER, error.title())
 
 
-async def _converse(socket: WebSocket, frames: Frames, send_within_s: float) -> None:
+async def converse(socket: WebSocket, frames: Frames, send_within_s: float) -> None:
     """Send frames until they end, or the client leaves or stops reading."""
     sending = asyncio.create_task(_send(socket, frames, send_within_s))
     leaving = asyncio.create_task(_until_gone(socket))
     try:
         await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if sending.done():
-            await sending
     finally:
         for task in (sending, leaving):
             task.cancel()
-            with suppress(asyncio.CancelledError, WebSocketDisconnect):
-                await task
+        ended = await asyncio.gather(sending, leaving, return_exceptions=True)
+    for error in ended:
+        # A client that leaves while it is sent something is no error; a task of ours that was cancelled neither.
+        if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect):
+            raise error
 
 
 async def _send(socket: WebSocket, frames: Frames, within_s: float) -> None:

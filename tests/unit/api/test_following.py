@@ -2,15 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from api.routes.stream import converse
+from api.services.follow import PING, End, Frame
+from shared.errors import StoreUnavailable
 from shared.events import FRAME
 from shared.jobs import Progress
 from shared.settings import JobSettings, LimitSettings, Settings
@@ -273,6 +277,82 @@ async def test_gone_client_is_noticed(client: httpx2.AsyncClient, server: Starte
         await anext(stream.aiter_lines())
     async with asyncio.timeout(10):
         await server.gateway.hub.idle()
+
+
+async def test_clients_that_abort_while_they_are_sent_something_leave_no_trace(
+    client: httpx2.AsyncClient, server: StartedServer, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim = house.claim(job_id := await submitted(client))
+    paths = [f"jobs/{job_id}", "events"] * 3
+    async with socket(server, f"jobs/{job_id}", max_queue=None, max_size=None) as quick:
+        await frame(quick)
+        deaf = [
+            await connect(f"ws://{server.address}/api/v1/ws/{path}", max_queue=1, max_size=None) for path in paths
+        ]
+        await opened_feeds(server, 1 + len(deaf))
+        for opened in deaf:
+            opened.transport.pause_reading()
+        for step in range(7):  # more than the buffers on the way hold: whoever sends to the deaf waits
+            house.attempts.report(claim, progress_with("x" * 3_000_000, step / 10))
+            await frame(quick)
+        for opened in deaf:
+            opened.transport.abort()
+        async with asyncio.timeout(20):
+            await server.gateway.hub.until(lambda followers: followers == 1)
+    await server.end()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def silent_socket() -> WebSocket:
+    """One whose client says nothing and takes everything."""
+    connect: asyncio.Queue[Any] = asyncio.Queue()
+    connect.put_nowait({"type": "websocket.connect"})
+
+    async def send(_message: Any) -> None:
+        return None
+
+    return WebSocket({"type": "websocket", "path": "/", "headers": []}, connect.get, send)
+
+
+async def test_failing_store_ends_the_conversation_and_leaves_no_task() -> None:
+    async def frames() -> AsyncGenerator[Frame | End]:
+        yield Frame("ping", PING)
+        raise StoreUnavailable
+
+    opened = silent_socket()
+    await opened.accept()
+    before = asyncio.all_tasks()
+    with pytest.raises(StoreUnavailable):
+        await converse(opened, frames(), 20)
+    assert asyncio.all_tasks() == before
+
+
+async def test_client_that_left_is_no_error() -> None:
+    async def frames() -> AsyncGenerator[Frame | End]:
+        yield Frame("ping", PING)
+        raise WebSocketDisconnect(1006)
+
+    opened = silent_socket()
+    await opened.accept()
+    before = asyncio.all_tasks()
+    await converse(opened, frames(), 20)
+    assert asyncio.all_tasks() == before
+
+
+async def test_event_stream_lets_go_of_who_reads_no_more() -> None:
+    house = House(Settings(limits=LimitSettings(ping_s=0.3, follower_queue=1_000, shutdown_s=3)))
+    async with serving(house) as server, httpx2.AsyncClient(base_url=f"http://{server.address}") as client:
+        claim = house.claim(job_id := await submitted(client))
+        host, _, port = server.address.partition(":")
+        _, writer = await asyncio.open_connection(host, int(port), limit=1_000)
+        request = f"GET /api/v1/jobs/{job_id}/events HTTP/1.1\r\nHost: {server.address}\r\n\r\n"
+        writer.write(request.encode())
+        await opened_feeds(server, 1)
+        for step in range(20):  # more than all buffers on the way can hold
+            house.attempts.report(claim, progress_with("x" * 2_000_000, step / 20))
+        async with asyncio.timeout(10):
+            await server.gateway.hub.idle()
+        writer.transport.abort()
 
 
 @pytest.mark.parametrize(
