@@ -84,8 +84,11 @@ class JobStore(Protocol):
         """
         ...
 
-    async def published(self, job_id: str) -> None:
-        """The queue has the job's message."""
+    async def published(self, job_id: str, fence: int = 0) -> None:
+        """The queue has the message of the job as it was at ``fence`` (0: never claimed).
+
+        No-op once another attempt has claimed the job: if it waits again, that needs a message of its own.
+        """
         ...
 
     async def discard(self, job_id: str) -> None:
@@ -205,8 +208,11 @@ class AttemptStore(Protocol):
         """PENDING jobs noted as not yet published for that long."""
         ...
 
-    def published(self, job_id: str) -> None:
-        """The queue has the job's message."""
+    def published(self, job_id: str, fence: int = 0) -> None:
+        """The queue has the message of the job as it was at ``fence`` (0: never claimed).
+
+        No-op once another attempt has claimed the job: if it waits again, that needs a message of its own.
+        """
         ...
 
     def close(self) -> None:

@@ -75,7 +75,7 @@ class Outbox:
     def publish(self, record: JobRecord) -> None:
         """Send now. Raises BrokerUnavailable or StoreUnavailable; then the job still counts as unpublished."""
         self._queue.send(route_of(record), record.id, {})
-        self._store.published(record.id)
+        self._store.published(record.id, record.fence)
 
     def publish_after(self, record: JobRecord, delay_s: float) -> None:
         """Send in ``delay_s`` seconds, if this process lives that long."""

@@ -324,6 +324,19 @@ async def test_unpublished_jobs_the_longest_ago_first(jobs: Jobs):
     assert jobs.workshop.unpublished(0) == []
 
 
+async def test_only_the_message_of_the_attempt_that_waits_counts_as_published(jobs: Jobs):
+    claim = await running(jobs)
+    jobs.workshop.give_up(claim.job_id, claim.fence, "w", ERROR)
+    waits = await jobs.front.get(claim.job_id)
+
+    await jobs.front.published(claim.job_id)
+    jobs.workshop.published(claim.job_id, claim.fence - 1)
+    assert jobs.workshop.unpublished(0) == [waits]
+
+    jobs.workshop.published(claim.job_id, waits.fence)
+    assert jobs.workshop.unpublished(0) == []
+
+
 async def _events(jobs: Jobs, job_id: str) -> list[StateChanged]:
     events = [JOB_EVENT.validate_json(each) for each in await jobs.front.events(job_id, 0)]
     return [each for each in events if isinstance(each, StateChanged)]

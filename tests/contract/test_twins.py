@@ -123,9 +123,9 @@ class Twins(RuleBasedStateMachine):
     def give_up(self, claims: Any) -> None:
         self.with_claim(claims, lambda jobs, c: jobs.workshop.give_up(c.job_id, c.fence, "reaper", ERROR))
 
-    @rule(job_id=IDS)
-    def published(self, job_id: str) -> None:
-        self.both(lambda jobs: jobs.front.published(job_id))
+    @rule(job_id=IDS, fence=st.integers(0, 2))
+    def published(self, job_id: str, fence: int) -> None:
+        self.both(lambda jobs: jobs.front.published(job_id, fence))
 
     @rule(job_id=IDS)
     def discard(self, job_id: str) -> None:

@@ -107,10 +107,11 @@ class MemoryJobs:
         if job.key is not None and self.keys.get(job.key, ("", 0))[0] == job.record.id:
             del self.keys[job.key]
 
-    def published(self, job_id: str) -> None:
-        """The queue has the job's message."""
+    def published(self, job_id: str, fence: int) -> None:
+        """See the port."""
         with self.lock:
-            if job := self.jobs.get(job_id):
+            job = self.jobs.get(job_id)
+            if job is not None and job.record.fence == fence:
                 job.unpublished_since = None
 
     def known(self, job_id: str, fingerprint: str, key: str | None, now: int) -> JobRecord | None:

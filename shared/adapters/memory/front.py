@@ -57,9 +57,9 @@ class MemoryJobStore:
             shared.emit(job, state_event(job.record, now, None).model_dump_json())
             return Created(job.record, fresh=True)
 
-    async def published(self, job_id: str) -> None:
+    async def published(self, job_id: str, fence: int = 0) -> None:
         """See the port."""
-        self._shared.published(job_id)
+        self._shared.published(job_id, fence)
 
     async def discard(self, job_id: str) -> None:
         """See the port."""

@@ -139,9 +139,9 @@ class MemoryAttemptStore:
             ]
             return [record for _, record in sorted(noted, key=lambda pair: pair[0])[:limit]]
 
-    def published(self, job_id: str) -> None:
+    def published(self, job_id: str, fence: int = 0) -> None:
         """See the port."""
-        self._shared.published(job_id)
+        self._shared.published(job_id, fence)
 
     def close(self) -> None:
         """Nothing to let go of."""

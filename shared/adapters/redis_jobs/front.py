@@ -28,9 +28,9 @@ class RedisJobStore:
         reply = await self._redis.run(self._scripts.create, self._prefix, new.id, *call.arguments())
         return call.read(reply)
 
-    async def published(self, job_id: str) -> None:
+    async def published(self, job_id: str, fence: int = 0) -> None:
         """See the port."""
-        await self._redis.command("ZREM", f"{self._prefix}:outbox", job_id)
+        await self._redis.run(self._scripts.published, self._prefix, job_id, fence)
 
     async def discard(self, job_id: str) -> None:
         """See the port."""

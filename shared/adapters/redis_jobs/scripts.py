@@ -24,6 +24,7 @@ class Scripts:
     find: Script
     give_up: Script
     lapsed: Script
+    published: Script
     renew: Script
     report: Script
     settle: Script

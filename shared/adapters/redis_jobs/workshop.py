@@ -67,9 +67,9 @@ class RedisAttemptStore:
         records = self._redis.run(self._scripts.unpublished, self._prefix, "", age, limit)
         return readable(records)
 
-    def published(self, job_id: str) -> None:
+    def published(self, job_id: str, fence: int = 0) -> None:
         """See the port."""
-        self._redis.command("ZREM", f"{self._prefix}:outbox", job_id)
+        self._redis.run(self._scripts.published, self._prefix, job_id, fence)
 
     def close(self) -> None:
         """Let go of connections."""
