@@ -81,7 +81,9 @@ class Layout:
         ]
         parts.append(self._process("gateway", 0, self._gateway))
         if self.options.flower:
-            flower = ["-m", "client.local.flower_app", "--address=127.0.0.1", f"--port={self.flower_port}"]
+            where = ["--address=127.0.0.1", f"--port={self.flower_port}"]
+            # Below a warning it tells an address that we tell with its login, and Celery's tasks instead of ours.
+            flower = ["-m", "client.local.flower_app", *where, "--logging=warning"]
             parts.append(self._process("flower", 0, lambda: flower))
         return parts
 

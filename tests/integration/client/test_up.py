@@ -238,9 +238,8 @@ def test_flower_sees_the_workers_and_wants_the_login_that_was_made(tmp_path: Pat
     environ = {"FRAMELANE_REDIS__PREFIX": "elsewhere"}
     with running(tmp_path / "data", "--lanes", "io", "--flower", **environ) as up:
         flower = up.ready["flower"]
-        up.await_log("flower", "Visit me")
         login = (flower["user"], flower["password"])
-        assert httpx2.get(flower["url"] + "/workers").status_code == 401
+        assert eventually(lambda: _status(flower["url"] + "/workers"), WITHIN_S) == 401
         assert httpx2.get(flower["url"] + "/api/workers").status_code == 401
         assert httpx2.get(flower["url"] + "/workers", auth=login).is_success
         assert httpx2.get(flower["url"] + "/api/workers", auth=(flower["user"], "guess")).status_code == 401
@@ -250,6 +249,7 @@ def test_flower_sees_the_workers_and_wants_the_login_that_was_made(tmp_path: Pat
         (name,) = known
         assert worker.id in name
         assert [queue["name"] for queue in known[name]["active_queues"]] == ["io"]
+        assert not [line for line in up.log if "celery.accumulate" in line]
         assert not any(flower["password"] in " ".join(process.cmdline()) for process in up.children)
         assert up.end(signal.SIGINT) == 0
         assert up.orphans() == []
@@ -260,3 +260,11 @@ def _watched_by(flower: str, login: tuple[str, str]) -> dict[str, Any] | None:
     answer = httpx2.get(f"{flower}/api/workers", params={"refresh": "1"}, auth=login, timeout=20)
     known: dict[str, Any] = answer.raise_for_status().json()
     return known if known and all("active_queues" in each for each in known.values()) else None
+
+
+def _status(url: str) -> int | None:
+    """None while nobody listens."""
+    try:
+        return httpx2.get(url).status_code
+    except httpx2.ConnectError:
+        return None
