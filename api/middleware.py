@@ -1,7 +1,9 @@
 """What happens to every request before a route sees it, as plain ASGI so that streams stay streams."""
 
+import asyncio
 import re
 from collections.abc import MutableMapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from shared.telemetry import bound
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+DRAIN_S = 2.0
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _DEFAULT_HEADERS = {
     b"cache-control": b"no-store",
@@ -157,6 +160,8 @@ class BodyLimit:
             return
         length = Headers(scope=scope).get("content-length", "")
         if length.isdecimal() and int(length) > self.limit:
+            if "expect" not in Headers(scope=scope):
+                await self._drain(receive)
             await _refuse(self._too_large(), scope, receive, send)
             return
         await self.app(scope, self._counted(receive), send)
@@ -169,10 +174,23 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self.limit:
+                if message.get("more_body"):
+                    await self._drain(receive)
                 raise self._too_large()
             return message
 
         return counted
+
+    async def _drain(self, receive: Receive) -> None:
+        """Read on a little: who sends everything before reading would see a broken connection, not our answer."""
+        left = 2 * self.limit
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while left > 0:
+                    message = await receive()
+                    left -= len(message.get("body", b""))
+                    if not message.get("more_body"):
+                        return
 
     def _too_large(self) -> Refused:
         # The rest of the body isn't read, so this connection can't carry another request.
