@@ -16,6 +16,7 @@ from typing import IO
 
 _LOOK_S = 0.5
 _LAST_WORDS = 12
+_OURS = ("FRAMELANE_ARTIFACTS", "FRAMELANE_REDIS", "FRAMELANE_BROKER", "REDIS_URL", "AWS_")
 _LEASH = Path(__file__).with_name("leash.py")
 
 
@@ -28,6 +29,11 @@ class ProcessFailed(Exception):
         super().__init__(f"status {status}: {last_words}")
 
 
+def clean_environment() -> dict[str, str]:
+    """This process's, without what only we should know: addresses and keys of our services."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
+
+
 def run_watched(
     command: Sequence[str],
     check: Callable[[], None],
@@ -36,7 +42,7 @@ def run_watched(
 ) -> None:
     """Run to the end, both outputs going line by line to ``on_line``. Raises ProcessFailed.
 
-    ``command`` starts with the path of a program.
+    ``command`` starts with the path of a program; without ``env`` it gets the clean environment.
     ``check`` is called at least twice a second; when it raises, the process and its children are killed.
     """
     process = subprocess.Popen(
@@ -44,7 +50,7 @@ def run_watched(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=None if env is None else dict(env),
+        env=clean_environment() if env is None else dict(env),
         start_new_session=True,
     )
     last: deque[str] = deque(maxlen=_LAST_WORDS)

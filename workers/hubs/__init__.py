@@ -5,6 +5,9 @@ from typing import Protocol, TypeVar
 
 from shared.catalogue import PackageSource, UrlSource
 
+FILE_LIMIT = 4 << 30
+"""Bytes; a source that offers a larger file is none."""
+
 Source_contra = TypeVar("Source_contra", UrlSource, PackageSource, contravariant=True)
 
 

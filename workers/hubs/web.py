@@ -7,7 +7,7 @@ import httpx2
 
 from shared.catalogue import UrlSource
 from shared.errors import SourceUnavailable
-from workers.hubs import Meter
+from workers.hubs import FILE_LIMIT, Meter
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 30.0
@@ -49,9 +49,16 @@ def _only_https(request: httpx2.Request) -> None:
 def _save(response: httpx2.Response, target: Path, meter: Meter) -> None:
     announced = response.headers.get("Content-Length", "")
     total = int(announced) if announced.isdecimal() else None
+    _require_small(response, total or 0)
     done = 0
     with target.open("wb") as file:
         for chunk in response.iter_bytes(_CHUNK):
-            file.write(chunk)
             done += len(chunk)
+            _require_small(response, done)
+            file.write(chunk)
             meter.transferred(done, total)
+
+
+def _require_small(response: httpx2.Response, size: int) -> None:
+    if size > FILE_LIMIT:
+        raise SourceUnavailable(f"{response.url}: more than {FILE_LIMIT} bytes")

@@ -1,21 +1,23 @@
 """Files inside wheels of the Python package index, fetched with pip and without what the package depends on."""
 
 import errno
+import lzma
 import os
 import re
 import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from shared.catalogue import PackageSource
 from shared.errors import SourceUnavailable
-from workers.hubs import Meter
-from workers.processes import ProcessFailed, run_watched
+from workers.hubs import FILE_LIMIT, Meter
+from workers.processes import ProcessFailed, clean_environment, run_watched
 
-MEMBER_LIMIT = 4 << 30
-"""Bytes; a wheel that says it holds a larger file isn't unpacked."""
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
+"""What unpacking raises, the last two for members in ways of packing that we can't read."""
 
 _PROGRESS = re.compile(r"Progress (\d+) of (\d+)\Z")
 
@@ -38,7 +40,7 @@ class WheelHub:
                 _take(archive, source, target)
         except KeyError as error:
             raise SourceUnavailable(f"{source.requirement}: the wheel has no {source.member}") from error
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except _DAMAGED as error:
             raise SourceUnavailable(f"{source.requirement}: the wheel can't be read: {error}") from error
 
     def _wheel(self, requirement: str, meter: Meter) -> Path:
@@ -51,7 +53,7 @@ class WheelHub:
 
 def _take(archive: zipfile.ZipFile, source: PackageSource, target: Path) -> None:
     info = archive.getinfo(source.member)
-    if info.file_size > MEMBER_LIMIT:
+    if info.file_size > FILE_LIMIT:
         raise SourceUnavailable(f"{source.requirement}: {source.member} would have {info.file_size} bytes")
     with archive.open(source.member) as content, target.open("wb") as file:
         shutil.copyfileobj(content, file)
@@ -66,7 +68,7 @@ def _download(requirement: str, folder: Path, meter: Meter) -> Path:
     ]
     seen = _Seen(meter)
     try:
-        run_watched(command, seen.again, seen.line, env={**os.environ, "TMPDIR": str(temporary)})
+        run_watched(command, seen.again, seen.line, env={**clean_environment(), "TMPDIR": str(temporary)})
     except ProcessFailed as error:
         _raise_if_full(error, folder)
         raise SourceUnavailable(f"{requirement}: {_reason(error)}") from error

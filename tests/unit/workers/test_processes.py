@@ -69,6 +69,16 @@ def test_the_environment_is_the_given_one():
     assert lines == ["lane"]
 
 
+def test_helpers_learn_no_address_and_no_key_of_our_services(monkeypatch: pytest.MonkeyPatch):
+    ours = ("FRAMELANE_ARTIFACTS__SECRET_KEY", "framelane_redis__url", "REDIS_URL", "AWS_SECRET_ACCESS_KEY")
+    for name in (*ours, "PIP_NO_INDEX"):
+        monkeypatch.setenv(name, "known")
+    lines: list[str] = []
+    run_watched(python("import os; print(*os.environ, sep='\\n')"), nothing, lines.append)
+    assert {"PATH", "PIP_NO_INDEX"} <= set(lines)
+    assert not set(ours) & set(lines)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a process to its parent")
 @pytest.mark.parametrize("end", ["killed", "exits at once"])
 def test_a_worker_that_dies_takes_its_helpers_with_it(end: str):

@@ -3,6 +3,7 @@ import pytest
 from shared.catalogue import UrlSource
 from shared.errors import JobCancelled, SourceUnavailable
 from tests.support.https import have_openssl, https_server, redirect, send
+from workers.hubs import web
 from workers.hubs.web import WebHub
 
 pytestmark = pytest.mark.skipif(
@@ -96,3 +97,18 @@ def test_what_the_meter_raises_ends_the_transfer(serve, tmp_path):
     url = serve({"/model.bin": send(CONTENT)})
     with pytest.raises(JobCancelled):
         WebHub().fetch(UrlSource(url=f"{url}/model.bin"), tmp_path / "file", Stop())
+
+
+def unannounced(request):
+    request.send_response(200)
+    request.end_headers()
+    request.wfile.write(CONTENT)
+
+
+@pytest.mark.parametrize("answer", [send(b"", announced=1 << 40), unannounced])
+def test_a_file_that_is_too_large_is_refused(serve, tmp_path, monkeypatch, answer):
+    monkeypatch.setattr(web, "FILE_LIMIT", 1_000_000)
+    url = serve({"/endless": answer})
+    with pytest.raises(SourceUnavailable, match="/endless: more than 1000000 bytes"):
+        WebHub().fetch(UrlSource(url=f"{url}/endless"), tmp_path / "file", Readings())
+    assert not (tmp_path / "file").exists() or (tmp_path / "file").stat().st_size <= 1_000_000

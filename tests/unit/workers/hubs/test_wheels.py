@@ -1,3 +1,5 @@
+import zipfile
+
 import pytest
 
 from shared.catalogue import PackageSource
@@ -88,3 +90,30 @@ def test_what_the_meter_raises_ends_pip(index, hub, tmp_path):
     build_wheel(index, "tiny_gestures", "1.0", {"w": WEIGHTS})
     with pytest.raises(JobCancelled):
         hub.fetch(PackageSource(requirement="tiny-gestures==1.0", member="w"), tmp_path / "w", Stop())
+
+
+def test_a_damaged_wheel_is_no_source(index, hub, tmp_path):
+    path = build_wheel(index, "tiny_gestures", "1.0", {"w": WEIGHTS})
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("w").header_offset + 30 + len("w")
+    content[start : start + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    with pytest.raises(SourceUnavailable, match="the wheel can't be read"):
+        hub.fetch(PackageSource(requirement="tiny-gestures==1.0", member="w"), tmp_path / "w", Readings())
+
+
+def test_pip_learns_no_key_of_our_services(index, hub, tmp_path, monkeypatch):
+    """It may run programs of others, such as a keyring."""
+    build_wheel(index, "tiny_gestures", "1.0", {"w": WEIGHTS})
+    seen = tmp_path / "seen"
+    startup = tmp_path / "startup"
+    startup.mkdir()
+    code = f"import os, sys; open({str(seen)!r}, 'w').write('\\n'.join(os.environ))"
+    (startup / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(startup))
+    monkeypatch.setenv("FRAMELANE_ARTIFACTS__SECRET_KEY", "known")
+    hub.fetch(PackageSource(requirement="tiny-gestures==1.0", member="w"), tmp_path / "w", Readings())
+    names = seen.read_text().split("\n")
+    assert "PIP_NO_INDEX" in names
+    assert "FRAMELANE_ARTIFACTS__SECRET_KEY" not in names
