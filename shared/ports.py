@@ -84,6 +84,10 @@ class JobStore(Protocol):
         """
         ...
 
+    async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
+        """What ``create`` would find of an earlier request; None where it would make a job. Raises JobConflict."""
+        ...
+
     async def published(self, job_id: str, fence: int = 0) -> None:
         """The queue has the message of the job as it was at ``fence`` (0: never claimed).
 
@@ -94,8 +98,8 @@ class JobStore(Protocol):
     async def discard(self, job_id: str) -> None:
         """Forget a job whose message couldn't be queued, with its idempotency key.
 
-        No-op once it is claimed or cancelled, or once another ``create`` was answered with it: then it stays noted
-        as not yet published, and a worker sends it.
+        No-op once it is claimed or cancelled, or once another ``create`` or ``known`` was answered with it: then
+        it stays noted as not yet published, and a worker sends it.
         """
         ...
 

@@ -11,8 +11,7 @@ from api.services.lanes import Lanes
 from api.services.models import InstalledModels
 from api.services.prepare import Prepared, Preparer, fingerprint
 from shared.devices import Device
-from shared.errors import BrokerUnavailable, FramelaneError, IllegalTransition, JobNotFound, StoreUnavailable
-from shared.jobs import JobRecord
+from shared.errors import BrokerUnavailable, FramelaneError, IllegalTransition, StoreUnavailable
 from shared.packing import InferenceTask
 from shared.ports import Created, JobQueue, JobStore, NewJob
 from shared.routing import Route
@@ -79,7 +78,8 @@ class Submitter:
         try:
             route = await self._admit(prepared)
         except FramelaneError:
-            known = await self._known(prepared, ticket)
+            # A job accepted earlier stays known when no worker lives any more.
+            known = await self._store.known(ticket.job_id, prepared.fingerprint, ticket.idempotency_key)
             if known is None:
                 raise
             return Created(known, fresh=False)
@@ -123,16 +123,6 @@ class Submitter:
         entry = rules.entries.get(task.model) if isinstance(task, InferenceTask) else None
         families = tuple(Device) if entry is None else tuple(entry.devices)
         return await self._lanes.route(task.kind, task, families)
-
-    async def _known(self, prepared: Prepared, ticket: Ticket) -> JobRecord | None:
-        """A job accepted earlier stays known when no worker lives any more."""
-        if not ticket.chosen:
-            return None
-        try:
-            record = await self._store.get(ticket.job_id)
-        except JobNotFound:
-            return None
-        return record if record.fingerprint == prepared.fingerprint else None
 
     async def _publish(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         try:

@@ -78,6 +78,18 @@ async def test_an_idempotency_key_names_its_job(jobs: Jobs):
     assert (await jobs.front.create(new_job(idempotency_key="key 2"))).fresh
 
 
+async def test_what_was_accepted_is_known_by_its_id_and_by_its_key(jobs: Jobs):
+    first = (await jobs.front.create(new_job(idempotency_key="k"))).record
+    assert await jobs.front.known(first.id, "one") == first
+    assert await jobs.front.known("another", "one", "k") == first
+    assert await jobs.front.known("another", "one") is None
+    assert await jobs.front.known("another", "one", "k2") is None
+    for job_id, key in ((first.id, None), (first.id, "k2"), ("another", "k")):
+        with pytest.raises(JobConflict):
+            await jobs.front.known(job_id, "two", key)
+    assert len((await jobs.front.find(JobQuery())).jobs) == 1
+
+
 async def test_twenty_at_once_with_one_key_make_one_job(jobs: Jobs):
     made = await asyncio.gather(*(jobs.front.create(new_job(idempotency_key="k")) for _ in range(20)))
 
@@ -127,12 +139,15 @@ async def test_discard_leaves_a_job_that_went_on(jobs: Jobs, step: str):
     assert (await jobs.front.get(new.id)).id == new.id
 
 
-@pytest.mark.parametrize("by", ["id", "key"])
+@pytest.mark.parametrize("by", ["id", "key", "known"])
 async def test_discard_leaves_a_job_that_another_request_was_answered_with(jobs: Jobs, by: str):
     new = new_job(idempotency_key="k")
     await jobs.front.create(new)
-    again = new_job(id=new.id) if by == "id" else new_job(idempotency_key="k")
-    assert (await jobs.front.create(again)).record.id == new.id
+    if by == "known":
+        assert await jobs.front.known(new.id, "one") is not None
+    else:
+        again = new_job(id=new.id) if by == "id" else new_job(idempotency_key="k")
+        assert (await jobs.front.create(again)).record.id == new.id
 
     await jobs.front.discard(new.id)
 

@@ -123,6 +123,14 @@ class Twins(RuleBasedStateMachine):
     def give_up(self, claims: Any) -> None:
         self.with_claim(claims, lambda jobs, c: jobs.workshop.give_up(c.job_id, c.fence, "reaper", ERROR))
 
+    @rule(
+        job_id=IDS,
+        fingerprint=st.sampled_from(["one", "one", "two"]),
+        key=st.sampled_from([None, "k1", "k2"]),
+    )
+    def ask_for_known(self, job_id: str, fingerprint: str, key: str | None) -> None:
+        self.both(lambda jobs: jobs.front.known(job_id, fingerprint, key))
+
     @rule(job_id=IDS, fence=st.integers(0, 2))
     def published(self, job_id: str, fence: int) -> None:
         self.both(lambda jobs: jobs.front.published(job_id, fence))

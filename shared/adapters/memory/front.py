@@ -57,6 +57,11 @@ class MemoryJobStore:
             shared.emit(job, state_event(job.record, now, None).model_dump_json())
             return Created(job.record, fresh=True)
 
+    async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
+        """See the port."""
+        with self._shared.lock:
+            return self._shared.known(job_id, fingerprint, idempotency_key, self._shared.clock())
+
     async def published(self, job_id: str, fence: int = 0) -> None:
         """See the port."""
         self._shared.published(job_id, fence)

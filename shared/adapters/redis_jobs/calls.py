@@ -75,11 +75,20 @@ class Creating:
             case 1:
                 created = from_micros(int(reply[1]))
                 return Created(self.record.model_copy(update={"created_at": created}), fresh=True)
-            case 0:
-                return Created(from_flat(reply[1]), fresh=False)
             case _:
-                msg = "the id or the idempotency key was used for a job with another spec"
-                raise JobConflict(msg)
+                return Created(_known(reply), fresh=False)
+
+
+def read_known(reply: Sequence[Any] | None) -> JobRecord | None:
+    """Raises JobConflict."""
+    return None if reply is None else _known(reply)
+
+
+def _known(reply: Sequence[Any]) -> JobRecord:
+    if reply[0] == 0:
+        return from_flat(reply[1])
+    msg = "the id or the idempotency key was used for a job with another spec"
+    raise JobConflict(msg)
 
 
 def ended_or_not(job_id: str, reply: Sequence[Any], what: str) -> JobRecord:

@@ -28,6 +28,11 @@ class RedisJobStore:
         reply = await self._redis.run(self._scripts.create, self._prefix, new.id, *call.arguments())
         return call.read(reply)
 
+    async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
+        """See the port."""
+        arguments = (fingerprint, idempotency_key or "")
+        return calls.read_known(await self._redis.run(self._scripts.known, self._prefix, job_id, *arguments))
+
     async def published(self, job_id: str, fence: int = 0) -> None:
         """See the port."""
         await self._redis.run(self._scripts.published, self._prefix, job_id, fence)

@@ -23,6 +23,7 @@ class Scripts:
     discard: Script
     find: Script
     give_up: Script
+    known: Script
     lapsed: Script
     published: Script
     renew: Script

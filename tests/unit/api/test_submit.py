@@ -127,13 +127,40 @@ async def test_same_id_is_the_same_job(client: httpx2.AsyncClient, house: House)
     assert house.queue.depth("cpu") == 1
 
 
+async def _nobody_lives(client: httpx2.AsyncClient, house: House) -> None:
+    """The gateway has seen it too: who asks for the workers makes it look."""
+    house.beacon.withdraw("cpu-1")
+    workers = (await client.get("/api/v1/workers")).json()["workers"]
+    assert "cpu-1" not in [worker["id"] for worker in workers]
+
+
 async def test_known_job_is_found_when_nobody_could_take_it_now(client: httpx2.AsyncClient, house: House) -> None:
     await client.put(f"/api/v1/jobs/{ID}", json=SPEC)
-    house.beacon.withdraw("cpu-1")
-    house.beacon.uninstall("asl")
+    await _nobody_lives(client, house)
     again = await client.put(f"/api/v1/jobs/{ID}", json=SPEC)
     assert (again.status_code, again.json()["id"]) == (200, ID)
-    assert (await client.put(f"/api/v1/jobs/{ID}", json=SPEC | {"priority": 1})).status_code == 409
+    other = await client.put(f"/api/v1/jobs/{ID}", json=SPEC | {"priority": 1})
+    assert (other.status_code, other.json()["type"]) == (409, "urn:framelane:error:job-conflict")
+
+
+async def test_known_key_is_found_when_no_worker_lives(client: httpx2.AsyncClient, house: House) -> None:
+    key = {"Idempotency-Key": "order-68"}
+    first = await client.post("/api/v1/jobs", json=SPEC, headers=key)
+    await _nobody_lives(client, house)
+    again = await client.post("/api/v1/jobs", json=SPEC, headers=key)
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    other = await client.post("/api/v1/jobs", json=SPEC | {"priority": 1}, headers=key)
+    assert (other.status_code, other.json()["type"]) == (409, "urn:framelane:error:job-conflict")
+    stranger = await client.post("/api/v1/jobs", json=SPEC)
+    assert stranger.json()["type"] == "urn:framelane:error:device-unavailable"
+    assert house.kept == [first.json()["id"]]
+
+
+async def test_device_nobody_has_is_no_reason_to_forget(client: httpx2.AsyncClient, house: House) -> None:
+    await client.put(f"/api/v1/jobs/{ID}", json=SPEC)
+    await _nobody_lives(client, house)
+    other = await client.put(f"/api/v1/jobs/{ID}", json=SPEC | {"device": "GPU"})
+    assert (other.status_code, other.json()["type"]) == (409, "urn:framelane:error:job-conflict")
 
 
 async def test_same_key_is_the_same_job(client: httpx2.AsyncClient, house: House) -> None:
