@@ -35,7 +35,9 @@ OTHERS = [line for line in COMMANDS if not line.startswith(("make ", ". "))]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a reader stands, with a photo of a hand."""
     folder = tmp_path_factory.mktemp("reader")
-    shutil.copy(photo("nocurl"), folder / "hand.jpg")
+    for place in (folder, folder / ".framelane" / "cache"):
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo("nocurl"), place / "hand.jpg")
     return folder
 
 
@@ -57,7 +59,7 @@ def test_command(line: str, folder: Path, environ: dict[str, str]) -> None:
         ["bash", "-euc", line], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.strip()
+    assert done.stdout.strip() or line.startswith("cp ")
     if "asl/predict" in line:
         assert json.loads(done.stdout)["prediction"]
 
