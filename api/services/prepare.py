@@ -52,8 +52,8 @@ class Preparer:
         return Prepared(task, blobs, fingerprint(task, blobs))
 
 
-def fingerprint(task: InferenceTask | ModelDownloadSpec, blobs: Sequence[bytes]) -> str:
-    """sha256 over the task and the digests of its inputs.
+def fingerprint(task: InferenceTask | ModelDownloadSpec, blobs: Sequence[bytes], retry_of: str = "") -> str:
+    """sha256 over the task, the digests of its inputs and the job that is tried again, if any.
 
     Defaults that were written out, the order of labels and the way a photo was sent make no difference.
     """
@@ -61,6 +61,7 @@ def fingerprint(task: InferenceTask | ModelDownloadSpec, blobs: Sequence[bytes])
     total = hashlib.sha256(ordered.model_dump_json().encode())
     for blob in blobs:
         total.update(hashlib.sha256(blob).digest())
+    total.update(retry_of.encode())
     return total.hexdigest()
 
 

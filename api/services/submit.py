@@ -100,13 +100,16 @@ class Submitter:
         return created
 
     async def retry(self, job_id: str, ticket: Ticket) -> Created:
-        """A new job like a failed or cancelled one. Raises as ``accept``, IllegalTransition, InputsExpired."""
+        """A new job like a failed or cancelled one. Raises as ``accept``, IllegalTransition, InputsExpired.
+
+        The same key again finds that new job; the key of the old one's own request is a JobConflict.
+        """
         old = await self._store.get(job_id)
         if old.state not in {JobState.FAILED, JobState.CANCELLED}:
             msg = f"the job is {old.state}; only FAILED and CANCELLED ones can be tried again"
             raise IllegalTransition(msg)
         blobs = await self._store.blobs(job_id)
-        prepared = Prepared(old.spec, blobs, fingerprint(old.spec, blobs))
+        prepared = Prepared(old.spec, blobs, fingerprint(old.spec, blobs, retry_of=job_id))
         return await self.accept(prepared, replace(ticket, retry_of=job_id))
 
     async def noted(self, job_id: str) -> None:

@@ -203,6 +203,28 @@ async def test_retry_of_a_cancelled_job_can_be_waited_for(client: httpx2.AsyncCl
     assert (answer.status_code, answer.json()["state"], answer.json()["retry_of"]) == (200, "COMPLETED", old)
 
 
+async def test_retry_with_the_key_of_the_first_request(client: httpx2.AsyncClient, house: House) -> None:
+    """The key names the job that failed: to answer with it would look as if it were tried again."""
+    key = {"Idempotency-Key": "order-69"}
+    old = (await client.post("/api/v1/jobs", json=SPEC, headers=key)).json()["id"]
+    house.fail(await house.take())
+    answer = await client.post(f"/api/v1/jobs/{old}/retry", headers=key)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:framelane:error:job-conflict")
+    assert house.kept == [old]
+
+
+async def test_retry_with_a_key_is_one_retry(client: httpx2.AsyncClient, house: House) -> None:
+    key = {"Idempotency-Key": "order-70"}
+    old = (await client.post("/api/v1/jobs", json=SPEC)).json()["id"]
+    house.fail(await house.take())
+    answers = [await client.post(f"/api/v1/jobs/{old}/retry", headers=key) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 200]
+    assert len({answer.json()["id"] for answer in answers} - {old}) == 1
+    assert [answer.json()["retry_of"] for answer in answers] == [old, old]
+    # A fresh request with that key asks for something else.
+    assert (await client.post("/api/v1/jobs", json=SPEC, headers=key)).status_code == 409
+
+
 async def test_retry_of_a_job_that_went_well(client: httpx2.AsyncClient, house: House) -> None:
     job_id = (await client.post("/api/v1/jobs", json=SPEC)).json()["id"]
     for _ in range(2):
