@@ -61,11 +61,6 @@ class CatalogueEntry(_Entry):
     devices: list[Device] = list(Device)
     runtimes: list[Literal["torch", "openvino", "mediapipe"]]
 
-    @property
-    def has_labels(self) -> bool:
-        """Whether the model names classes."""
-        return bool(self.labels)
-
 
 class Catalogue(RootModel[list[CatalogueEntry]]):
     """All entries; names are unique and what an entry requires is in the catalogue."""

@@ -9,12 +9,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 import structlog
 
+from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue, make_celery
-from shared.adapters.links import LinkSigner
-from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_jobs import RedisAttemptStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
-from shared.adapters.s3_artifacts import S3ArtifactStore
 from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane
 from shared.errors import StoreUnavailable
@@ -112,11 +110,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo) -> Shift:
 
 
 def _artifacts(settings: ArtifactSettings) -> ArtifactStore:
-    store = (
-        S3ArtifactStore(settings)
-        if settings.kind == "s3"
-        else LocalArtifactStore(settings.directory, LinkSigner(settings.link_key))
-    )
+    store = artifact_store(settings)
     try:
         store.ping()  # makes the bucket or the folder
     except StoreUnavailable as error:

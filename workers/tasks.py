@@ -9,17 +9,23 @@ from celery.exceptions import Reject
 from shared.errors import Unavailable
 from shared.routing import task_name
 from shared.specs import JobKind
+from shared.telemetry import bound
+
+_TRAVELLING = ("request_id", "traceparent")
+"""Headers of a message that its job's log lines carry. One that is sent again has none."""
 
 
 def register(app: Celery, kinds: Iterable[JobKind], run: Callable[[str], None]) -> None:
     """Make ``app`` run these kinds, and no others, with ``run``, which takes a job's id."""
 
-    def attempt(job_id: str, *_newer: Any, **_options: Any) -> None:
+    def attempt(self: Any, job_id: str, *_newer: Any, **_options: Any) -> None:
         # What newer gateways may add to the message isn't needed: the record says everything.
-        try:
-            run(job_id)
-        except Unavailable as error:
-            raise Reject(error, requeue=True) from error
+        said = {name: self.request.get(name) for name in _TRAVELLING}
+        with bound(**{name: value for name, value in said.items() if isinstance(value, str)}):
+            try:
+                run(job_id)
+            except Unavailable as error:
+                raise Reject(error, requeue=True) from error
 
     for kind in kinds:
-        app.task(name=task_name(kind), ignore_result=True)(attempt)
+        app.task(name=task_name(kind), ignore_result=True, bind=True)(attempt)

@@ -24,6 +24,7 @@ from shared.settings import Settings
 from shared.specs import ModelDownloadSpec
 
 LIMIT_S = 60.0
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 _REPO = Path(__file__).parents[2]
 
 
@@ -131,7 +132,11 @@ class System:
         return job_id
 
     def send(self, job_id: str, lane: str = "io", task: str = task_name("model_download")) -> None:
-        self.queue.send(Route(task=task, queue=lane, priority=5), job_id, {})
+        self.queue.send(
+            Route(task=task, queue=lane, priority=5),
+            job_id,
+            {"request_id": f"asked-{job_id}", "traceparent": TRACE},
+        )
 
     async def ended(self, job_id: str) -> JobRecord:
         """The job, once it has ended."""

@@ -14,6 +14,7 @@ from shared.jobs import Cancelled, Failed
 from shared.settings import RedisSettings, Settings
 from shared.states import JobState
 from tests.integration.workers.conftest import CONTENT, gated_system
+from tests.support.processes import TRACE
 
 pytestmark = pytest.mark.service
 
@@ -42,6 +43,9 @@ async def test_a_download_installs_a_model_for_everyone(system, gate):
     assert scratch_of(system) == []
     said = worker.says("model_installed")
     assert (said["process"], said["job_id"], said["lane"]) == ("worker:io", job.id, "io")
+    ended = worker.says("attempt_ended", job_id=job.id)
+    for line in (said, ended):
+        assert (line["request_id"], line["traceparent"]) == (f"asked-{job.id}", TRACE)
     assert worker.stop() == 0
     assert (await system.directory())[0] == []
 

@@ -29,7 +29,7 @@ def test_what_ships_is_consistent():
     assert {"asl", "vgt", "lstm"} <= set(catalogue.by_name)
     for each in catalogue.root:
         assert each.files
-        assert each.has_labels is (each.category == "gesture")
+        assert bool(each.labels) is (each.category == "gesture")
         assert len(set(each.labels)) == len(each.labels)
         assert set(each.requires) <= set(each.accepts)
         assert each.licence
