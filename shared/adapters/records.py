@@ -28,6 +28,9 @@ EXPIRED = Failed(
 SCAN_LIMIT = 1_000
 """How many jobs one page of find() looks at, whatever it finds."""
 
+PAGE_OUTCOME_BYTES = 4 * 1024 * 1024
+"""A page of find() ends with the job whose outcome, as JSON, takes its outcomes above this."""
+
 
 def to_micros(moment: datetime) -> int:
     """Microseconds since the epoch."""

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shared.adapters.records import PAGE_OUTCOME_BYTES
 from shared.errors import IllegalTransition, InputsExpired, InvalidSpec, JobConflict, JobNotFound
-from shared.jobs import Cancelled, Progress
+from shared.jobs import Cancelled, Failed, Progress
 from shared.ports import JobQuery
 from shared.states import JobState
 from tests.support.jobs import BLOB, ERROR, completed, new_job
@@ -274,6 +275,25 @@ async def test_find_pages_newest_first(jobs: Jobs):
 
     assert found == [new.id for new in reversed(news)]
     assert sizes == [3, 3, 1]
+
+
+async def test_a_page_of_huge_outcomes_is_short(jobs: Jobs):
+    huge = PAGE_OUTCOME_BYTES // 2 + 1
+    ids: list[str] = []
+    for _ in range(5):
+        new = new_job(blobs=())
+        ids.append((await jobs.front.create(new)).record.id)
+        claim = jobs.workshop.claim(new.id, "w", 10)
+        assert claim is not None
+        jobs.workshop.settle(claim, Failed(error=ERROR.model_copy(update={"detail": "x" * huge})))
+
+    first = await jobs.front.find(JobQuery())
+    second = await jobs.front.find(JobQuery(cursor=first.next_cursor))
+    third = await jobs.front.find(JobQuery(cursor=second.next_cursor, labels={}))
+
+    assert [len(page.jobs) for page in (first, second, third)] == [2, 2, 1]
+    assert [job.id for page in (first, second, third) for job in page.jobs] == ids[::-1]
+    assert third.next_cursor is None
 
 
 async def test_a_page_that_ends_exactly_has_no_next(jobs: Jobs):

@@ -1,6 +1,7 @@
--- ARGV: '(order' to go on below or '+inf', limit, how many to look at, kind, state, device ('' for any), then labels and their values.
+-- ARGV: '(order' to go on below or '+inf', limit, how many to look at, bytes of outcomes that are enough, kind, state, device ('' for any), then labels and their values.
 -- Returns {order to go on below ('' at the end), record, …}, newest first.
-local below, limit, scan, kind, state, device = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local below, limit, scan, kind, state, device = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7], ARGV[8], ARGV[9]
+local enough = tonumber(ARGV[6])
 local BATCH = 100
 
 local function fits(wanted, value)
@@ -8,11 +9,11 @@ local function fits(wanted, value)
 end
 
 local function labelled(text)
-  if #ARGV < 10 then
+  if #ARGV < 11 then
     return true
   end
   local labels = cjson.decode(text)
-  for i = 9, #ARGV, 2 do
+  for i = 10, #ARGV, 2 do
     if labels[ARGV[i]] ~= ARGV[i + 1] then
       return false
     end
@@ -20,7 +21,7 @@ local function labelled(text)
   return true
 end
 
-local page, seen = {''}, 0
+local page, seen, bytes = {''}, 0, 0
 while true do
   local found = redis.call('ZREVRANGEBYSCORE', INDEX, below, '-inf', 'WITHSCORES', 'LIMIT', seen, BATCH)
   for i = 1, #found, 2 do
@@ -28,8 +29,9 @@ while true do
     local v = redis.call('HMGET', key_of(found[i]), 'kind', 'state', 'device', 'labels')
     if fits(kind, v[1]) and fits(state, v[2]) and fits(device, v[3]) and labelled(v[4]) then
       page[#page + 1] = redis.call('HGETALL', key_of(found[i]))
+      bytes = bytes + redis.call('HSTRLEN', key_of(found[i]), 'outcome')
     end
-    if #page > limit or seen >= scan then
+    if #page > limit or seen >= scan or bytes > enough then
       if redis.call('ZCOUNT', INDEX, '-inf', '(' .. found[i + 1]) > 0 then
         page[1] = found[i + 1]
       end

@@ -4,6 +4,7 @@ from collections import deque
 
 from shared.adapters.memory.core import Kept, MemoryJobs
 from shared.adapters.records import (
+    PAGE_OUTCOME_BYTES,
     SCAN_LIMIT,
     cancel_event,
     matches,
@@ -94,10 +95,12 @@ class MemoryJobStore:
             newest = sorted(self._shared.jobs.values(), key=lambda job: job.order, reverse=True)
         rest = [job for job in newest if below is None or job.order < below]
         page: list[JobRecord] = []
+        size = 0
         for seen, job in enumerate(rest, start=1):
             if matches(job.record, query):
                 page.append(job.record)
-            if len(page) >= query.limit or seen >= SCAN_LIMIT:
+                size += _outcome_bytes(job.record)
+            if len(page) >= query.limit or seen >= SCAN_LIMIT or size > PAGE_OUTCOME_BYTES:
                 return JobPage(page, write_cursor(job.order) if seen < len(rest) else None)
         return JobPage(page, None)
 
@@ -153,3 +156,7 @@ class MemoryJobStore:
             if job.record.lane == lane and job.record.state is JobState.PENDING
         ]
         return LaneBacklog(depth=len(waits), oldest_wait_ms=max(waits) / 1000 if waits else None)
+
+
+def _outcome_bytes(record: JobRecord) -> int:
+    return len(record.outcome.model_dump_json().encode()) if record.outcome else 0

@@ -6,6 +6,7 @@ from typing import Any
 
 from shared.adapters.records import (
     EXPIRED,
+    PAGE_OUTCOME_BYTES,
     QUEUED,
     SCAN_LIMIT,
     STARTING,
@@ -128,7 +129,8 @@ def find_arguments(query: JobQuery) -> list[Argument]:
     """Raises InvalidSpec for a cursor that isn't ours."""
     below = "+inf" if query.cursor is None else f"({read_cursor(query.cursor)}"
     labels = [part for label in query.labels.items() for part in label]
-    return [below, query.limit, SCAN_LIMIT, query.kind or "", query.state or "", query.device or "", *labels]
+    filters = [query.kind or "", query.state or "", query.device or ""]
+    return [below, query.limit, SCAN_LIMIT, PAGE_OUTCOME_BYTES, *filters, *labels]
 
 
 def read_page(reply: Sequence[Any]) -> JobPage:
