@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -149,18 +149,26 @@ class Followers:
         history of its attempts.
         """
         give_up_at, pause_s = time.monotonic() + within_s, _RECHECK_S
-        while not record.terminal and (left_s := give_up_at - time.monotonic()) > 0:
-            heard = await follower.next(min(left_s, pause_s))
-            if heard is Note.CLOSING:
-                break
-            if brief and isinstance(heard, Heard) and (ended := concluded(record, heard)):
-                return ended
-            if isinstance(heard, Note) or heard.terminal:
-                try:
-                    record, pause_s = await self._store.get(record.id), _RECHECK_S
-                except StoreUnavailable:
-                    pause_s = _STALE_S  # the job is accepted whether or not we can see it now
+        with ExitStack() as anew:
+            while not record.terminal and (left_s := give_up_at - time.monotonic()) > 0:
+                heard = await follower.next(min(left_s, pause_s))
+                if heard is Note.CLOSING:
+                    break
+                if heard is Note.LAGGED:  # it hears nothing any more, and would say so at once for ever
+                    anew.close()
+                    follower = anew.enter_context(self._hub.follow(record.id))
+                if brief and isinstance(heard, Heard) and (ended := concluded(record, heard)):
+                    return ended
+                if isinstance(heard, Note) or heard.terminal:
+                    record, pause_s = await self._look(record)
         return record
+
+    async def _look(self, record: JobRecord) -> tuple[JobRecord, float]:
+        """The job as it is now, or as it was known, and the seconds until the next look."""
+        try:
+            return await self._store.get(record.id), _RECHECK_S
+        except StoreUnavailable:
+            return record, _STALE_S  # the job is accepted whether or not we can see it now
 
 
 def concluded(record: JobRecord, heard: Heard) -> JobRecord | None:
