@@ -5,6 +5,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from api.gateway import own_version
+from api.routes.events import MOST_SEQ
 from api.views import PREFIX
 from shared.events import CancelRequested, Lagged, Ping, Progressed, Snapshot, StateChanged
 
@@ -44,7 +45,7 @@ _DESCRIPTION = (
     "Readers ignore fields and types they don't know."
 )
 _JOB_ID = {"job_id": {"description": "the job's id, a UUID"}}
-_AFTER_SEQ = {"type": "integer", "minimum": 0, "description": "the last event already known"}
+_AFTER_SEQ = {"type": "integer", "minimum": 0, "maximum": MOST_SEQ, "description": "the last event already known"}
 
 
 def render() -> dict[str, Any]:

@@ -49,12 +49,15 @@ _STATUS: Mapping[str, int] = {
     "cancelled": 409,
     "timeout": 504,
     "expired": 504,
+    "poison": 422,  # each worker that tried it was lost: what was sent can't be worked on
+    "lost": 503,
+    "worker-left": 503,
     "unavailable": 503,
     "device-unavailable": 503,
     "broker-unavailable": 503,
     "store-unavailable": 503,
 }
-"""Codes that aren't here are 500: ours to repair, not the caller's."""
+"""Codes that aren't here are 500 (a job's that may be tried again: 503): ours to repair, not the caller's."""
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -136,7 +139,12 @@ def of_error(error: FramelaneError, instance: str) -> Response:
 
 def of_failure(error: ErrorInfo, instance: str, job_id: str) -> Response:
     """The response of a synchronous route whose job failed."""
-    return problem(status_of(error.code), error.code, error.title, error.detail, instance, job_id=job_id)
+    headers: dict[str, str] = {}
+    status = _STATUS.get(error.code, 503 if error.retryable else 500)
+    if error.retryable or status == HTTPStatus.SERVICE_UNAVAILABLE:
+        seconds = _RETRY_AFTER_S[DeviceUnavailable if error.code == DeviceUnavailable.code else Unavailable]
+        headers["Retry-After"] = str(seconds)
+    return problem(status, error.code, error.title, error.detail, instance, headers=headers, job_id=job_id)
 
 
 def unexpected(instance: str, request_id: str) -> Response:

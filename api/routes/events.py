@@ -1,6 +1,7 @@
 """A job's events as server-sent events."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Annotated
@@ -19,8 +20,13 @@ from shared.errors import InvalidSpec
 
 router = APIRouter(tags=["events"])
 
+MOST_SEQ = 10**18 - 1
+"""Higher than any job gets. Python refuses to read a number of thousands of digits."""
+_EVENT_ID = re.compile(r"[0-9]{1,18}")
+
 AfterSeq = Annotated[
-    int | None, Query(ge=0, description="the last event already known; 0: from the first one that is kept")
+    int | None,
+    Query(ge=0, le=MOST_SEQ, description="the last event already known; 0: from the first one that is kept"),
 ]
 
 _log = structlog.stdlib.get_logger()
@@ -36,7 +42,7 @@ async def watched(
 ) -> AsyncGenerator[Watch]:
     """Follow the job while the response is sent."""
     if last_event_id:
-        if not last_event_id.isdecimal():
+        if not _EVENT_ID.fullmatch(last_event_id):
             raise InvalidSpec(("/Last-Event-ID", "must be the id of an event of this job"))
         after_seq = int(last_event_id)
     async with here.followers.watch(job_id, after_seq or 0) as watch:

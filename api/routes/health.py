@@ -1,5 +1,6 @@
 """How the gateway is."""
 
+import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -9,9 +10,10 @@ from starlette.responses import JSONResponse, Response
 from api.dependencies import Here
 from api.problems import problem
 from api.reference import problems
-from api.services.health import OK, Phase
+from api.services.health import CHECK_S, OK, Phase
 from api.views import PREFIX
 from shared.devices import Lane, LaneClass
+from shared.errors import StoreUnavailable
 from shared.workers import LaneState
 
 router = APIRouter(tags=["operation"])
@@ -90,10 +92,14 @@ async def ready(request: Request, here: Here) -> Response:
     )
 
 
-@router.get(f"{PREFIX}/status", responses=problems(503))
+@router.get(f"{PREFIX}/status", responses=problems())
 async def status(here: Here) -> Status:
-    """The phase of this gateway and the lanes somebody serves."""
-    workers, lanes = await here.lanes.now()
+    """The phase of this gateway and the lanes somebody serves: none while the store doesn't answer."""
+    try:
+        async with asyncio.timeout(CHECK_S):
+            workers, lanes = await here.lanes.now()
+    except (StoreUnavailable, TimeoutError):
+        workers, lanes = [], []
     views = [LaneView.of(lane) for lane in lanes]
     waits = [lane.oldest_wait_ms for lane in views if lane.oldest_wait_ms is not None]
     return Status(

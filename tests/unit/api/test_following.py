@@ -181,7 +181,14 @@ async def test_socket_of_an_unknown_job(job_id: str, server: StartedServer) -> N
 
 
 @pytest.mark.parametrize(
-    "path", [f"jobs/{ID}?after_seq=-1", "events?device=TPU", "events?label=x", "events?kind=magic"]
+    "path",
+    [
+        f"jobs/{ID}?after_seq=-1",
+        f"jobs/{ID}?after_seq={'9' * 5_000}",
+        "events?device=TPU",
+        "events?label=x",
+        "events?kind=magic",
+    ],
 )
 async def test_socket_with_a_wrong_query_isnt_opened(path: str, server: StartedServer) -> None:
     with pytest.raises(InvalidStatus) as refused:
@@ -420,8 +427,13 @@ async def test_event_stream_resumes(client: httpx2.AsyncClient, house: House) ->
     assert [each["id"] for each in events_of(last.text)] == ["3"]
     nothing = await client.get(url, headers={"Last-Event-ID": "3"})
     assert (nothing.status_code, nothing.content) == (204, b"")
-    wrong = await client.get(url, headers={"Last-Event-ID": "x"})
-    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/Last-Event-ID")
+    for wrong in ("x", "-1", "9" * 19, "9" * 5_000):
+        refused = await client.get(url, headers={"Last-Event-ID": wrong})
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/Last-Event-ID")
+        refused = await client.get(f"{url}?after_seq={wrong}")
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/after_seq")
+    longest = await client.get(url, headers={"Last-Event-ID": "9" * 18})
+    assert [each["event"] for each in events_of(longest.text)] == ["snapshot"]
 
 
 async def test_shutdown_tells_every_follower_and_waiter(house: House) -> None:

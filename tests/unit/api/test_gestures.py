@@ -8,7 +8,8 @@ import httpx2
 import pytest
 from PIL import Image
 
-from shared.jobs import ArtifactRef
+from api import problems
+from shared.jobs import ArtifactRef, ErrorInfo
 from shared.packing import InferenceTask
 from shared.results import DetectedHand, GesturePrediction, KeypointsPrediction, Prediction, Score
 from shared.settings import JobSettings, Settings
@@ -147,7 +148,16 @@ async def test_wait_that_runs_out_answers_the_job() -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("input-unreadable", 422), ("timeout", 504), ("model-unusable", 500), ("lost", 500), ("expired", 504)],
+    [
+        ("input-unreadable", 422),
+        ("timeout", 504),
+        ("model-unusable", 500),
+        ("lost", 503),
+        ("worker-left", 503),
+        ("poison", 422),
+        ("out-of-space", 507),
+        ("expired", 504),
+    ],
 )
 async def test_failed_job_is_a_problem(code: str, status: int, client: httpx2.AsyncClient, house: House) -> None:
     asking = asyncio.create_task(client.post("/api/v1/gestures/asl/predict", json={"landmarks": HAND}))
@@ -160,6 +170,27 @@ async def test_failed_job_is_a_problem(code: str, status: int, client: httpx2.As
         "because",
     )
     assert problem["job_id"] in house.kept
+    assert ("retry-after" in answer.headers) == (status == 503)
+
+
+@pytest.mark.parametrize(
+    ("code", "retryable", "status", "retry_after"),
+    [
+        ("new-code", False, 500, None),
+        ("new-code", True, 503, "1"),
+        ("lost", True, 503, "1"),
+        ("store-unavailable", True, 503, "1"),
+        ("device-unavailable", True, 503, "5"),
+        ("source-unavailable", True, 502, "1"),
+        ("input-unreadable", False, 422, None),
+    ],
+)
+def test_failure_that_may_pass_says_when_to_try_again(
+    code: str, retryable: bool, status: int, retry_after: str | None
+) -> None:
+    error = ErrorInfo(code=code, title="It can't be", detail="because", retryable=retryable)
+    answer = problems.of_failure(error, "/here", "a-job")
+    assert (answer.status_code, answer.headers.get("retry-after")) == (status, retry_after)
 
 
 async def test_cancelled_job_is_a_conflict(client: httpx2.AsyncClient, house: House) -> None:

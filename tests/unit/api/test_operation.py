@@ -1,5 +1,6 @@
 """How the gateway is, who works for it, and whom it lets in."""
 
+import asyncio
 import re
 
 import httpx2
@@ -7,7 +8,9 @@ import pytest
 
 from api.main import create_app, main
 from api.middleware import is_loopback
+from shared.errors import StoreUnavailable
 from shared.settings import AuthSettings, LimitSettings, Settings
+from shared.workers import LaneBacklog
 from tests.support.gateway import SPEC, House, calling, serving, worker
 
 
@@ -32,6 +35,27 @@ async def test_gateway_starts_without_its_parts_and_finds_them_later(house: Hous
     house.queue.down = True
     async with calling(house) as client:
         assert (await client.get("/api/v1/status")).json()["phase"] == "initializing"
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_status_without_the_store_tells_the_phase(
+    hangs: bool, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> dict[str, LaneBacklog]:
+        if hangs:
+            await asyncio.Event().wait()
+        raise StoreUnavailable
+
+    house.queue.down = True
+    monkeypatch.setattr(house.parts.store, "backlog", away)
+    async with calling(house) as client:
+        answer = await client.get("/api/v1/status")
+        monkeypatch.undo()
+        again = (await client.get("/api/v1/status")).json()
+    told = answer.json()
+    assert (answer.status_code, told.pop("version") != "") == (200, True)
+    assert told == {"phase": "initializing", "lanes": [], "workers": 0, "oldest_wait_ms": None}
+    assert [lane["name"] for lane in again["lanes"]] == ["cpu", "io"]
 
 
 async def test_status_tells_lanes(client: httpx2.AsyncClient, house: House) -> None:
