@@ -2,19 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx2
 import pytest
-from fastapi import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
-from api.routes.stream import converse
-from api.services.follow import PING, End, Frame
-from shared.errors import StoreUnavailable
 from shared.events import FRAME
 from shared.jobs import Progress
 from shared.settings import JobSettings, LimitSettings, Settings
@@ -308,42 +304,6 @@ async def test_clients_that_abort_while_they_are_sent_something_leave_no_trace(
             await server.gateway.hub.until(lambda followers: followers == 1)
     await server.end()
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
-
-
-def silent_socket() -> WebSocket:
-    """One whose client says nothing and takes everything."""
-    connect: asyncio.Queue[Any] = asyncio.Queue()
-    connect.put_nowait({"type": "websocket.connect"})
-
-    async def send(_message: Any) -> None:
-        return None
-
-    return WebSocket({"type": "websocket", "path": "/", "headers": []}, connect.get, send)
-
-
-async def test_failing_store_ends_the_conversation_and_leaves_no_task() -> None:
-    async def frames() -> AsyncGenerator[Frame | End]:
-        yield Frame("ping", PING)
-        raise StoreUnavailable
-
-    opened = silent_socket()
-    await opened.accept()
-    before = asyncio.all_tasks()
-    with pytest.raises(StoreUnavailable):
-        await converse(opened, frames(), 20)
-    assert asyncio.all_tasks() == before
-
-
-async def test_client_that_left_is_no_error() -> None:
-    async def frames() -> AsyncGenerator[Frame | End]:
-        yield Frame("ping", PING)
-        raise WebSocketDisconnect(1006)
-
-    opened = silent_socket()
-    await opened.accept()
-    before = asyncio.all_tasks()
-    await converse(opened, frames(), 20)
-    assert asyncio.all_tasks() == before
 
 
 async def test_event_stream_lets_go_of_who_reads_no_more() -> None:
