@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from client.local import preflight
 from client.local.logs import LogSink
 from client.local.parts import Part, ProcessPart, ValkeyPart
 from client.local.runfile import persistent_key
@@ -41,7 +42,7 @@ class Layout:
     """Decides what is embedded and what is somebody else's, and passes it on by environment.
 
     A Redis URL in the environment replaces the embedded Valkey, S3 settings replace the folder of artifacts.
-    Raises ValueError for a lane that can't be, MissingExtra.
+    Raises ValueError for a lane that can't be and for no lane at all, MissingExtra.
     """
 
     def __init__(self, options: StackOptions, sink: LogSink) -> None:
@@ -50,6 +51,9 @@ class Layout:
         self._sink = sink
         self._port = options.port
         self.lanes = [Lane(name).name for name in dict.fromkeys(options.lanes)]
+        if not self.lanes:
+            msg = "name at least one lane, such as cpu,io"
+            raise ValueError(msg)
         self.valkey = None if self._given_redis() else ValkeyPart(options.data_dir / "valkey", sink)
         self.flower_login = ("framelane", secrets.token_urlsafe(12))
         self.flower_port = free_port("127.0.0.1") if options.flower else 0
@@ -72,6 +76,10 @@ class Layout:
     def flower_url(self) -> str | None:
         """Flower's address, without its login."""
         return f"http://127.0.0.1:{self.flower_port}" if self.options.flower else None
+
+    def check(self) -> None:
+        """Raises CannotStart while nothing is started yet."""
+        preflight.check(self._environ, self.options.host, self.options.port, self.lanes)
 
     def parts(self) -> Sequence[Part]:
         """Every process, in the order of starting."""

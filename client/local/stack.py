@@ -9,6 +9,7 @@ from typing import Self
 
 import httpx2
 
+from client.local.environment import CannotStart
 from client.local.layout import DEFAULT_LANES, Layout, StackOptions
 from client.local.logs import FileLog, LogSink
 from client.local.readiness import is_ready
@@ -39,7 +40,7 @@ class LocalStack:
         environ: Mapping[str, str] | None = None,
         log: LogSink | None = None,
     ) -> None:
-        """Raises ValueError for a lane that can't be, MissingExtra."""
+        """Raises ValueError for a lane that can't be and for no lane at all, MissingExtra."""
         self.data_dir = data_dir
         self.ready_s: float | None = None
         self._file = FileLog(data_dir / "framelane.log")
@@ -72,15 +73,15 @@ class LocalStack:
     def start(self) -> Self:
         """Start everything and wait until it is ready.
 
-        Raises AlreadyRunning, or StackFailed with what the part that died said last.
+        Raises AlreadyRunning; CannotStart before anything runs; StackFailed with what a part that died said last.
         """
         began = time.monotonic()
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        self._lock.take()
-        self._forget()  # what one that was killed left
-        if self._sink is self._file:
-            self._file.open()
+        self._take_directory()
         try:
+            self._layout.check()
+            self._forget()  # what one that was killed left
+            if self._sink is self._file:
+                self._file.open()
             self._supervisor.start()
             self._await_ready(began + READY_WITHIN_S)
             self._supervisor.settle()
@@ -122,6 +123,14 @@ class LocalStack:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _take_directory(self) -> None:
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._lock.take()
+        except OSError as error:
+            msg = f"--data-dir {self.data_dir}: {error.strerror}; name a folder that can be written to"
+            raise CannotStart(msg) from error
 
     def _await_ready(self, deadline: float) -> None:
         with httpx2.Client(timeout=5, trust_env=False) as http:

@@ -1,7 +1,10 @@
 """Keeps parts alive: starts them, starts them again when they die, stops them in order."""
 
+import ast
+import contextlib
 import os
 import queue
+import re
 import threading
 import time
 from collections import deque
@@ -23,6 +26,10 @@ _GRACE_S = (9.0, 10.0)
 """Seconds for the gateway and then the workers to end by themselves; Valkey has ten of its own."""
 
 SPEAKER = "framelane"
+
+_STRING = r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_REASON = re.compile(rf"""\breason(?:=|":\s*){_STRING}""")
+"""In a line of a log for people, and in one of JSON."""
 
 
 class StackFailed(FramelaneError):
@@ -130,10 +137,7 @@ class Supervisor:
             limit = 1  # it says itself that trying again can't help
         name = watched.part.name
         if deaths >= limit:
-            self.failure = StackFailed(
-                f"{name} {describe(status)}, {deaths} time{'' if deaths == 1 else 's'} within a minute; it said:"
-                f"\n{watched.part.last_words() or '(nothing)'}"
-            )
+            self.failure = StackFailed(_why(name, status, deaths, watched.part.last_words()))
             self._sink(SPEAKER, f"{name} doesn't stay alive: stopping everything")
             return
         backoff = min(_FIRST_BACKOFF_S * 2 ** (deaths - 1), _LONGEST_BACKOFF_S)
@@ -150,6 +154,22 @@ class Supervisor:
             for part in parts:
                 part.end(max(deadline - time.monotonic(), 0))
                 self._sink(SPEAKER, f"{part.name} stopped")
+
+
+def told_reason(words: str) -> str:
+    """Why a worker says it can't start, in the words of who started it; its last line if it says it otherwise."""
+    reason = words.strip().rpartition("\n")[2] or "it doesn't say why"
+    if found := _REASON.findall(words):
+        with contextlib.suppress(ValueError, SyntaxError):
+            reason = str(ast.literal_eval(found[-1]))
+    return reason.replace("--lane ", "--lanes ")
+
+
+def _why(name: str, status: int, deaths: int, words: str) -> str:
+    if status == os.EX_CONFIG:
+        return f"lane {name}: {told_reason(words)}"
+    times = f"{deaths} time{'' if deaths == 1 else 's'}"
+    return f"{name} {describe(status)}, {times} within a minute; it said:\n{words or '(nothing)'}"
 
 
 def describe(status: int) -> str:

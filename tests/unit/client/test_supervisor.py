@@ -134,12 +134,18 @@ def test_a_crash_loop_stops_everything(supervise, log, monkeypatch):
     assert supervisor.pids() == {}
 
 
-def test_a_part_that_says_its_settings_are_wrong_is_not_tried_again(supervise):
-    supervisor = supervise(cpu=f"import sys; print('no such device'); sys.exit({os.EX_CONFIG})")
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no such device, try --lane cpu",
+        "early\n2026-11-21 [error] worker_cannot_start process=worker:cpu reason='no such device, try --lane cpu'",
+        '{"reason": "no such device, try --lane cpu", "level": "error"}',
+    ],
+)
+def test_a_part_that_says_its_settings_are_wrong_is_not_tried_again_and_only_its_reason_is_told(supervise, said):
+    supervisor = supervise(cpu=f"import sys; print({said!r}); sys.exit({os.EX_CONFIG})")
     assert supervisor.finished.wait(WITHIN_S)
-    assert (
-        supervisor.failure.detail == "cpu ended with status 78, 1 time within a minute; it said:\nno such device"
-    )
+    assert supervisor.failure.detail == "lane cpu: no such device, try --lanes cpu"
 
 
 def test_the_stop_goes_by_rank_and_is_gentle(supervise, log):
