@@ -35,11 +35,13 @@ class Stage:
 
     def line(self, text: str) -> None:
         """Another line of the same step."""
-        self._console.print(f"  {'':<{_LABEL}}{text}", soft_wrap=True)
+        self._console.print(f"  {'':<{_LABEL}}{text}".rstrip(), soft_wrap=True)
 
     def transition(self, state: JobState, after_ms: int, text: str) -> None:
         """A job entered a state."""
-        self.line(f"[{STYLES[state]}]{state.value:<10}[/][dim]{f'+{after_ms} ms':>9}[/]  {text}")
+        self.line(
+            f"[{STYLES[state]}]{state.value:<10}[/][dim]{f'+{after_ms} ms':>9}[/]{f'  {text}' if text else ''}"
+        )
 
     def letter(self, answer: GesturePrediction, job: Job) -> None:
         """What was seen, and how long it took."""
@@ -52,12 +54,18 @@ class Stage:
     @contextmanager
     def waiting(self, label: str, text: str) -> Generator[None]:
         """A spinner meanwhile; gone afterwards."""
+        if not self._console.is_terminal:
+            yield
+            return
         with self._console.status(f"[bold cyan]{label:<{_LABEL - 2}}[/]{text}"):
             yield
 
     @contextmanager
     def progress(self, label: str) -> Generator[Callable[[float, str], None]]:
         """A bar meanwhile; gone afterwards. Call what you get with a fraction and a text."""
+        if not self._console.is_terminal:
+            yield lambda _fraction, _text: None
+            return
         first = f"  [bold cyan]{'' if label == self._last else label:<{_LABEL}}[/]"
         columns = (TextColumn(first), BarColumn(28), TaskProgressColumn(), TextColumn("{task.description}"))
         with Progress(*columns, console=self._console, transient=True) as bar:

@@ -45,8 +45,13 @@ def test_the_second_time(tmp_path: Path):
 def test_the_first_time_says_the_licence_before_it_downloads(tmp_path: Path):
     done = demo("--data-dir", str(tmp_path / "data"), str(photo("nocurl")))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.index("GPL-3.0-or-later") < done.stdout.index("installed by a job on the io lane")
-    assert done.stdout.count("letter    D  9") == 2
+    said = done.stdout
+    assert said.index("GPL-3.0-or-later") < said.index("installed by a job on the io lane")
+    assert said.index("installed by a job") < said.index("loaded by the cpu worker in ") < said.index("Photo")
+    assert said.count("letter    D  9") == 2
+    lines = said.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert "" not in lines[lines.index("") + 3 :], "no empty line below the title"
 
 
 def test_a_photo_without_a_hand_ends_with_one_and_says_so(tmp_path: Path):
