@@ -25,7 +25,7 @@ MAX_INPUTS = 10_000
 MAX_COORDINATE = 1e6
 """Far inside float32: a network that adds up products of such numbers doesn't overflow."""
 
-Coordinate = Annotated[float, Field(ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
+Coordinate = Annotated[float, Field(strict=True, ge=-MAX_COORDINATE, le=MAX_COORDINATE, allow_inf_nan=False)]
 
 
 class Wire(BaseModel):

@@ -18,6 +18,7 @@ from shared.inputs import (
     HAND_POINTS,
     LANDMARK_COLUMNS,
     MAX_COORDINATE,
+    MAX_INPUTS,
     MAX_JOB_FRAMES,
     POSE_POINTS,
     WORD_FRAMES,
@@ -70,6 +71,7 @@ def pack(
     spec: InferenceSpec, files: Mapping[str, bytes], check_image: ImageCheck
 ) -> tuple[InferenceTask, list[bytes]]:
     """The task of ``spec`` and its blobs. Raises InvalidSpec naming every input that is broken."""
+    _count_rows(spec)
     _count_frames(spec)
     packer = _Packer(files, check_image)
     for number, item in enumerate(spec.inputs):
@@ -78,6 +80,12 @@ def pack(
         raise InvalidSpec(*packer.broken)
     fields = {name: getattr(spec, name) for name in InferenceFields.model_fields}
     return InferenceTask(**fields, inputs=packer.packed), [bytes(blob) for blob in packer.blobs]
+
+
+def _count_rows(spec: InferenceSpec) -> None:
+    rows = sum(item.tensor.shape[0] if isinstance(item, TensorInput) else 1 for item in spec.inputs)
+    if rows > MAX_INPUTS:
+        raise InvalidSpec(("/inputs", f"a job has at most {MAX_INPUTS:,} rows in all, not {rows:,}"))
 
 
 def _count_frames(spec: InferenceSpec) -> None:

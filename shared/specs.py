@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, TypeAdapter
+from pydantic import Field, FiniteFloat, TypeAdapter, field_validator
+from pydantic_core import PydanticCustomError
 
 from shared.devices import AUTO, DeviceRequest, LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
@@ -18,15 +19,15 @@ class CommonSpec(Wire):
     """Fields of every kind of job."""
 
     device: DeviceRequest = AUTO
-    priority: Annotated[int, Field(ge=0, le=9, description="0 lowest, 9 highest")] = 5
-    timeout_s: Annotated[FiniteFloat | None, Field(gt=0, le=86_400, description="longest an attempt may run")] = (
-        None
-    )
+    priority: Annotated[int, Field(strict=True, ge=0, le=9, description="0 lowest, 9 highest")] = 5
+    timeout_s: Annotated[
+        FiniteFloat | None, Field(strict=True, gt=0, le=86_400, description="longest an attempt may run")
+    ] = None
     expires_s: Annotated[
         FiniteFloat | None,
-        Field(gt=0, le=604_800, description="fails with `expired` if not started by then"),
+        Field(strict=True, gt=0, le=604_800, description="fails with `expired` if not started by then"),
     ] = None
-    max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = 3
     labels: Annotated[dict[Annotated[str, Field(min_length=1, max_length=63)], Label], Field(max_length=16)] = (
         Field(default_factory=dict[str, str])
     )
@@ -35,13 +36,20 @@ class CommonSpec(Wire):
 class InferenceOptions(Wire):
     """How an input is read and what is answered."""
 
-    top_k: Annotated[int, Field(ge=1, le=50)] = 3
-    min_confidence: Annotated[FiniteFloat, Field(ge=0, le=1, description="labels below it are left out")] = 0.0
+    top_k: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
+    min_confidence: Annotated[
+        FiniteFloat, Field(strict=True, ge=0, le=1, description="labels below it are left out")
+    ] = 0.0
     mirror: Annotated[
         bool,
-        Field(description="flip left and right first; landmarks, handedness and drawing are the mirror image's"),
+        Field(
+            strict=True,
+            description="flip left and right first; landmarks, handedness and drawing are the mirror image's",
+        ),
     ] = False
-    annotate: Annotated[bool, Field(description="keep a drawing of the result as an artifact")] = False
+    annotate: Annotated[bool, Field(strict=True, description="keep a drawing of the result as an artifact")] = (
+        False
+    )
     runtime: Runtime = "auto"
 
 
@@ -67,7 +75,16 @@ class ModelDownloadSpec(CommonSpec):
     precisions: Annotated[
         list[Precision], Field(max_length=2, description="OpenVINO variants to make, where the model has one")
     ] = Field(default=["FP32"])
-    force: Annotated[bool, Field(description="fetch again what is installed already")] = False
+    force: Annotated[bool, Field(strict=True, description="fetch again what is installed already")] = False
+
+    @field_validator("device")
+    @classmethod
+    def _no_accelerator(cls, device: str) -> str:
+        if device not in {AUTO, "CPU"}:
+            raise PydanticCustomError(
+                "device", "downloads are bound to no device; leave it out, or use AUTO or CPU"
+            )
+        return device
 
 
 JobSpec = Annotated[InferenceSpec | ModelDownloadSpec, Field(discriminator="kind")]

@@ -34,7 +34,7 @@ async def put_job(request: Request, here: Here, job_id: NewJobId, prefer: Prefer
 
     Another spec under a known id is a conflict (409).
     """
-    ticket = Ticket(job_id=job_id, chosen=True, headers=travelling_headers(request))
+    ticket = Ticket(job_id=job_id, headers=travelling_headers(request))
     return await _submit(request, here, ticket, prefer)
 
 

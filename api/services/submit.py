@@ -29,10 +29,9 @@ _log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What goes along with a request. ``job_id`` is for a new job; ``chosen``: by the client, maybe before."""
+    """What goes along with a request. ``job_id`` is for a new job."""
 
     job_id: str = field(default_factory=lambda: str(uuid4()))
-    chosen: bool = False
     idempotency_key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     retry_of: str | None = None

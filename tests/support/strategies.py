@@ -73,7 +73,11 @@ inference_tasks = st.builds(
     ),
     **common,
 )
-downloads = st.builds(ModelDownloadSpec, models=st.lists(names, min_size=1, max_size=3), **common)
+downloads = st.builds(
+    ModelDownloadSpec,
+    models=st.lists(names, min_size=1, max_size=3),
+    **(common | {"device": st.sampled_from(["AUTO", "CPU"])}),
+)
 tasks = inference_tasks | downloads
 
 errors = st.builds(ErrorInfo, code=names, title=texts, detail=texts, retryable=st.booleans())

@@ -65,7 +65,7 @@ WRONG_SPECS: dict[str, tuple[Any, dict[str, str]]] = {
     "infinity": (with_input(landmarks=INFINITE), {"/inputs/0/landmarks/20/z": "finite"}),
     "a word for a number": (
         with_input(landmarks=[HAND[0] | {"y": "NaN"}, *HAND[1:]]),
-        {"/inputs/0/landmarks/0/y": "finite"},
+        {"/inputs/0/landmarks/0/y": "valid number"},
     ),
     "a missing coordinate": (
         with_input(landmarks=[without(HAND[0], "z"), *HAND[1:]]),

@@ -200,3 +200,10 @@ def test_a_tensor_takes_the_numbers_that_points_take(value: float, at: int):
 def test_points_know_their_names():
     assert list(Point.model_fields) == ["x", "y", "z"]
     assert list(PosePoint.model_fields) == ["x", "y", "z", "visibility"]
+
+
+def test_the_rows_of_a_job_are_limited_in_all():
+    tensor = {"tensor": {"shape": [10_000, 63], "data": base64.b64encode(bytes(10_000 * 63 * 4)).decode()}}
+    with pytest.raises(InvalidSpec) as caught:
+        pack(InferenceSpec.model_validate({"model": "asl", "inputs": [tensor, tensor]}), {}, lambda _: None)
+    assert caught.value.broken[0][0] == "/inputs"
