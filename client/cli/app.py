@@ -1,5 +1,7 @@
 """The commands that talk to a gateway, and the one that is all of it."""
 
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +13,10 @@ from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, WrongUsage, comp
 from client.cli.render import device_table, ended, job_table, model_table, show
 from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway
 from client.cli.up import up
-from client.cli.watching import exit_code, watch_bar, watch_lines
-from client.sdk import ClientError
+from client.cli.watching import download_all, exit_code, watch_bar, watch_lines
+from client.sdk import ClientError, Framelane
 from shared.errors import FramelaneError
+from shared.jobs import Job
 
 
 class _Commands(TyperGroup):
@@ -38,6 +41,21 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(up)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"framelane {version('framelane')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 @app.command()
@@ -69,6 +87,9 @@ def submit(
         str | None, typer.Option(help="The same key and spec again is the same job.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the job has ended.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Wait, then download what the job left into this folder.", metavar="DIR")
+    ] = None,
     url: Url = None,
     data_dir: DataDir = DEFAULT,
     as_json: AsJson = False,
@@ -80,17 +101,25 @@ def submit(
         model, image or (), landmarks or (), {name: value for name, value in options.items() if value is not None}
     )
     request = _request(what, models or [], asked, file or [], common, force=force)
+    folder = specs.folder(save) if save else None
     with gateway(url, data_dir) as client:
         job = client.submit(request.spec, files=request.files or None, idempotency_key=idempotency_key)
-        if wait:
+        if wait or folder:
             job = client.wait(job.id) if as_json else watch_bar(client, job.id, err())
-    if as_json:
-        print_json(job)
-    elif wait:
-        out().print(ended(job), soft_wrap=True)
-    else:
-        out().print(job.id)
+        saved = download_all(client, job, folder) if folder else {}
+        if as_json:
+            print_json(job)
+            for path in saved.values():
+                err().print(str(path), markup=False, soft_wrap=True)
+        elif wait or folder:
+            _show_end(client, job, saved)
+        else:
+            out().print(job.id)
     raise typer.Exit(exit_code(job))
+
+
+def _show_end(client: Framelane, job: Job, saved: Mapping[str, Path]) -> None:
+    out().print(ended(job, lambda name: saved.get(name) or client.artifact_url(job.id, name)), soft_wrap=True)
 
 
 def _request(
@@ -120,8 +149,8 @@ def watch(
     """Follow a job live until it has ended; with --json a line per event."""
     with gateway(url, data_dir) as client:
         job = watch_lines(client, job_id, after_seq) if as_json else watch_bar(client, job_id, err())
-    if not as_json:
-        out().print(ended(job), soft_wrap=True)
+        if not as_json:
+            _show_end(client, job, {})
     raise typer.Exit(exit_code(job))
 
 
@@ -130,10 +159,10 @@ def get(job_id: JobId, url: Url = None, data_dir: DataDir = DEFAULT, as_json: As
     """Show a job as it is."""
     with gateway(url, data_dir) as client:
         job = client.get(job_id)
-    if as_json:
-        print_json(job)
-    else:
-        out().print(ended(job), soft_wrap=True)
+        if as_json:
+            print_json(job)
+        else:
+            _show_end(client, job, {})
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Jobs, devices and models as people read them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from rich.console import Console, Group, RenderableType
@@ -79,8 +79,8 @@ def plain_table(*columns: str) -> Table:
     return table
 
 
-def ended(job: Job) -> RenderableType:
-    """How a job ended: what it answered or why it didn't, its times, what it left."""
+def ended(job: Job, where: Callable[[str], object]) -> RenderableType:
+    """How a job ended: what it answered or why it didn't, its times, what it left and ``where`` (by its name)."""
     lines: list[RenderableType] = [_headline(job)]
     match job.outcome:
         case Completed(result=InferenceResult() as result):
@@ -99,7 +99,10 @@ def ended(job: Job) -> RenderableType:
             lines.append(Text(f"  {reason}", style="magenta"))
         case _:
             pass
-    lines += [Text(f"  artifact {each.name}, {size(each.size)}", style="dim") for each in job.artifacts]
+    lines += [
+        Text(f"  artifact {each.name}, {size(each.size)}: ", style="dim").append(str(where(each.name)))
+        for each in job.artifacts
+    ]
     return Group(*lines)
 
 

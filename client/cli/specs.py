@@ -1,5 +1,6 @@
 """What `submit` is given, as a spec and the files that go with it."""
 
+import base64
 import json
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from client.cli.output import WrongUsage
+
+MOST_PARTS = 60
+"""Photos sent as files of their own; a gateway takes 64 parts a request unless it is set otherwise."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,14 @@ class Request:
 
 
 def inference(asked: Inference, common: Common) -> Request:
-    """Photos travel as files, landmarks inside the spec. Raises WrongUsage."""
+    """Photos travel as files beside the spec, many of them and landmarks inside it. Raises WrongUsage."""
     if not asked.model or not (asked.images or asked.landmarks):
         msg = "`submit inference` needs --model and at least one --image or --landmarks"
         raise WrongUsage(msg)
     files = {f"image-{number}": readable(path) for number, path in enumerate(asked.images)}
     inputs: list[dict[str, Any]] = [{"file": name} for name in files]
+    if len(files) > MOST_PARTS:
+        inputs, files = [{"data": _base64(path)} for path in files.values()], {}
     inputs += [landmarks_input(path) for path in asked.landmarks]
     spec: dict[str, Any] = {"kind": "inference", "model": asked.model, "inputs": inputs, **common.fields()}
     return Request(spec | ({"options": asked.options} if asked.options else {}), files)
@@ -110,6 +116,24 @@ def readable(path: Path) -> Path:
         msg = f"there is no file {path}"
         raise WrongUsage(msg)
     return path
+
+
+def folder(path: Path) -> Path:
+    """The folder, made if need be. Raises WrongUsage."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"--save {path}: {error.strerror}; name a folder that can be written to"
+        raise WrongUsage(msg) from error
+    return path
+
+
+def _base64(path: Path) -> str:
+    try:
+        return base64.b64encode(path.read_bytes()).decode("ascii")
+    except OSError as error:
+        msg = f"{path} can't be read: {error}"
+        raise WrongUsage(msg) from error
 
 
 def _read(path: Path) -> str:

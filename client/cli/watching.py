@@ -1,5 +1,7 @@
 """A job's life as a progress bar, or as lines of JSON."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -37,6 +39,11 @@ def watch_bar(client: Framelane, job_id: str, console: Console) -> Job:
         for frame in client.follow(job_id):
             _show(bar, task, frame)
     return client.get(job_id)
+
+
+def download_all(client: Framelane, job: Job, folder: Path) -> dict[str, Path]:
+    """Save what the job left in ``folder``; the paths by the artifacts' names."""
+    return {each.name: client.download(job.id, each.name, folder) for each in job.artifacts}
 
 
 def exit_code(job: Job) -> int:

@@ -131,6 +131,10 @@ class Framelane:
         """What the job left."""
         return self._do(calls.artifacts(job_id))
 
+    def artifact_url(self, job_id: str, name: str) -> str:
+        """Where an artifact can be had with any program that speaks HTTP. Asks nobody whether it is there."""
+        return self.url + calls.artifact_path(job_id, name)
+
     def download(self, job_id: str, name: str, target: Path) -> Path:
         """Save an artifact under ``target`` (a file or a folder) and say where. Its sha256 is checked."""
         artifact = find_artifact(self.get(job_id), name)

@@ -1,11 +1,14 @@
 """The command line against the running system: what scripts read, and exit codes."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
+from PIL import Image
 
 from client.local import LocalStack
 from client.sdk import Framelane
@@ -36,6 +39,37 @@ def test_a_photo_from_the_command_line(run, client: Framelane):
     assert job.outcome.result.predictions[0].label == "D"
     assert [artifact.media_type for artifact in job.artifacts] == ["image/jpeg"]
     assert job == client.get(job.id)
+
+
+def test_people_are_told_where_the_drawing_is(run):
+    done = run("submit", "inference", "--model", "vgt", "--image", str(photo("nocurl")), "--annotate", "--wait")
+    assert done.returncode == 0, done.stderr
+    (url,) = re.findall(r"http://\S+/artifacts/annotated-0\.jpg", done.stdout)
+    drawing = httpx2.get(url, follow_redirects=True)
+    assert (drawing.status_code, drawing.headers["content-type"]) == (200, "image/jpeg")
+
+
+@pytest.mark.parametrize("how", [[], ["--json"]])
+def test_what_a_job_left_is_saved_where_it_is_wanted(run, tmp_path: Path, how: list[str]):
+    image, folder = str(photo("nocurl")), tmp_path / "left" / "here"
+    done = run(
+        "submit", "inference", "--model", "vgt", "--image", image, "--annotate", "--save", str(folder), *how
+    )
+    assert done.returncode == 0, done.stderr
+    drawing = folder / "annotated-0.jpg"
+    assert str(drawing) in (done.stderr if how else done.stdout)
+    if how:
+        assert Job.model_validate_json(done.stdout).artifacts[0].size == drawing.stat().st_size
+    with Image.open(drawing) as picture:
+        assert picture.size == (480, 640)
+
+
+def test_more_photos_than_a_request_has_parts(run, tmp_path: Path):
+    empty = tmp_path / "empty.png"
+    Image.new("RGB", (32, 32)).save(empty)
+    done = run("submit", "inference", "--model", "vgt", *["--image", str(empty)] * 65, "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(Job.model_validate_json(done.stdout).outcome.result.predictions) == 65
 
 
 def test_people_get_the_letter(run):

@@ -1,8 +1,10 @@
 """The command line up to the point where a gateway is needed, and its errors."""
 
+import base64
 import io
 import json
 import socket
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,20 @@ def test_photos_go_as_files_and_landmarks_in_the_spec(photo: Path, landmarks: Pa
     }
 
 
+def test_more_photos_than_a_request_may_have_parts_go_inside_the_spec(photo: Path):
+    asked = specs.Inference("asl", [photo] * specs.MOST_PARTS)
+    assert len(specs.inference(asked, specs.Common()).files) == specs.MOST_PARTS
+
+    one_more = specs.inference(specs.Inference("asl", [photo] * 61), specs.Common())
+    assert one_more.files == {}
+    assert one_more.spec["inputs"] == [{"data": base64.b64encode(b"jpeg").decode()}] * 61
+
+
+def test_the_version(runner: CliRunner):
+    result = runner.invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"framelane {version('framelane')}\n")
+
+
 def test_a_download_names_models():
     request = specs.download(["asl", "vgt"], specs.Common(priority=9), force=True)
     assert request.spec == {"kind": "model_download", "models": ["asl", "vgt"], "priority": 9, "force": True}
@@ -94,6 +110,7 @@ def test_a_spec_that_cannot_be_read_says_why(source: str, said: str):
         ("submit inference --model asl --image none.jpg", "there is no file none.jpg"),
         ("jobs --label nonsense", "--label takes NAME=VALUE"),
         ("watch 1", "nothing runs on .framelane"),
+        ("submit inference --model asl --image hand.jpg --save hand.jpg", "--save hand.jpg: File exists"),
         ("up --lanes cpu,tpu", "unknown lane 'tpu'"),
     ],
 )
