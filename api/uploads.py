@@ -1,5 +1,6 @@
 """The body of a request taken apart: its JSON document and the photos beside it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -40,7 +41,7 @@ async def read_spec(request: Request, limits: LimitSettings) -> Upload:
     """
     if media_type(request) == JSON:
         return Upload(await request.body())
-    document, files, broken = await _parts(request, limits)
+    document, files, broken = await _parts(request, limits, (JSON, MULTIPART))
     if document is None:
         broken.append((f"/{SPEC_PART}", "the multipart body needs a part of this name with the JSON"))
     if broken:
@@ -48,9 +49,14 @@ async def read_spec(request: Request, limits: LimitSettings) -> Upload:
     return Upload(document or b"", files)
 
 
-async def read_photo(request: Request, limits: LimitSettings, name: str) -> Upload:
-    """A multipart body with one file, the part ``name``. Raises as ``read_spec`` does."""
-    document, files, broken = await _parts(request, limits)
+async def read_photo(
+    request: Request, limits: LimitSettings, name: str, takes: Sequence[str] = (MULTIPART,)
+) -> Upload:
+    """A multipart body with one file, the part ``name``. Raises as ``read_spec`` does.
+
+    ``takes``: the media types of the route, for who sends another.
+    """
+    document, files, broken = await _parts(request, limits, takes)
     if document is not None:
         broken.append((f"/{SPEC_PART}", "not known here; use the query"))
     broken += [
@@ -64,11 +70,11 @@ async def read_photo(request: Request, limits: LimitSettings, name: str) -> Uplo
 
 
 async def _parts(
-    request: Request, limits: LimitSettings
+    request: Request, limits: LimitSettings, takes: Sequence[str]
 ) -> tuple[bytes | None, dict[str, bytes], list[tuple[str, str]]]:
     if media_type(request) != MULTIPART:
-        detail = f"send {JSON} or {MULTIPART}"
-        raise Refused(415, "unsupported-media-type", detail, {"Accept": f"{JSON}, {MULTIPART}"})
+        detail = f"send {' or '.join(takes)}"
+        raise Refused(415, "unsupported-media-type", detail, {"Accept": ", ".join(takes)})
     document: bytes | None = None
     files: dict[str, bytes] = {}
     broken: list[tuple[str, str]] = []

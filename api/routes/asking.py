@@ -112,7 +112,7 @@ def about(record: JobRecord, result: InferenceResult, request: Request) -> dict[
         **result.model_dump(include={"model", "version", "runtime", "device"}),
         "job_id": record.id,
         "timings": Timings(
-            total_ms=(record.queue_wait_ms or 0.0) + (record.run_ms or 0.0),
+            total_ms=round((record.queue_wait_ms or 0.0) + (record.run_ms or 0.0), 3),
             queue_wait_ms=record.queue_wait_ms or 0.0,
             run_ms=record.run_ms or 0.0,
             **result.timings.model_dump(),

@@ -22,7 +22,7 @@ from api.routes.asking import (
 )
 from api.routes.models import ModelList, catalogue, entry_of
 from api.services.documents import parse
-from api.uploads import Upload, media_type, read_photo
+from api.uploads import MULTIPART, Upload, media_type, read_photo
 from shared.inputs import MAX_SEQUENCE_FRAMES, FileInput, Frame, Hand, LandmarksInput, Point, SequenceInput, Wire
 from shared.results import GesturePrediction, Score
 from shared.specs import Runtime
@@ -133,4 +133,4 @@ async def _question(request: Request, here: Here) -> tuple[LandmarksInput | Sequ
     if media_type(request) == JSON:
         upload = Upload(await request.body())
         return parse(_PREDICT, upload.document).item, upload
-    return FileInput(file=PHOTO_PART), await read_photo(request, limits, PHOTO_PART)
+    return FileInput(file=PHOTO_PART), await read_photo(request, limits, PHOTO_PART, (JSON, MULTIPART))

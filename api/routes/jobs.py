@@ -85,9 +85,10 @@ async def cancel_job(request: Request, here: Here, job_id: JobId) -> Response:
 
 
 @router.delete("/jobs/{job_id}", status_code=204, responses=problems(404, 409, 503))
-async def delete_job(here: Here, job_id: JobId) -> None:
+async def delete_job(here: Here, job_id: JobId) -> Response:
     """Remove a job that has ended, and its artifacts."""
     await here.files.delete_job(job_id)
+    return Response(status_code=204)
 
 
 def labels_of(given: list[str]) -> dict[str, str]:

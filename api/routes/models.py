@@ -7,7 +7,7 @@ from api.dependencies import Here
 from api.errors import ModelNotFound
 from api.gateway import Gateway
 from api.reference import problems
-from shared.catalogue import CatalogueEntry
+from shared.catalogue import CatalogueEntry, UrlSource
 from shared.packing import PackedKind
 from shared.results import InstalledModel
 
@@ -52,12 +52,12 @@ class ModelView(BaseModel):
             runtimes=list(entry.runtimes),
             classes=len(entry.labels),
             sha256={file.name: file.sha256 for file in entry.files},
-            sources=sorted(
-                {
-                    str(getattr(source, "url", None) or getattr(source, "requirement", ""))
+            sources=list(
+                dict.fromkeys(
+                    source.url if isinstance(source, UrlSource) else source.requirement
                     for file in entry.files
                     for source in file.sources
-                }
+                )
             ),
             installed=installed,
         )

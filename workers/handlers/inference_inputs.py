@@ -54,7 +54,7 @@ class Inputs:
     @property
     def timings(self) -> InferenceTimings:
         """What was spent so far."""
-        return InferenceTimings(**self._spent)
+        return InferenceTimings(**{step: round(spent, 3) for step, spent in self._spent.items()})
 
     def __iter__(self) -> Iterator[Numbered]:
         """The inputs in order. Raises InputUnreadable for a kind that the model doesn't take."""

@@ -1,20 +1,17 @@
 """WebSockets and event streams over real sockets."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import httpx2
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
-from shared.events import FRAME
 from shared.jobs import Progress
 from shared.settings import JobSettings, LimitSettings, Settings
-from tests.support.gateway import SPEC, House, StartedServer, serving
+from tests.support.following import events_of, frame, frames_to_end, opened_feeds, socket, submitted
+from tests.support.gateway import House, StartedServer, serving
 
 ID = "0e0bf1de-1b0c-4bcb-9a47-c2c8f3cf8a2f"
 
@@ -34,36 +31,6 @@ async def server(house: House) -> AsyncIterator[StartedServer]:
 async def client(server: StartedServer) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(base_url=f"http://{server.address}", timeout=20) as calls:
         yield calls
-
-
-@asynccontextmanager
-async def socket(server: StartedServer, path: str, **options: Any) -> AsyncIterator[ClientConnection]:
-    async with connect(f"ws://{server.address}/api/v1/ws/{path}", **options) as opened:
-        yield opened
-
-
-def parsed(text: str | bytes) -> dict[str, Any]:
-    FRAME.validate_json(text)
-    return json.loads(text)
-
-
-async def frame(opened: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(20):
-        return parsed(await opened.recv())
-
-
-async def frames_to_end(opened: ClientConnection) -> tuple[list[dict[str, Any]], int | None, str | None]:
-    """Everything up to the close, its code and reason."""
-    told: list[dict[str, Any]] = []
-    async with asyncio.timeout(20):
-        with suppress(ConnectionClosedError):
-            async for text in opened:
-                told.append(parsed(text))  # noqa: PERF401  kept if the connection ends badly
-    return told, opened.close_code, opened.close_reason
-
-
-async def submitted(client: httpx2.AsyncClient, **changes: Any) -> str:
-    return (await client.post("/api/v1/jobs", json=SPEC | changes)).json()["id"]
 
 
 async def test_socket_tells_a_job_from_its_snapshot_to_its_end(
@@ -221,12 +188,6 @@ async def test_feed_tells_what_matches(client: httpx2.AsyncClient, server: Start
         assert [(await frame(everything))["job_id"] for _ in range(5)] == [*ids, ids[2], ids[2]]
 
 
-async def opened_feeds(server: StartedServer, count: int) -> None:
-    """Return when the hub has that many followers."""
-    async with asyncio.timeout(10):
-        await server.gateway.hub.until(lambda followers: followers >= count)
-
-
 async def test_feed_after_a_gap_tells_its_reader_to_look(server: StartedServer, house: House) -> None:
     async with socket(server, "events") as feed:
         await opened_feeds(server, 1)
@@ -344,71 +305,3 @@ async def test_pages_of_strangers_get_no_socket(origin: str, server: StartedServ
 async def test_own_pages_get_a_socket(origin: str | None, server: StartedServer) -> None:
     async with socket(server, f"jobs/{ID}", origin=origin) as opened:
         assert (await frames_to_end(opened))[1] == 4404
-
-
-def events_of(text: str) -> list[dict[str, str]]:
-    """Server-sent events of a whole stream."""
-    blocks = [block for block in text.split("\n\n") if block and not block.startswith(":")]
-    return [dict(line.split(": ", 1) for line in block.splitlines()) for block in blocks]
-
-
-async def test_event_stream_replays_goes_on_and_ends(
-    client: httpx2.AsyncClient, server: StartedServer, house: House
-) -> None:
-    job_id = await submitted(client)
-    claim = house.claim(job_id)
-
-    async def read() -> httpx2.Response:
-        return await client.get(f"/api/v1/jobs/{job_id}/events")
-
-    reading = asyncio.create_task(read())
-    await opened_feeds(server, 1)
-    house.progress(claim, 0.5)
-    house.settle(claim)
-    answer = await reading
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    told = events_of(answer.text)
-    assert [(each["id"], each["event"]) for each in told] == [
-        ("1", "state"),
-        ("2", "state"),
-        ("3", "progress"),
-        ("4", "state"),
-    ]
-    for each in told:
-        FRAME.validate_json(each["data"])
-
-
-async def test_event_stream_resumes(client: httpx2.AsyncClient, house: House) -> None:
-    job_id = await submitted(client)
-    house.finish(job_id)
-    url = f"/api/v1/jobs/{job_id}/events"
-    assert [each["id"] for each in events_of((await client.get(f"{url}?after_seq=1")).text)] == ["2", "3"]
-    last = await client.get(f"{url}?after_seq=0", headers={"Last-Event-ID": "2"})
-    assert [each["id"] for each in events_of(last.text)] == ["3"]
-    nothing = await client.get(url, headers={"Last-Event-ID": "3"})
-    assert (nothing.status_code, nothing.content) == (204, b"")
-    for wrong in ("x", "-1", "9" * 19, "9" * 5_000):
-        refused = await client.get(url, headers={"Last-Event-ID": wrong})
-        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/Last-Event-ID")
-        refused = await client.get(f"{url}?after_seq={wrong}")
-        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/after_seq")
-    longest = await client.get(url, headers={"Last-Event-ID": "9" * 18})
-    assert [each["event"] for each in events_of(longest.text)] == ["snapshot"]
-
-
-async def test_shutdown_tells_every_follower_and_waiter(house: House) -> None:
-    async with (
-        serving(house) as server,
-        httpx2.AsyncClient(base_url=f"http://{server.address}", timeout=20) as client,
-    ):
-        job_id = await submitted(client)
-        async with socket(server, f"jobs/{job_id}") as one, socket(server, "events") as feed:
-            await frame(one)
-            waiting = asyncio.create_task(client.get(f"/api/v1/jobs/{job_id}?wait=60"))
-            stream = asyncio.create_task(client.get(f"/api/v1/jobs/{job_id}/events"))
-            await opened_feeds(server, 4)
-            await server.end()
-            for opened in (one, feed):
-                assert (await frames_to_end(opened))[1] == 1001
-            assert (await waiting).json()["state"] == "PENDING"
-            assert len(events_of((await stream).text)) == 1

@@ -256,3 +256,10 @@ async def test_catalogue(client: httpx2.AsyncClient) -> None:
     assert one["requires"] == {"image": ["hand_landmarker"]}
     assert len(one["sha256"]["weights.pth"]) == 64
     assert (await client.get("/api/v1/models/bsl")).json()["type"] == "urn:framelane:error:model-not-found"
+
+
+async def test_a_route_that_takes_photos_only_says_so(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/api/v1/keypoints/hands", json={})
+    assert answer.status_code == 415
+    assert answer.json()["detail"] == "send multipart/form-data"
+    assert answer.headers["accept"] == "multipart/form-data"
