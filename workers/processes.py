@@ -7,17 +7,16 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import IO
+
+from shared.leash import leash
 
 _LOOK_S = 0.5
 _LAST_WORDS = 12
 _OURS = ("FRAMELANE_ARTIFACTS", "FRAMELANE_REDIS", "FRAMELANE_BROKER", "REDIS_URL", "AWS_")
-_LEASH = Path(__file__).with_name("leash.py")
 
 
 class ProcessFailed(Exception):
@@ -46,7 +45,7 @@ def run_watched(
     ``check`` is called at least twice a second; when it raises, the process and its children are killed.
     """
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), *command],
+        [*leash(signal.SIGKILL), *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

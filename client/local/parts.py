@@ -12,8 +12,8 @@ from typing import IO, Protocol
 
 from client.local.embedded import EmbeddedValkey
 from client.local.logs import LogSink, plain, worth_reading
+from shared.leash import leash
 
-_LEASH = Path(__file__).with_name("leash.py")
 _LAST_WORDS = 12
 
 
@@ -51,11 +51,6 @@ class Part(Protocol):
     def last_words(self) -> str:
         """Its latest lines."""
         ...
-
-
-def leash(death_signal: signal.Signals) -> list[str]:
-    """The words before a command that tie its life to the calling thread's."""
-    return [sys.executable, "-I", "-S", str(_LEASH), str(os.getpid()), str(int(death_signal))]
 
 
 class Listener:
