@@ -1,7 +1,7 @@
 """Ties a command's life to the thread that starts it.
 
-As a file it is run (``python -I -S leash.py PARENT_PID SIGNAL COMMAND…``) and becomes the command, which so keeps its
-process id. The kernel watches the thread, which must therefore live as long as the command should.
+As a file it is run (``python -I -S leash.py PARENT_PID SIGNAL COMMAND…``) and becomes the command, which thereby
+keeps its process id. The kernel watches the thread, which must therefore live as long as the command should.
 """
 
 import ctypes
