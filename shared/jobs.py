@@ -88,6 +88,14 @@ class ArtifactRef(Answer):
     media_type: str
 
 
+class CallbackStatus(Answer):
+    """How far the delivery to ``callback_url`` is; ``error``: of the latest try, null if it went well."""
+
+    state: Literal["waiting", "delivered", "failed"]
+    tries: int = 0
+    error: str | None = None
+
+
 class Job(BaseModel):
     """A job as its callers see it. Times are the store's clock, in UTC."""
 
@@ -112,6 +120,9 @@ class Job(BaseModel):
     attempts: list[Attempt]
     artifacts: list[ArtifactRef]
     retry_of: str | None = None
+    callback: CallbackStatus | None = Field(
+        default=None, description="if it has a callback_url, once it has ended"
+    )
     seq: int = Field(description="number of the job's latest event")
 
     @property

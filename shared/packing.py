@@ -31,7 +31,7 @@ from shared.inputs import (
     Tensor,
     TensorInput,
 )
-from shared.specs import InferenceFields, InferenceSpec, ModelDownloadSpec
+from shared.specs import InferenceFields, InferenceSpec, ModelDownloadSpec, SweepSpec
 
 PackedKind = Literal["landmarks", "sequence", "image", "tensor"]
 
@@ -56,10 +56,12 @@ class InferenceTask(InferenceFields):
     inputs: list[PackedInput]
 
 
-Task = Annotated[InferenceTask | ModelDownloadSpec, Field(discriminator="kind")]
+AnyTask = InferenceTask | ModelDownloadSpec | SweepSpec
 """A spec as the record keeps it."""
 
-TASK: TypeAdapter[InferenceTask | ModelDownloadSpec] = TypeAdapter(Task)
+Task = Annotated[AnyTask, Field(discriminator="kind")]
+
+TASK: TypeAdapter[AnyTask] = TypeAdapter(Task)
 
 _NOT_MODERATE = f"every number must be finite and within ±{MAX_COORDINATE:,.0f}"
 

@@ -123,4 +123,18 @@ class DownloadResult(Answer):
     downloaded_bytes: int
 
 
-Result = Annotated[InferenceResult | DownloadResult, Field(discriminator="kind")]
+class SweepResult(Answer):
+    """What was removed.
+
+    ``orphans`` (artifacts) and ``uploads`` (unfinished) belonged to no job; ``freed_bytes``: of artifacts.
+    """
+
+    kind: Literal["sweep"] = "sweep"
+    jobs: int
+    artifacts: int
+    orphans: int
+    uploads: int
+    freed_bytes: int
+
+
+Result = Annotated[InferenceResult | DownloadResult | SweepResult, Field(discriminator="kind")]

@@ -18,18 +18,24 @@ class RedisSettings(BaseModel):
 
     url: Annotated[str, Field(description="may hold a password; never logged")] = "redis://127.0.0.1:6379/0"
     prefix: Annotated[str, Field(description="first part of every key and channel")] = "framelane"
-    socket_timeout_s: PositiveFloat = 5.0
-    connect_timeout_s: PositiveFloat = 1.0
+    socket_timeout_s: Annotated[PositiveFloat, Field(le=5, description="of workers")] = 5.0
+    connect_timeout_s: PositiveFloat = 0.5
+    answer_s: Annotated[
+        PositiveFloat, Field(le=5, description="a gateway answers 503 when the store says nothing for so long")
+    ] = 0.8
+    durability: Annotated[
+        Literal["written", "synced"],
+        Field(
+            description="what a 202 means: `written`: in Redis, on disk with its next sync "
+            "(`appendfsync everysec`: up to about 1 s later); `synced`: on disk (waits for it)"
+        ),
+    ] = "written"
 
 
 class BrokerSettings(BaseModel):
     """Celery's transport."""
 
     url: Annotated[str | None, Field(description="default: the job store's Redis")] = None
-    visibility_timeout_s: Annotated[
-        PositiveInt,
-        Field(description="an unacknowledged message comes again after this; claims make it harmless"),
-    ] = 60
     events: Annotated[
         bool, Field(description="workers send Celery's own events, which Flower needs and which slow a fast lane")
     ] = False
@@ -83,7 +89,33 @@ class JobSettings(BaseModel):
         3_600
     )
     idempotency_ttl_s: PositiveInt = 86_400
+    retention_s: Annotated[
+        PositiveFloat, Field(description="ended jobs and their artifacts are kept this long, unless they say")
+    ] = 604_800.0
+    sweep_every_s: Annotated[PositiveFloat, Field(description="a sweep job is made this often")] = 3_600.0
+    orphan_s: Annotated[PositiveFloat, Field(description="files without a job are removed at this age")] = 86_400.0
+    resend_s: Annotated[
+        PositiveFloat, Field(description="a job whose message seems lost is queued again after this")
+    ] = 5.0
     predict_wait_s: Annotated[PositiveFloat, Field(description="of the synchronous gesture routes")] = 30.0
+
+
+class CallbackSettings(BaseModel):
+    """Delivery of terminal events to ``callback_url``, as Standard Webhooks describes it."""
+
+    secret: Annotated[
+        SecretStr,
+        Field(description="signs them: `whsec_` and base64 of 24 to 64 bytes; empty: no callbacks taken"),
+    ] = SecretStr("")
+    timeout_s: Annotated[PositiveFloat, Field(description="of one try")] = 10.0
+    first_pause_s: Annotated[
+        PositiveFloat, Field(description="after the first failed try; triples, at most 4 h")
+    ] = 5.0
+    patience_s: Annotated[PositiveFloat, Field(description="tried so long after the job's end")] = 86_400.0
+    private_hosts: Annotated[
+        list[str], Field(description="names, addresses or networks that may be private; all others must be public")
+    ] = []
+    per_worker: Annotated[PositiveInt, Field(description="tried at the same time by an io worker")] = 8
 
 
 class WorkerSettings(BaseModel):
@@ -101,6 +133,12 @@ class WorkerSettings(BaseModel):
     drain_s: Annotated[
         PositiveFloat, Field(description="for running jobs at shutdown; then they are given to others")
     ] = 8.0
+    grace_s: Annotated[
+        PositiveFloat, Field(description="for work that was told to stop; then its process is ended without it")
+    ] = 3.0
+    artifact_patience_s: Annotated[
+        PositiveFloat, Field(description="a store of artifacts that doesn't answer is tried again for so long")
+    ] = 120.0
     preload: Annotated[bool, Field(description="load installed models at start")] = True
     catalogue: Annotated[Path | None, Field(description="default: the one that ships")] = None
 
@@ -132,6 +170,7 @@ class Settings(BaseSettings):
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
     jobs: JobSettings = JobSettings()
+    callbacks: CallbackSettings = CallbackSettings()
     worker: WorkerSettings = WorkerSettings()
     log: LogSettings = LogSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None

@@ -11,6 +11,9 @@ from shared.inputs import MAX_INPUTS, InferenceInput, Wire
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Label = Annotated[str, Field(max_length=200)]
+CallbackUrl = Annotated[
+    str, Field(min_length=9, max_length=2_000, pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$")
+]
 Runtime = Literal["auto", "torch", "openvino"]
 Precision = Literal["FP32", "FP16"]
 
@@ -28,6 +31,13 @@ class CommonSpec(Wire):
         Field(strict=True, gt=0, le=604_800, description="fails with `expired` if not started by then"),
     ] = None
     max_attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = 3
+    callback_url: Annotated[CallbackUrl | None, Field(description="gets the terminal event, signed, by POST")] = (
+        None
+    )
+    retention_s: Annotated[
+        FiniteFloat | None,
+        Field(strict=True, ge=1, le=31_536_000, description="kept this long after its end; default: a setting"),
+    ] = None
     labels: Annotated[dict[Annotated[str, Field(min_length=1, max_length=63)], Label], Field(max_length=16)] = (
         Field(default_factory=dict[str, str])
     )
@@ -67,6 +77,12 @@ class InferenceSpec(InferenceFields):
     inputs: Annotated[list[InferenceInput], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
+def _no_accelerator(device: str) -> str:
+    if device not in {AUTO, "CPU"}:
+        raise PydanticCustomError("device", "such jobs are bound to no device; leave it out, or use AUTO or CPU")
+    return device
+
+
 class ModelDownloadSpec(CommonSpec):
     """Fetch catalogue models, check them, make their variants and install them."""
 
@@ -77,24 +93,34 @@ class ModelDownloadSpec(CommonSpec):
     ] = Field(default=["FP32"])
     force: Annotated[bool, Field(strict=True, description="fetch again what is installed already")] = False
 
-    @field_validator("device")
-    @classmethod
-    def _no_accelerator(cls, device: str) -> str:
-        if device not in {AUTO, "CPU"}:
-            raise PydanticCustomError(
-                "device", "downloads are bound to no device; leave it out, or use AUTO or CPU"
-            )
-        return device
+    _device = field_validator("device")(_no_accelerator)
 
 
-JobSpec = Annotated[InferenceSpec | ModelDownloadSpec, Field(discriminator="kind")]
+class SweepSpec(CommonSpec):
+    """Remove what nobody needs any more: outlived jobs, artifacts without a job, leavings of crashed uploads."""
+
+    kind: Literal["sweep"] = "sweep"
+    orphan_s: Annotated[
+        FiniteFloat | None,
+        Field(
+            strict=True, ge=0, le=31_536_000, description="age from which orphans are removed; default: a setting"
+        ),
+    ] = None
+
+    _device = field_validator("device")(_no_accelerator)
+
+
+AnySpec = InferenceSpec | ModelDownloadSpec | SweepSpec
+
+JobSpec = Annotated[AnySpec, Field(discriminator="kind")]
 """What a client posts."""
 
-JobKind = Literal["inference", "model_download"]
+JobKind = Literal["inference", "model_download", "sweep"]
 
-JOB_SPEC: TypeAdapter[InferenceSpec | ModelDownloadSpec] = TypeAdapter(JobSpec)
+JOB_SPEC: TypeAdapter[AnySpec] = TypeAdapter(JobSpec)
 
 LANE_CLASSES: Mapping[JobKind, LaneClass] = {
     "inference": LaneClass.FAST,
     "model_download": LaneClass.IO,
+    "sweep": LaneClass.IO,
 }

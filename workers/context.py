@@ -12,9 +12,8 @@ import structlog
 from shared.devices import DeviceInfo
 from shared.errors import FramelaneError, JobCancelled, JobTimedOut, StaleClaim, Unavailable
 from shared.jobs import ArtifactRef, JobRecord, Progress, artifact_key
-from shared.packing import InferenceTask
+from shared.packing import AnyTask
 from shared.ports import ArtifactStore, AttemptStore, Claim
-from shared.specs import ModelDownloadSpec
 
 PROGRESS_PERIOD_S = 0.2
 """Progress is told at most this often; what came too soon is told later, or never if newer news came."""
@@ -61,7 +60,7 @@ class JobContext:
         return self.claim.job
 
     @property
-    def task(self) -> InferenceTask | ModelDownloadSpec:
+    def task(self) -> AnyTask:
         """What is asked for."""
         return self.claim.job.spec
 

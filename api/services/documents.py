@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.errors import MalformedDocument
 from shared.errors import InvalidSpec
-from shared.specs import JOB_SPEC, InferenceSpec, JobKind, ModelDownloadSpec
+from shared.specs import JOB_SPEC, AnySpec, JobKind
 
 _Model = TypeVar("_Model")
 _KINDS = frozenset(get_args(JobKind))
@@ -25,7 +25,7 @@ def parse(adapter: TypeAdapter[_Model], document: bytes) -> _Model:
         raise InvalidSpec(*((pointer(each["loc"]), each["msg"]) for each in found)) from None
 
 
-def parse_spec(document: bytes) -> InferenceSpec | ModelDownloadSpec:
+def parse_spec(document: bytes) -> AnySpec:
     """The same for a job's spec, whose unions pydantic names as if they were fields."""
     try:
         return JOB_SPEC.validate_json(document)

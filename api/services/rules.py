@@ -6,8 +6,8 @@ from typing import Any, cast
 from shared.catalogue import Catalogue, CatalogueEntry
 from shared.devices import AUTO, family_of
 from shared.inputs import DataInput, FileInput, LandmarksInput, SequenceInput, TensorInput
-from shared.packing import InferenceTask, PackedKind
-from shared.specs import InferenceSpec, ModelDownloadSpec
+from shared.packing import AnyTask, InferenceTask, PackedKind
+from shared.specs import AnySpec, InferenceSpec, ModelDownloadSpec
 
 Broken = list[tuple[str, str]]
 
@@ -26,10 +26,12 @@ class Rules:
     def __init__(self, catalogue: Catalogue) -> None:
         self.entries = dict(catalogue.by_name)
 
-    def broken(self, spec: InferenceSpec | ModelDownloadSpec) -> Broken:
+    def broken(self, spec: AnySpec) -> Broken:
         """Every rule the spec breaks, by JSON pointer."""
         if isinstance(spec, ModelDownloadSpec):
             return self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
+        if not isinstance(spec, InferenceSpec):
+            return []
         entry = self.entries.get(spec.model)
         if entry is None:
             return self._unknown_names([("/model", spec.model)])
@@ -47,9 +49,9 @@ class Rules:
         named = [("/model", fields.get("model")), *((f"/models/{at}", name) for at, name in enumerate(listed))]
         return self._unknown_names((pointer, name) for pointer, name in named if isinstance(name, str))
 
-    def needs(self, task: InferenceTask | ModelDownloadSpec) -> list[str]:
+    def needs(self, task: AnyTask) -> list[str]:
         """Models that must be installed for the task: its own, and what its kinds of input ask for."""
-        if isinstance(task, ModelDownloadSpec):
+        if not isinstance(task, InferenceTask):
             return []
         entry = self.entries.get(task.model)
         if entry is None:

@@ -28,7 +28,7 @@ from client.sdk.answers import (
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
-from shared.specs import InferenceSpec, ModelDownloadSpec, Runtime
+from shared.specs import AnySpec, Runtime
 from shared.workers import WorkerInfo
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ NOTHING_MORE = 204
 _ACCEPTED = 202
 _ERROR = 400
 
-Spec = InferenceSpec | ModelDownloadSpec | Mapping[str, Any]
+Spec = AnySpec | Mapping[str, Any]
 """A typed spec, or one as it stands in a JSON file."""
 
 Files = Mapping[str, bytes | Path]

@@ -1,0 +1,79 @@
+"""The door to files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """A stored object. ``sha256`` is of its content, lower-case hexadecimal."""
+
+    key: str
+    size: int
+    sha256: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An entry of a listing. ``age_s``: seconds since it was stored, by the store's clock where it has one."""
+
+    key: str
+    size: int
+    age_s: float
+
+
+class ArtifactStore(Protocol):
+    """Objects by key. A key is made by us: segments of [A-Za-z0-9._-] joined by '/', never ``.`` or ``..``.
+
+    Blocking. A key of another form raises ValueError; a missing object ArtifactNotFound; no room OutOfSpace.
+    """
+
+    def ping(self) -> None:
+        """Return if the store answers and its bucket or folder is there."""
+        ...
+
+    def put_file(self, key: str, path: Path, media_type: str) -> ObjectInfo:
+        """Store a file under ``key``; readers see the old object or the whole new one."""
+        ...
+
+    def put_bytes(self, key: str, content: bytes, media_type: str) -> ObjectInfo:
+        """The same from memory."""
+        ...
+
+    def stat(self, key: str) -> ObjectInfo:
+        """What is stored under ``key``."""
+        ...
+
+    def fetch(self, key: str, path: Path) -> ObjectInfo:
+        """Write the object to ``path`` (whole or not at all)."""
+        ...
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The content in chunks."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """Every key that starts with ``prefix``, sorted."""
+        ...
+
+    def listing(self, prefix: str) -> Iterator[StoredObject]:
+        """Every object whose key starts with ``prefix``, with its age; in no order."""
+        ...
+
+    def sweep_uploads(self, older_than_s: float) -> int:
+        """Remove what crashed uploads left that is at least so old; how many."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens if there is none."""
+        ...
+
+    def link(self, key: str, expires_s: int, filename: str) -> str:
+        """A URL that gives anyone this one object for ``expires_s`` seconds, as a download named ``filename``.
+
+        It is absolute when the store serves it itself, else a path below the gateway's root.
+        """
+        ...

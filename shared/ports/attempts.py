@@ -1,0 +1,156 @@
+"""The records, from the workshop."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
+from shared.states import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run one attempt. ``fence`` rises with every claim of the job; only the newest may commit."""
+
+    job: JobRecord
+    fence: int
+    worker: str
+    blobs: list[bytes]
+
+    @property
+    def job_id(self) -> str:
+        """The claimed job's id."""
+        return self.job.id
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """A RUNNING job whose lease ran out."""
+
+    job_id: str
+    fence: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A terminal event on its way to a ``callback_url``. ``tried``: how often before; ``event``: its JSON.
+
+    ``age_s``: seconds since the job ended.
+    """
+
+    job_id: str
+    url: str
+    event: str
+    tried: int
+    age_s: float
+
+
+class AttemptStore(Protocol):
+    """The records, from the workshop. A call with an outdated fence raises StaleClaim and changes nothing."""
+
+    def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
+        """PENDING to RUNNING; None when there is nothing to run: gone, ended, or held by a live attempt.
+
+        A job whose ``expires_s`` has passed becomes FAILED (``expired``) instead, and None is returned.
+        """
+        ...
+
+    def renew(self, claim: Claim, lease_s: float) -> bool:
+        """Prolong the lease from now (the store's clock); True when the job was asked to stop."""
+        ...
+
+    def report(self, claim: Claim, progress: Progress) -> bool:
+        """Keep and publish progress; True when the job was asked to stop."""
+        ...
+
+    def settle(
+        self,
+        claim: Claim,
+        outcome: Completed | Failed | Cancelled,
+        artifacts: Sequence[ArtifactRef] = (),
+    ) -> JobState:
+        """Commit: RUNNING to the outcome's terminal state, with the attempt added to the history."""
+        ...
+
+    def give_up(
+        self,
+        job_id: str,
+        fence: int,
+        worker: str,
+        error: ErrorInfo,
+        *,
+        final: ErrorInfo | None = None,
+        costs: bool = True,
+    ) -> JobState:
+        """End an attempt that was lost or may be retried, adding it to the history with its error.
+
+        Back to PENDING (noted as not yet published) while attempts are left; else FAILED and among the dead, with
+        ``final``, or with the error if that is None. ``costs=False``: handed back, no attempt is used up.
+        A job asked to stop becomes CANCELLED.
+        """
+        ...
+
+    def lapsed(self, limit: int = 100) -> list[Lapsed]:
+        """RUNNING jobs whose lease ran out, the longest ago first."""
+        ...
+
+    def held_by(self, worker: str) -> list[Lapsed]:
+        """RUNNING jobs of this worker, whatever their leases."""
+        ...
+
+    def expire(self, limit: int = 100) -> list[str]:
+        """End PENDING jobs that were never started and whose ``expires_s`` has passed (FAILED, ``expired``)."""
+        ...
+
+    def note_lost(self, empty: Collection[str], after_s: float, limit: int = 100) -> int:
+        """Note jobs whose queued message must be gone as not yet published; how many.
+
+        That is, PENDING jobs that were sent ``after_s`` ago or earlier and, for as long, either wait in a lane of
+        ``empty`` (queues without any message), or had a later message of the same lane and priority claimed before
+        them. Each time it happens to a job the time doubles (to ten minutes at most).
+        """
+        ...
+
+    def waiting_lanes(self, after_s: float) -> list[str]:
+        """Lanes with a PENDING job that was sent ``after_s`` ago or earlier."""
+        ...
+
+    def unpublished(self, older_than_s: float, limit: int = 100) -> list[JobRecord]:
+        """PENDING jobs noted as not yet published for that long."""
+        ...
+
+    def published(self, job_id: str, fence: int = 0) -> None:
+        """The queue has the message of the job as it was at ``fence`` (0: never claimed).
+
+        No-op once another attempt has claimed the job: if it waits again, that needs a message of its own.
+        """
+        ...
+
+    def due_callbacks(self, hold_s: float, limit: int = 20) -> list[Callback]:
+        """Callbacks to be tried now. They are nobody else's for ``hold_s`` seconds, then due again."""
+        ...
+
+    def callback_tried(self, job_id: str, error: str | None, again_in_s: float | None) -> None:
+        """A try ended: delivered (no ``error``), to be repeated in ``again_in_s`` seconds, or given up (None)."""
+        ...
+
+    def outlived(self, limit: int = 100) -> list[str]:
+        """Terminal jobs that were kept for their time of retention, the longest ago first."""
+        ...
+
+    def remove(self, job_id: str) -> bool:
+        """Forget a terminal job, with its inputs and events; False if there is no such job."""
+        ...
+
+    def holdings(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """Of those jobs that exist, the fence whose artifacts count: of the attempt that runs or ran last."""
+        ...
+
+    def take_turn(self, what: str, period_s: float) -> bool:
+        """True for one caller in ``period_s`` seconds."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

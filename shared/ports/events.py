@@ -1,0 +1,26 @@
+"""The door to what happens."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published event: JSON of a ``JobEvent``."""
+
+    job_id: str
+    event: str
+
+
+class EventBus(Protocol):
+    """All events as they happen; nothing is replayed."""
+
+    def listen(self) -> AbstractAsyncContextManager[AsyncIterator[Published | None]]:
+        """Entered: everything published from now on comes.
+
+        None among it: the connection was lost and found again, so events may be missing and followers must read
+        their job anew.
+        """
+        ...

@@ -1,0 +1,152 @@
+"""The records, from the front door."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.jobs import JobRecord
+from shared.packing import AnyTask
+from shared.ports.queue import Envelope
+from shared.states import JobState
+from shared.workers import LaneBacklog
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job about to be accepted.
+
+    ``fingerprint``: sha256 of the request's spec; ``idempotency_key``: as the client sent it, kept for
+    ``idempotency_ttl_s``; ``message``: queued in the same step, so that the job is never without it.
+    """
+
+    id: str
+    task: AnyTask
+    lane: str
+    fingerprint: str
+    blobs: Sequence[bytes] = ()
+    idempotency_key: str | None = None
+    idempotency_ttl_s: int = 86_400
+    retry_of: str | None = None
+    message: Envelope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The record, and whether this call made it (else it was there with the same spec)."""
+
+    record: JobRecord
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobQuery:
+    """Filters that must all hold, and where to go on: ``cursor`` is a page's ``next_cursor``."""
+
+    kind: str | None = None
+    state: JobState | None = None
+    device: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    limit: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Newest first. ``next_cursor`` is None at the end; a page can be short, even empty, before it."""
+
+    jobs: list[JobRecord]
+    next_cursor: str | None
+
+
+class JobStore(Protocol):
+    """The records, from the front door."""
+
+    async def ping(self) -> None:
+        """Return if the store answers."""
+        ...
+
+    async def create(self, new: NewJob) -> Created:
+        """Keep the job (PENDING, seq 1, a ``state`` event) with its blobs.
+
+        Its message is queued in the same step; without one the job is noted as not yet published.
+
+        An id or idempotency key that is known returns the job it names if the fingerprints are equal, else
+        JobConflict.
+        """
+        ...
+
+    async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
+        """What ``create`` would find of an earlier request; None where it would make a job. Raises JobConflict."""
+        ...
+
+    async def published(self, job_id: str, fence: int = 0) -> None:
+        """The queue has the message of the job as it was at ``fence`` (0: never claimed).
+
+        No-op once another attempt has claimed the job: if it waits again, that needs a message of its own.
+        """
+        ...
+
+    async def discard(self, job_id: str) -> None:
+        """Forget a job whose message couldn't be queued, with its idempotency key.
+
+        No-op once it is claimed or cancelled, or once another ``create`` or ``known`` was answered with it: then
+        it stays noted as not yet published, and a worker sends it.
+        """
+        ...
+
+    async def get(self, job_id: str) -> JobRecord:
+        """Raises JobNotFound."""
+        ...
+
+    async def blobs(self, job_id: str) -> list[bytes]:
+        """The job's inputs, in order. Raises InputsExpired when the job has some but they are gone."""
+        ...
+
+    async def find(self, query: JobQuery) -> JobPage:
+        """Raises InvalidSpec at ``/cursor`` for a cursor that isn't one of ours."""
+        ...
+
+    async def request_cancel(self, job_id: str, reason: str) -> JobRecord:
+        """PENDING: CANCELLED at once. RUNNING: the flag is set (a second time changes nothing).
+
+        Raises IllegalTransition when the job has ended, JobNotFound.
+        """
+        ...
+
+    async def delete(self, job_id: str) -> JobRecord:
+        """Remove a terminal job and what the store keeps of it; returns what it was.
+
+        Raises IllegalTransition while it isn't terminal, JobNotFound.
+        """
+        ...
+
+    async def events(self, job_id: str, after_seq: int, limit: int = 1_000) -> list[str]:
+        """The kept events with a higher seq, oldest first, as JSON. The oldest of a long job may be gone."""
+        ...
+
+    async def seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """The newest seq of each of the jobs that exist."""
+        ...
+
+    async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
+        """FAILED jobs whose last attempt was lost or ended with an error that may be retried, newest first.
+
+        Raises InvalidSpec at ``/cursor`` for a cursor that isn't one of ours.
+        """
+        ...
+
+    async def revived(self, job_id: str) -> None:
+        """The job was requeued as another: it isn't among the dead any more."""
+        ...
+
+    async def identity(self) -> str:
+        """The name of this set of records, made up when it was empty. Another than before: all was lost."""
+        ...
+
+    async def backlog(self) -> dict[str, LaneBacklog]:
+        """PENDING jobs per lane, for every lane that ever had one."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...

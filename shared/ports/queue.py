@@ -1,0 +1,42 @@
+"""The door to the queue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from shared.routing import Route
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message as the broker keeps it: ``body`` is to be pushed to the left of the list ``key``."""
+
+    key: str
+    body: bytes
+
+
+class JobQueue(Protocol):
+    """Carries job ids to workers, at least once. Blocking, except ``envelope``."""
+
+    def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope | None:
+        """What ``send`` would send, to be pushed with the record by a job store on the same server.
+
+        None where the broker is elsewhere: then ``send`` it. Waits for nothing.
+        """
+        ...
+
+    def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
+        """The message is with the broker when this returns; else BrokerUnavailable. ``headers`` travel along."""
+        ...
+
+    def depth(self, queue: str) -> int:
+        """Messages that wait in the queue, of all priorities. Raises BrokerUnavailable."""
+        ...
+
+    def ping(self) -> None:
+        """Return if the broker answers."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,53 @@
+"""The doors to who is alive and what is installed."""
+
+from typing import Protocol
+
+from shared.results import InstalledModel
+from shared.workers import WorkerInfo
+
+
+class WorkerDirectory(Protocol):
+    """Who is alive and what is installed, from the front door."""
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Workers whose heartbeat is fresh."""
+        ...
+
+    async def models(self) -> dict[str, InstalledModel]:
+        """Installed models by name."""
+        ...
+
+
+class WorkerBeacon(Protocol):
+    """The same, from the workshop. Blocking."""
+
+    def announce(self, info: WorkerInfo, ttl_s: float) -> None:
+        """This worker is alive for ``ttl_s`` more seconds."""
+        ...
+
+    def withdraw(self, worker_id: str) -> None:
+        """This worker leaves."""
+        ...
+
+    def models(self) -> dict[str, InstalledModel]:
+        """Installed models by name."""
+        ...
+
+    def install(self, model: InstalledModel) -> None:
+        """The model's files are in the artifact store, under ``models/<name>/<version>/``."""
+        ...
+
+    def uninstall(self, name: str) -> None:
+        """The model is no longer installed."""
+        ...
+
+    def hold_models(self, token: str, ttl_s: float) -> bool:
+        """Take, or prolong, the sole right to register models and to delete stored files of theirs.
+
+        False while another ``token`` has it. It lapses after ``ttl_s`` seconds.
+        """
+        ...
+
+    def release_models(self, token: str) -> None:
+        """Give the right back; nothing happens if it is another's by now."""
+        ...
