@@ -20,7 +20,7 @@ from api.routes import devices, events, gestures, health, jobs, keypoints, model
 from api.server import configuration, serve
 from api.views import PREFIX
 from shared.adapters.build import artifact_store
-from shared.adapters.celery_queue import CeleryJobQueue, make_celery
+from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisJobStore
@@ -66,7 +66,7 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         closing.push_async_callback(store.close)
         directory = RedisWorkerDirectory(settings)
         closing.push_async_callback(directory.close)
-        queue = CeleryJobQueue(make_celery(settings))
+        queue = CeleryJobQueue(settings)
         closing.push_async_callback(to_thread.run_sync, queue.close)
         artifacts = artifact_store(settings.artifacts)
         yield Parts(

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import structlog
 
 from shared.adapters.build import artifact_store
-from shared.adapters.celery_queue import CeleryJobQueue, make_celery
+from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_jobs import RedisAttemptStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.catalogue import load_catalogue
@@ -68,8 +68,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo) -> Shift:
         RedisWorkerBeacon(settings),
         _artifacts(settings.artifacts),
     )
-    app = make_celery(settings)
-    queue = CeleryJobQueue(app)
+    queue = CeleryJobQueue(settings)
     environment = WorkerEnvironment(
         settings=settings,
         device=device,
@@ -85,7 +84,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo) -> Shift:
     outbox = Outbox(store, queue, worker.retry_base_s)
     identity = WorkerIdentity(me, device, scratch.path, worker.lease_s)
     runner = Runner(identity, store, artifacts, handlers, keeper, outbox)
-    tasks.register(app, handlers, runner.run)
+    tasks.register(queue.app, handlers, runner.run)
     said = WorkerInfo(
         id=me,
         host=host,
@@ -106,7 +105,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo) -> Shift:
         ),
         closers=[*(one.close for one in handlers.values()), scratch.close, queue.close, beacon.close, store.close],
     )
-    return Shift(app, crew, me, lane.queues, worker.concurrency, worker.drain_s)
+    return Shift(queue.app, crew, me, lane.queues, worker.concurrency, worker.drain_s)
 
 
 def _artifacts(settings: ArtifactSettings) -> ArtifactStore:

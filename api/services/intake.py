@@ -3,14 +3,12 @@
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
-from api.hub import Follower, Hub
+from api.hub import Hub
 from api.services.follow import Followers
 from api.services.prepare import Prepared
 from api.services.submit import Submitter, Ticket
 from shared.jobs import JobRecord
 from shared.ports import Created
-
-_CLAIMED_SOON_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +40,11 @@ class Intake:
     ) -> Taken:
         if not wait_s:
             created = await accepting
-            if created.fresh:
-                await self.submitter.noted(created.record.id)
             return Taken(created.record, created.fresh)
         # Followed before it exists: its end can't be missed, and it needn't be read to be sure.
         with self.hub.follow(ticket.job_id) as follower:
             created = await accepting
             if created.fresh:
-                record = await self._first_end(follower, created.record, wait_s, brief=brief)
+                record = await self.followers.await_end(follower, created.record, wait_s, brief=brief)
                 return Taken(record, fresh=True)
         return Taken(await self.followers.end_of(created.record.id, wait_s), fresh=False)
-
-    async def _first_end(self, follower: Follower, record: JobRecord, wait_s: float, *, brief: bool) -> JobRecord:
-        """As ``Followers.await_end``. A job that is claimed quickly needs no note that its message is sent."""
-        soon_s = min(wait_s, _CLAIMED_SOON_S)
-        record = await self.followers.await_end(follower, record, soon_s, brief=brief)
-        if record.terminal:
-            return record
-        if follower.latest <= record.seq:
-            await self.submitter.noted(record.id)
-        return await self.followers.await_end(follower, record, wait_s - soon_s, brief=brief)

@@ -69,8 +69,6 @@ class Submitter:
     async def accept(self, prepared: Prepared, ticket: Ticket) -> Created:
         """Keep and queue the job, or find the one that was asked for with the same id or key.
 
-        A fresh job is still to be ``noted``.
-
         Raises ModelNotInstalled, DeviceUnavailable, JobConflict, StoreUnavailable; BrokerUnavailable after the
         half-made job was removed again.
         """
@@ -82,6 +80,7 @@ class Submitter:
             if known is None:
                 raise
             return Created(known, fresh=False)
+        message = self._queue.envelope(route, ticket.job_id, ticket.headers)
         created = await self._store.create(
             NewJob(
                 id=ticket.job_id,
@@ -92,9 +91,10 @@ class Submitter:
                 idempotency_key=ticket.idempotency_key,
                 idempotency_ttl_s=self._settings.idempotency_ttl_s,
                 retry_of=ticket.retry_of,
+                message=message,
             )
         )
-        if created.fresh:
+        if created.fresh and message is None:
             await self._publish(route, created.record.id, ticket.headers)
         return created
 
@@ -111,13 +111,6 @@ class Submitter:
         prepared = Prepared(old.spec, blobs, fingerprint(old.spec, blobs, retry_of=job_id))
         return await self.accept(prepared, replace(ticket, retry_of=job_id))
 
-    async def noted(self, job_id: str) -> None:
-        """The job's message is sent. Needless once somebody has claimed it; without, it is sent once more."""
-        try:
-            await self._store.published(job_id)
-        except StoreUnavailable as error:
-            _log.warning("a sent message couldn't be noted", job_id=job_id, reason=error.detail)
-
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
         rules = self._preparer.rules
@@ -132,3 +125,7 @@ class Submitter:
         except BrokerUnavailable:
             await self._store.discard(job_id)
             raise
+        try:
+            await self._store.published(job_id)
+        except StoreUnavailable as error:  # then it is sent once more
+            _log.warning("a sent message couldn't be noted", job_id=job_id, reason=error.detail)

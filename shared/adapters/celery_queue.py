@@ -1,6 +1,7 @@
 """Celery as transport: job ids in, job ids out. States, retries and results are the job store's."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
@@ -8,11 +9,13 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from shared.adapters import kombu_redis
+from shared.adapters.celery_envelope import Scribe
+from shared.adapters.celery_task import PRIORITIES, task_message
 from shared.errors import BrokerUnavailable
+from shared.ports import Envelope
 from shared.routing import Route
 from shared.settings import Settings
 
-HIGHEST_PRIORITY = 9
 DEFAULT_QUEUE = "cpu"
 
 _DOWN = (OperationalError, RedisError, OSError)
@@ -47,13 +50,11 @@ def make_celery(settings: Settings) -> Celery:
 def _transport(settings: Settings) -> dict[str, Any]:
     return {
         # Two systems on one Redis must not take each other's messages.
-        "global_keyprefix": f"{settings.redis.prefix}:broker:",
-        "priority_steps": list(range(HIGHEST_PRIORITY + 1)),
+        "global_keyprefix": _key_prefix(settings),
+        "priority_steps": list(PRIORITIES),
         "queue_order_strategy": "priority",
-        "visibility_timeout": settings.broker.visibility_timeout_s,
-        # By default the sweep for unacknowledged messages comes only every 100 s.
-        "unacked_restore_interval": max(1, settings.broker.visibility_timeout_s // 6),
-        "unacked_restore_throttle": 1,
+        # A message is gone once a worker has it: the job's record is the truth, and tells what must be sent again.
+        "ack_emulation": False,
         "socket_timeout": settings.redis.socket_timeout_s,
         "socket_connect_timeout": settings.redis.connect_timeout_s,
         "socket_keepalive": True,
@@ -62,6 +63,10 @@ def _transport(settings: Settings) -> dict[str, Any]:
         "max_retries": 0,
         "interval_start": 0,
     }
+
+
+def _key_prefix(settings: Settings) -> str:
+    return f"{settings.redis.prefix}:broker:"
 
 
 def _worker() -> dict[str, Any]:
@@ -84,36 +89,42 @@ def _worker() -> dict[str, Any]:
 class CeleryJobQueue:
     """JobQueue on Celery's broker."""
 
-    def __init__(self, app: Celery) -> None:
-        self._app = app
+    def __init__(self, settings: Settings) -> None:
+        self.app = make_celery(settings)
+        self._scribe = Scribe(self.app, _key_prefix(settings))
+        self._with_the_store = settings.broker_url == settings.store_url
+
+    def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope | None:
+        """See the port."""
+        return self._scribe.write(route, job_id, headers) if self._with_the_store else None
 
     def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         """The message's id is the job's: published again, it is the same task to whoever watches."""
         try:
-            self._app.send_task(
-                route.task,
-                args=[job_id],
-                task_id=job_id,
-                queue=route.queue,
-                priority=HIGHEST_PRIORITY - route.priority,  # on Redis 0 goes first
-                headers=dict(headers),
-                retry=False,
-                ignore_result=True,
-            )
+            self.app.send_task(**task_message(route, job_id, headers))
         except _DOWN as error:
             msg = f"the broker doesn't take messages: {error}"
             raise BrokerUnavailable(msg) from error
 
+    def depth(self, queue: str) -> int:
+        """See the port."""
+        with self._channel() as channel:
+            return channel.queue_declare(queue).message_count
+
     def ping(self) -> None:
         """A round trip over one of the connections that messages take."""
+        with self._channel() as channel:
+            channel.client.ping()
+
+    @contextmanager
+    def _channel(self) -> Generator[Any]:
         try:
-            with self._app.producer_pool.acquire(block=True) as producer:
-                channel: Any = producer.channel
-                channel.client.ping()
+            with self.app.producer_pool.acquire(block=True) as producer:
+                yield producer.channel
         except _DOWN as error:
             msg = f"the broker doesn't answer: {error}"
             raise BrokerUnavailable(msg) from error
 
     def close(self) -> None:
         """Let go of connections."""
-        self._app.close()
+        self.app.close()

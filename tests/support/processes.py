@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from shared.adapters.celery_queue import CeleryJobQueue, make_celery
+from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
@@ -96,8 +96,8 @@ class System:
     def __init__(self, settings: Settings, folder: Path, catalogue: Path) -> None:
         self.settings = settings
         self.folder = folder
-        self.app = make_celery(settings)
-        self.queue = CeleryJobQueue(self.app)
+        self.queue = CeleryJobQueue(settings)
+        self.app = self.queue.app
         self.env = {
             "REDIS_URL": settings.store_url,
             "FRAMELANE_REDIS__PREFIX": settings.redis.prefix,

@@ -1,6 +1,8 @@
--- ARGV: fingerprint, idempotency key ('' for none), its time to live in seconds, lane, number of fields and
--- values, these, then the blobs. Returns {1, created} for a new job, {0, record} for a known one, {2} on conflict.
-local fingerprint, key, ttl, lane, count = ARGV[3], ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
+-- ARGV: fingerprint, idempotency key ('' for none), its time to live in seconds, lane, list to push the message to
+-- ('' to leave that to others), the message, number of fields and values, these, then the blobs. Returns {1, created} for a new job, {0, record} for a known one, {2} on conflict.
+local fingerprint, key, ttl, lane, queue, message, count = unpack(ARGV, 3, 9)
+local FIRST = 10
+count = tonumber(count)
 
 local before = known(fingerprint, key)
 if before then
@@ -10,15 +12,19 @@ local idempotency = key ~= '' and idempotency_key(key) or ''
 
 local at = now_us()
 local order = redis.call('INCR', P .. ':order')
-redis.call('HSET', job, unpack(ARGV, 8, 7 + count))
+redis.call('HSET', job, unpack(ARGV, FIRST, FIRST + count - 1))
 local head = redis.call('HGET', job, 'head')
 local j = {seq = 0, head = head}
 emit(j, at, state_body('PENDING', 0, 'null', ''))
-redis.call('HSET', job, 'seq', j.seq, 'created', exact(at), 'order', order, 'idempotency', idempotency, 'blobs', #ARGV - 7 - count)
+redis.call('HSET', job, 'seq', j.seq, 'created', exact(at), 'order', order, 'idempotency', idempotency, 'blobs', #ARGV - FIRST + 1 - count)
 redis.call('ZADD', INDEX, order, id)
 wait_in_lane(lane, at)
-for i = 8 + count, #ARGV do
+for i = FIRST + count, #ARGV do
   redis.call('RPUSH', blobs_key, ARGV[i])
+end
+if queue ~= '' then
+  redis.call('LPUSH', queue, message)
+  redis.call('ZREM', OUTBOX, id)
 end
 if key ~= '' then
   redis.call('SET', idempotency, id, 'EX', ttl)

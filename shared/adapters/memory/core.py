@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -58,6 +58,7 @@ class MemoryJobs:
         self.lock = threading.RLock()
         self.jobs: dict[str, Kept] = {}
         self.lanes: set[str] = set()
+        self.messages: dict[str, list[bytes]] = defaultdict(list)
         self.keys: dict[str, tuple[str, int]] = {}
         self.accepted = 0
 

@@ -49,12 +49,14 @@ class MemoryJobStore:
                 events=deque(maxlen=shared.settings.events_kept),
                 key=new.idempotency_key,
                 waiting_since=now,
-                unpublished_since=now,
+                unpublished_since=None if new.message else now,
             )
             shared.jobs[new.id] = job
             shared.lanes.add(new.lane)
             if new.idempotency_key is not None:
                 shared.keys[new.idempotency_key] = (new.id, now + new.idempotency_ttl_s * 1_000_000)
+            if new.message is not None:
+                shared.messages[new.message.key].append(new.message.body)
             shared.emit(job, state_event(job.record, now, None).model_dump_json())
             return Created(job.record, fresh=True)
 

@@ -30,6 +30,9 @@ class MemoryJobQueue:
         self._waiting: dict[str, list[Message]] = defaultdict(list)
         self._sent = 0
 
+    def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
+        """None: it isn't where the jobs are."""
+
     def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         """See the port."""
         self.ping()
@@ -47,7 +50,8 @@ class MemoryJobQueue:
             return heapq.heappop(self._waiting[queue])
 
     def depth(self, queue: str) -> int:
-        """How many messages wait."""
+        """See the port."""
+        self.ping()
         with self._changed:
             return len(self._waiting[queue])
 

@@ -65,6 +65,7 @@ class Creating:
             new.idempotency_key or "",
             new.idempotency_ttl_s,
             new.lane,
+            *((new.message.key, new.message.body) if new.message else ("", "")),
             len(fields),
             *fields,
             *new.blobs,
