@@ -2,6 +2,7 @@
 # pyright: basic
 # redis-py leaves most of its parameters untyped; nothing above this module touches it.
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import redis.retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
+from shared.adapters.circuit import Circuit
 from shared.errors import IllegalTransition, StoreUnavailable
 from shared.settings import Settings
 
@@ -93,26 +95,50 @@ class BlockingRedis:
 
 
 class AsyncRedis:
-    """The same for asyncio. Bound to the event loop of its first command."""
+    """The same for asyncio. Bound to the event loop of its first command.
 
-    def __init__(self, settings: Settings) -> None:
+    A command, its wait for a connection included, is answered within ``answer_s``. With a ``circuit``, commands
+    fail at once for as long as the server is known to be silent.
+    """
+
+    def __init__(self, settings: Settings, circuit: Circuit | None = None) -> None:
         once = redis.asyncio.retry.Retry(NoBackoff(), 0)
         pool = redis.asyncio.BlockingConnectionPool.from_url(settings.store_url, retry=once, **_options(settings))
         self._client = redis.asyncio.Redis.from_pool(pool)
+        self._answer_s = min(settings.redis.answer_s, settings.redis.socket_timeout_s)
+        self._circuit = circuit
 
     async def command(self, *words: Argument) -> Any:
         """The raw reply."""
+        if self._circuit is not None:
+            self._circuit.check()
         with store_errors():
-            return await self._client.execute_command(*words)
+            return await self._ask(*words)
 
     async def run(self, script: Script, *arguments: Argument) -> Any:
         """The script's reply; one round trip once the server has it (it may forget it at any time)."""
+        if self._circuit is not None:
+            self._circuit.check()
         with store_errors():
             try:
-                return await self._client.execute_command("EVALSHA", script.digest, 0, *arguments)
+                return await self._ask("EVALSHA", script.digest, 0, *arguments)
             except NoScriptError:
-                return await self._client.execute_command("EVAL", script.text, 0, *arguments)
+                return await self._ask("EVAL", script.text, 0, *arguments)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._client.aclose()
+
+    async def _ask(self, *words: Argument) -> Any:
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await self._client.execute_command(*words)
+        except (TimeoutError, redis.TimeoutError) as error:
+            if self._circuit is not None:
+                self._circuit.open(self._look)
+            msg = f"nothing within {self._answer_s:g} s"
+            raise redis.TimeoutError(msg) from error
+
+    async def _look(self) -> None:
+        with store_errors():
+            await self._ask("PING")

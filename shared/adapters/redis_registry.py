@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from shared.adapters.circuit import Circuit
 from shared.adapters.redis_connection import AsyncRedis, BlockingRedis, Script
 from shared.adapters.redis_jobs.scripts import read_lua
 from shared.results import InstalledModel
@@ -28,9 +29,9 @@ end
 class RedisWorkerDirectory:
     """WorkerDirectory on Redis. Used from one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, circuit: Circuit | None = None) -> None:
         self._prefix = settings.redis.prefix
-        self._redis = AsyncRedis(settings)
+        self._redis = AsyncRedis(settings, circuit)
         self._workers = Script.of(read_lua("workers"))
 
     async def workers(self) -> list[WorkerInfo]:

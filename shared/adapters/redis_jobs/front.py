@@ -1,5 +1,6 @@
 """The awaitable face of the job store. One round trip per call."""
 
+from shared.adapters.circuit import Circuit
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
 from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.codec import decode
@@ -13,9 +14,9 @@ from shared.workers import LaneBacklog
 class RedisJobStore:
     """JobStore on Redis 6.2 or newer, or Valkey; one node, not a cluster. Used from one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, circuit: Circuit | None = None) -> None:
         self._prefix = settings.redis.prefix
-        self._redis = AsyncRedis(settings)
+        self._redis = AsyncRedis(settings, circuit)
         self._scripts = load_scripts(settings.jobs)
 
     async def ping(self) -> None:
