@@ -22,7 +22,7 @@ from shared.adapters.files import appearing
 from shared.adapters.keys import checked_key, is_key
 from shared.adapters.links import LinkSigner
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
-from shared.ports import ObjectInfo
+from shared.ports import ObjectInfo, StoredObject
 
 _CHUNK = 1024 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -88,17 +88,31 @@ class LocalArtifactStore:
 
     def keys(self, prefix: str) -> list[str]:
         """See the port."""
-        # Only the last segment may be cut short: everything lies below the folder before it.
-        folder, slash, _ = prefix.rpartition("/")
-        if slash and not is_key(folder):
-            return []
-        found = (path.relative_to(self._objects).as_posix() for path in _files(self._objects / folder))
-        return sorted(key for key in found if key.startswith(prefix))
+        return sorted(key for key, _ in self._below(prefix))
+
+    def listing(self, prefix: str) -> Iterator[StoredObject]:
+        """See the port. Ages are by the file system's times and this machine's clock."""
+        for key, path in self._below(prefix):
+            with _disk_errors():
+                if status := _status(path):
+                    yield StoredObject(key, status.st_size, _age_s(status))
+
+    def sweep_uploads(self, older_than_s: float) -> int:
+        """See the port. The age of an upload is counted from the last time something was written."""
+        swept = 0
+        with _disk_errors():
+            for draft in _files(self._incoming):
+                status = _status(draft)
+                if status and _age_s(status) >= older_than_s:
+                    draft.unlink(missing_ok=True)
+                    swept += 1
+        return swept
 
     def delete(self, key: str) -> None:
         """See the port. Folders that become empty go too."""
         with _disk_errors():
-            for root, path in self._places(checked_key(key)):
+            # The object last: as long as it is there, whoever was interrupted here can be finished for.
+            for root, path in reversed(self._places(checked_key(key))):
                 try:
                     path.unlink()
                 except OSError as error:
@@ -109,6 +123,16 @@ class LocalArtifactStore:
     def link(self, key: str, expires_s: int, filename: str) -> str:
         """See the port."""
         return self.signer.link(checked_key(key), expires_s, filename)
+
+    def _below(self, prefix: str) -> Iterator[tuple[str, Path]]:
+        # Only the last segment may be cut short: everything lies below the folder before it.
+        folder, slash, _ = prefix.rpartition("/")
+        if slash and not is_key(folder):
+            return
+        for path in _files(self._objects / folder):
+            key = path.relative_to(self._objects).as_posix()
+            if key.startswith(prefix):
+                yield key, path
 
     def _places(self, key: str) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
         return (self._objects, self._objects / key), (self._metadata, self._metadata / f"{key}~")
@@ -176,6 +200,20 @@ def _files(start: Path) -> Iterator[Path]:
     with _disk_errors():
         for folder, _, names in os.walk(start, onerror=_unless_gone):
             yield from (Path(folder, name) for name in names)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """None if it has vanished."""
+    try:
+        return path.stat()
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
+        return None
+
+
+def _age_s(status: os.stat_result) -> float:
+    return max(time.time() - status.st_mtime, 0.0)
 
 
 def _unless_gone(error: OSError) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import urllib3
-from minio import Minio
+from minio.datatypes import Upload
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
@@ -18,8 +18,9 @@ from urllib3.exceptions import HTTPError
 from shared.adapters.files import appearing
 from shared.adapters.keys import checked_key
 from shared.adapters.links import attachment
+from shared.adapters.s3_client import DatedPool, S3Client
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
-from shared.ports import ObjectInfo
+from shared.ports import ObjectInfo, StoredObject
 from shared.settings import ArtifactSettings
 
 _CHUNK = 1024 * 1024
@@ -41,12 +42,12 @@ class S3ArtifactStore:
     def __init__(self, settings: ArtifactSettings) -> None:
         self._bucket = settings.bucket
         self._region = settings.region
-        self._http = urllib3.PoolManager(
+        self._http = DatedPool(
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
             retries=urllib3.Retry(total=1, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504)),
             maxsize=_POOL,
         )
-        self._client = Minio(
+        self._client = S3Client(
             settings.endpoint,
             access_key=settings.access_key,
             secret_key=settings.secret_key.get_secret_value(),
@@ -111,6 +112,22 @@ class S3ArtifactStore:
             return sorted(each.object_name for each in found if each.object_name)
         return []  # not even a bucket
 
+    def listing(self, prefix: str) -> Iterator[StoredObject]:
+        """See the port. Objects put or removed meanwhile may be among it or not."""
+        with suppress(ArtifactNotFound), self._errors(prefix):
+            for each in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
+                if each.object_name:
+                    yield StoredObject(each.object_name, each.size or 0, self._http.age_s(each.last_modified))
+
+    def sweep_uploads(self, older_than_s: float) -> int:
+        """See the port. The age of an upload is counted from its beginning."""
+        swept = 0
+        with suppress(ArtifactNotFound), self._errors(""):
+            for upload in self._client.unfinished(self._bucket):
+                if self._http.age_s(upload.initiated_time) >= older_than_s:
+                    swept += self._abort(upload)
+        return swept
+
     def delete(self, key: str) -> None:
         """See the port."""
         checked_key(key)
@@ -152,6 +169,16 @@ class S3ArtifactStore:
             part_size=_PART,
             num_parallel_uploads=1,
         )
+
+    def _abort(self, upload: Upload) -> bool:
+        """Whether it wasn't over by then."""
+        try:
+            self._client.abort(self._bucket, upload)
+        except S3Error as error:
+            if error.code != "NoSuchUpload":
+                raise
+            return False
+        return True
 
     def _make_bucket(self) -> None:
         try:

@@ -9,6 +9,8 @@ import pytest
 import urllib3
 
 from shared.adapters.links import PATH
+from shared.adapters.local_artifacts import LocalArtifactStore
+from shared.adapters.s3_artifacts import S3ArtifactStore
 from shared.errors import ArtifactNotFound
 from shared.ports import ArtifactStore, ObjectInfo
 
@@ -154,6 +156,70 @@ def test_a_reader_that_stops_early_leaves_nothing_open(artifacts: ArtifactStore)
     del chunks
     artifacts.read("a")
     assert artifacts.stat("a").size == 3_000_000
+
+
+# --- sweeping ----------------------------------------------------------------------------------------------------
+
+
+def test_a_listing_has_sizes_and_ages(artifacts: ArtifactStore):
+    assert list(artifacts.listing("jobs/")) == []
+    for number, key in enumerate(["jobs/1/1/a", "jobs/1/2/b", "jobs/10/1/a", "models/a"]):
+        artifacts.put_bytes(key, b"x" * number, TEXT)
+
+    found = list(artifacts.listing("jobs/1"))
+
+    assert {each.key: each.size for each in found} == {"jobs/1/1/a": 0, "jobs/1/2/b": 1, "jobs/10/1/a": 2}
+    assert all(0 <= each.age_s < 60 for each in found)
+    assert {each.key for each in artifacts.listing("jobs/1/")} == {"jobs/1/1/a", "jobs/1/2/b"}
+    assert sum(1 for _ in artifacts.listing("")) == 4
+
+
+def test_an_object_grows_older_until_it_is_put_again(artifacts: ArtifactStore):
+    artifacts.put_bytes("jobs/1/1/a", b"x", TEXT)
+    deadline = time.monotonic() + 10
+    while (age_s := next(artifacts.listing("jobs/")).age_s) < 2.5:
+        assert time.monotonic() < deadline
+    artifacts.put_bytes("jobs/1/1/a", b"y", TEXT)
+    assert next(artifacts.listing("jobs/")).age_s < age_s - 1
+
+
+def test_removing_what_is_being_listed(artifacts: ArtifactStore):
+    keys = {f"jobs/{number}/1/a" for number in range(30)}
+    for key in keys:
+        artifacts.put_bytes(key, b"x", TEXT)
+    removed: set[str] = set()
+    for each in artifacts.listing("jobs/"):
+        artifacts.delete(each.key)
+        removed.add(each.key)
+    assert removed == keys
+    assert artifacts.keys("") == []
+
+
+def begin_upload(artifacts: ArtifactStore, key: str) -> bool:
+    """As somebody who crashes before the end; False where there is no such thing."""
+    if isinstance(artifacts, LocalArtifactStore):
+        incoming = artifacts._incoming
+        incoming.mkdir(parents=True, exist_ok=True)
+        (incoming / f".{key}.part").write_bytes(b"half")
+    elif isinstance(artifacts, S3ArtifactStore):
+        upload = artifacts._client._create_multipart_upload(artifacts._bucket, key, {})
+        artifacts._client._upload_part(artifacts._bucket, key, b"half", {}, upload, 1)
+    else:
+        return False
+    return True
+
+
+def test_what_crashed_uploads_left_is_removed_and_nothing_else(artifacts: ArtifactStore):
+    assert artifacts.sweep_uploads(0) == 0
+    artifacts.put_bytes("jobs/1/1/whole", b"x", TEXT)
+    begun = sum([begin_upload(artifacts, f"half-{number}") for number in range(3)])
+
+    assert artifacts.sweep_uploads(3_600) == 0
+    assert artifacts.sweep_uploads(0) == begun
+    assert artifacts.sweep_uploads(0) == 0
+
+    assert artifacts.keys("") == ["jobs/1/1/whole"]
+    assert content_of(artifacts, "jobs/1/1/whole") == b"x"
 
 
 # --- links -----------------------------------------------------------------------------------------------------

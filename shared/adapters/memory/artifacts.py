@@ -1,6 +1,7 @@
 """Objects in a dictionary."""
 
 import threading
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 from shared.adapters.keys import checked_key
 from shared.adapters.links import LinkSigner
 from shared.errors import ArtifactNotFound
-from shared.ports import ObjectInfo
+from shared.ports import ObjectInfo, StoredObject
 
 _CHUNK = 64 * 1024
 
@@ -21,7 +22,7 @@ class MemoryArtifactStore:
     def __init__(self, signer: LinkSigner | None = None) -> None:
         self.signer = signer or LinkSigner(SecretStr(""))
         self._lock = threading.Lock()
-        self._objects: dict[str, tuple[ObjectInfo, bytes]] = {}
+        self._objects: dict[str, tuple[ObjectInfo, bytes, float]] = {}
 
     def ping(self) -> None:
         """It always answers."""
@@ -34,7 +35,7 @@ class MemoryArtifactStore:
         """See the port."""
         info = ObjectInfo(checked_key(key), len(content), sha256(content).hexdigest(), media_type)
         with self._lock:
-            self._objects[key] = (info, content)
+            self._objects[key] = (info, content, time.monotonic())
         return info
 
     def stat(self, key: str) -> ObjectInfo:
@@ -43,7 +44,7 @@ class MemoryArtifactStore:
 
     def fetch(self, key: str, path: Path) -> ObjectInfo:
         """See the port."""
-        info, content = self._object(key)
+        info, content, _ = self._object(key)
         path.write_bytes(content)
         return info
 
@@ -57,6 +58,17 @@ class MemoryArtifactStore:
         with self._lock:
             return sorted(key for key in self._objects if key.startswith(prefix))
 
+    def listing(self, prefix: str) -> Iterator[StoredObject]:
+        """See the port."""
+        with self._lock:
+            found = [kept for key, kept in self._objects.items() if key.startswith(prefix)]
+        now = time.monotonic()
+        return (StoredObject(info.key, info.size, now - stored) for info, _, stored in found)
+
+    def sweep_uploads(self, older_than_s: float) -> int:  # noqa: ARG002 - of the port
+        """See the port. Nothing is ever half stored here."""
+        return 0
+
     def delete(self, key: str) -> None:
         """See the port."""
         with self._lock:
@@ -66,7 +78,7 @@ class MemoryArtifactStore:
         """See the port."""
         return self.signer.link(checked_key(key), expires_s, filename)
 
-    def _object(self, key: str) -> tuple[ObjectInfo, bytes]:
+    def _object(self, key: str) -> tuple[ObjectInfo, bytes, float]:
         with self._lock:
             found = self._objects.get(checked_key(key))
         if found is None:
