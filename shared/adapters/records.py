@@ -32,6 +32,15 @@ PAGE_OUTCOME_BYTES = 4 * 1024 * 1024
 """A page of find() ends with the job whose outcome, as JSON, takes its outcomes above this."""
 
 
+LONGEST_RESEND_S = 600.0
+"""How far the time doubles after which a job's message counts as lost."""
+
+
+def micros(seconds: float) -> int:
+    """Whole microseconds."""
+    return round(seconds * 1_000_000)
+
+
 def to_micros(moment: datetime) -> int:
     """Microseconds since the epoch."""
     return (moment - EPOCH) // timedelta(microseconds=1)

@@ -21,7 +21,7 @@ FILES = sorted(
 
 
 def test_the_server_sees_the_state_table_and_the_limits(settings: Settings):
-    text = prelude(JobSettings(events_kept=7, inputs_ttl_s=8)) + (
+    text = prelude(Settings(jobs=JobSettings(events_kept=7, inputs_ttl_s=8))) + (
         "return {cjson.encode(MAY), cjson.encode(TERMINAL), EVENTS_KEPT, INPUTS_TTL_S, INLINE_OUTCOME_BYTES}"
     )
     with redis.Redis.from_url(settings.store_url) as client:
@@ -37,7 +37,7 @@ def test_the_server_sees_the_state_table_and_the_limits(settings: Settings):
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_compiles(settings: Settings, name: str):
-    text = read_lua(name) if name in {"announce", "workers"} else prelude(JobSettings()) + read_lua(name)
+    text = read_lua(name) if name in {"announce", "workers"} else prelude(Settings()) + read_lua(name)
     with redis.Redis.from_url(settings.store_url) as client:
         assert re.fullmatch("[0-9a-f]{40}", client.script_load(text))
 
@@ -51,8 +51,11 @@ def test_only_one_place_writes_the_state():
     writers = [name for name in FILES if re.search(r"'HSET'[^\n]*'state'|'state', state", read_lua(name))]
     assert writers == ["prelude"]
     calls = [name for name in FILES if "become(" in read_lua(name)]
-    assert calls == ["cancel", "claim", "give_up", "prelude", "settle"]
+    assert calls == ["cancel", "claim", "expire", "give_up", "prelude", "settle"]
 
 
 def test_a_digest_changes_with_the_limits():
-    assert load_scripts(JobSettings()).claim.digest != load_scripts(JobSettings(events_kept=1)).claim.digest
+    assert (
+        load_scripts(Settings()).claim.digest
+        != load_scripts(Settings(jobs=JobSettings(events_kept=1))).claim.digest
+    )

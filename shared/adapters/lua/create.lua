@@ -13,18 +13,21 @@ local idempotency = key ~= '' and idempotency_key(key) or ''
 local at = now_us()
 local order = redis.call('INCR', P .. ':order')
 redis.call('HSET', job, unpack(ARGV, FIRST, FIRST + count - 1))
-local head = redis.call('HGET', job, 'head')
-local j = {seq = 0, head = head}
+local v = redis.call('HMGET', job, 'head', 'priority', 'expires')
+local j = {seq = 0, head = v[1]}
 emit(j, at, state_body('PENDING', 0, 'null', ''))
 redis.call('HSET', job, 'seq', j.seq, 'created', exact(at), 'order', order, 'idempotency', idempotency, 'blobs', #ARGV - FIRST + 1 - count)
 redis.call('ZADD', INDEX, order, id)
 wait_in_lane(lane, at)
+if v[3] ~= '' then
+  redis.call('ZADD', DEADLINES, exact(at + v[3]), id)
+end
 for i = FIRST + count, #ARGV do
   redis.call('RPUSH', blobs_key, ARGV[i])
 end
 if queue ~= '' then
   redis.call('LPUSH', queue, message)
-  redis.call('ZREM', OUTBOX, id)
+  sent_at(lane, v[2], at)
 end
 if key ~= '' then
   redis.call('SET', idempotency, id, 'EX', ttl)

@@ -1,7 +1,7 @@
--- ARGV: '(order' to go on below or '+inf', limit, how many to look at, bytes of outcomes that are enough, kind, state, device ('' for any), then labels and their values.
+-- ARGV: index, '(order' to go on below or '+inf', limit, how many to look at, bytes of outcomes that are enough, kind, state, device ('' for any), then labels and their values.
 -- Returns {order to go on below ('' at the end), record, …}, newest first.
-local below, limit, scan, kind, state, device = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[7], ARGV[8], ARGV[9]
-local enough = tonumber(ARGV[6])
+local index, below, limit, scan, enough = P .. ':' .. ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local kind, state, device = ARGV[8], ARGV[9], ARGV[10]
 local BATCH = 100
 
 local function fits(wanted, value)
@@ -9,11 +9,11 @@ local function fits(wanted, value)
 end
 
 local function labelled(text)
-  if #ARGV < 11 then
+  if #ARGV < 12 then
     return true
   end
   local labels = cjson.decode(text)
-  for i = 10, #ARGV, 2 do
+  for i = 11, #ARGV, 2 do
     if labels[ARGV[i]] ~= ARGV[i + 1] then
       return false
     end
@@ -23,7 +23,7 @@ end
 
 local page, seen, bytes = {''}, 0, 0
 while true do
-  local found = redis.call('ZREVRANGEBYSCORE', INDEX, below, '-inf', 'WITHSCORES', 'LIMIT', seen, BATCH)
+  local found = redis.call('ZREVRANGEBYSCORE', index, below, '-inf', 'WITHSCORES', 'LIMIT', seen, BATCH)
   for i = 1, #found, 2 do
     seen = seen + 1
     local v = redis.call('HMGET', key_of(found[i]), 'kind', 'state', 'device', 'labels')
@@ -32,7 +32,7 @@ while true do
       bytes = bytes + redis.call('HSTRLEN', key_of(found[i]), 'outcome')
     end
     if #page > limit or seen >= scan or bytes > enough then
-      if redis.call('ZCOUNT', INDEX, '-inf', '(' .. found[i + 1]) > 0 then
+      if redis.call('ZCOUNT', index, '-inf', '(' .. found[i + 1]) > 0 then
         page[1] = found[i + 1]
       end
       return page

@@ -1,6 +1,6 @@
--- ARGV: fence, worker as JSON, error as JSON, outcome if no attempt is left, progress of a job that waits again.
--- Returns the state, nil if stale.
-local fence, worker, err, failed, queued = unpack(ARGV, 3)
+-- ARGV: fence, worker as JSON, error as JSON, outcome if no attempt is left, progress of a job that waits again,
+-- attempts it costs (0 or 1). Returns the state, nil if stale.
+local fence, worker, err, failed, queued, costs = unpack(ARGV, 3)
 local j = held(fence)
 if not j then
   return nil
@@ -11,11 +11,14 @@ if j.cancel then
   become(j, 'CANCELLED', at, worker, redis.call('HGET', job, 'stop_outcome'), changes)
   return 'CANCELLED'
 end
-if j.attempt + 1 >= tonumber(redis.call('HGET', job, 'max_attempts')) then
+local used = j.attempt + costs
+local v = redis.call('HMGET', job, 'max_attempts', 'order')
+if costs == '1' and used >= tonumber(v[1]) then
   become(j, 'FAILED', at, worker, failed, changes)
+  redis.call('ZADD', DEAD, v[2], id)
   return 'FAILED'
 end
-j.attempt = j.attempt + 1
+j.attempt = used
 changes[3], changes[4] = 'progress', queued
 become(j, 'PENDING', at, worker, '', changes)
 return 'PENDING'

@@ -2,17 +2,33 @@
 -- ARGV[1] is the prefix of all keys, ARGV[2] the job's id ('' in scripts about many jobs).
 
 local P, id = ARGV[1], ARGV[2]
+local INDEX, LEASES, OUTBOX, LANES = P .. ':index', P .. ':leases', P .. ':outbox', P .. ':lanes'
+local DEAD, DEADLINES, RETENTION, CALLBACKS = P .. ':dead', P .. ':deadlines', P .. ':retention', P .. ':callbacks'
+-- Of jobs whose message was sent: when the newest that was claimed had been sent, by priority and lane; and those
+-- whose message may be lost, by when that counts as certain.
+local PASSED, DOUBTED = P .. ':passed', P .. ':doubted'
 
 local function key_of(job_id)
   return P .. ':job:' .. job_id
 end
 
-local job = key_of(id)
-local blobs_key, events_key = job .. ':blobs', job .. ':events'
-local INDEX, LEASES, OUTBOX, LANES = P .. ':index', P .. ':leases', P .. ':outbox', P .. ':lanes'
+local job, blobs_key, events_key
+
+-- What follows is about this job.
+local function turn_to(job_id)
+  id, job = job_id, key_of(job_id)
+  blobs_key, events_key = job .. ':blobs', job .. ':events'
+end
+
+turn_to(id)
 
 local function pending_key(lane)
   return P .. ':pending:' .. lane
+end
+
+-- PENDING jobs of a lane and priority whose message was sent and isn't doubted, by when.
+local function sent_key(lane, priority)
+  return P .. ':sent:' .. priority .. ':' .. lane
 end
 
 -- Microseconds are beyond what Lua prints exactly by itself.
@@ -27,13 +43,13 @@ end
 
 -- The fields every transition needs; nil when there is no such job.
 local function load()
-  local v = redis.call('HMGET', job, 'state', 'fence', 'attempt', 'seq', 'lane', 'head', 'cancel')
+  local v = redis.call('HMGET', job, 'state', 'fence', 'attempt', 'seq', 'lane', 'head', 'cancel', 'priority')
   if not v[1] then
     return nil
   end
   return {
     state = v[1], fence = tonumber(v[2]), attempt = tonumber(v[3]), seq = tonumber(v[4]),
-    lane = v[5], head = v[6], cancel = v[7] == '1',
+    lane = v[5], head = v[6], cancel = v[7] == '1', priority = v[8],
   }
 end
 
@@ -82,10 +98,27 @@ local function figures(j, state, at, artifacts)
   return ',"queue_wait_ms":' .. waited .. ',"run_ms":' .. ran .. ',"artifacts":' .. artifacts
 end
 
+-- A message that is taken passes all that were sent before it.
+local function pass(j)
+  local sent = redis.call('ZSCORE', sent_key(j.lane, j.priority), id)
+  local place = j.priority .. ':' .. j.lane
+  if sent and tonumber(sent) > tonumber(redis.call('HGET', PASSED, place) or 0) then
+    redis.call('HSET', PASSED, place, sent)
+  end
+end
+
+local function stop_waiting(lane, priority)
+  redis.call('ZREM', pending_key(lane), id)
+  redis.call('ZREM', OUTBOX, id)
+  redis.call('ZREM', sent_key(lane, priority), id)
+  redis.call('ZREM', DOUBTED, id)
+  redis.call('ZREM', DEADLINES, id)
+end
+
 local function leave(j)
   if j.state == 'PENDING' then
-    redis.call('ZREM', pending_key(j.lane), id)
-    redis.call('ZREM', OUTBOX, id)
+    stop_waiting(j.lane, j.priority)
+    redis.call('HDEL', job, 'resent')
   elseif j.state == 'RUNNING' then
     redis.call('ZREM', LEASES, id)
   end
@@ -97,12 +130,41 @@ local function wait_in_lane(lane, at)
   redis.call('ZADD', OUTBOX, exact(at), id)
 end
 
+-- The job's message is in its queue.
+local function sent_at(lane, priority, at)
+  redis.call('ZREM', OUTBOX, id)
+  redis.call('ZREM', DOUBTED, id)
+  redis.call('ZADD', sent_key(lane, priority), exact(at), id)
+end
+
+-- When a job that ended at `at` is outlived. `retention` is its own, in microseconds ('' for the default).
+local function outlived_at(at, retention)
+  return at + (retention and retention ~= '' and retention or RETENTION_US)
+end
+
+-- Notes what has to be done about a job that ends; adds to the fields to be written.
+local function finish(at, fields)
+  redis.call('EXPIRE', blobs_key, INPUTS_TTL_S)
+  local v = redis.call('HMGET', job, 'retention', 'callback_url')
+  local kept = outlived_at(at, v[1])
+  if v[2] and v[2] ~= '' then
+    redis.call('ZADD', CALLBACKS, exact(at), id)
+    kept = math.max(kept, at + PATIENCE_US)
+    fields[#fields + 1] = 'callback'
+    fields[#fields + 1] = 'waiting'
+  end
+  redis.call('ZADD', RETENTION, exact(kept), id)
+end
+
 -- The only way from one state to another. `worker` and `outcome` are JSON (worker 'null', outcome '' for none);
 -- `changes` are further fields and values; `artifacts` is JSON. False, and nothing changed, when the table has no
 -- such step.
 local function become(j, state, at, worker, outcome, changes, artifacts)
   if not MAY[j.state][state] then
     return false
+  end
+  if state == 'RUNNING' then
+    pass(j)
   end
   leave(j)
   if state == 'PENDING' then
@@ -111,7 +173,7 @@ local function become(j, state, at, worker, outcome, changes, artifacts)
   emit(j, at, state_body(state, j.attempt, worker, outcome) .. figures(j, state, at, artifacts or '[]'))
   local fields = {'state', state, 'seq', j.seq, 'attempt', j.attempt}
   if TERMINAL[state] then
-    redis.call('EXPIRE', blobs_key, INPUTS_TTL_S)
+    finish(at, fields)
     for _, field in ipairs({'finished', exact(at), 'outcome', outcome}) do
       fields[#fields + 1] = field
     end
@@ -153,12 +215,13 @@ local function known(fingerprint, key)
 end
 
 local function forget()
-  local v = redis.call('HMGET', job, 'idempotency', 'lane')
+  local v = redis.call('HMGET', job, 'idempotency', 'lane', 'priority')
   if v[1] ~= '' and redis.call('GET', v[1]) == id then
     redis.call('DEL', v[1])
   end
   redis.call('DEL', job, blobs_key, events_key)
-  redis.call('ZREM', INDEX, id)
-  redis.call('ZREM', pending_key(v[2]), id)
-  redis.call('ZREM', OUTBOX, id)
+  for _, index in ipairs({INDEX, DEAD, RETENTION, CALLBACKS}) do
+    redis.call('ZREM', index, id)
+  end
+  stop_waiting(v[2], v[3])
 end

@@ -1,6 +1,6 @@
 -- ARGV: fence of the attempt whose message was sent. A job that waits again since is noted anew, and stays noted.
-local fence = redis.call('HGET', job, 'fence')
-if not fence or tonumber(fence) == tonumber(ARGV[3]) then
-  redis.call('ZREM', OUTBOX, id)
+local j = load()
+if j and j.state == 'PENDING' and j.fence == tonumber(ARGV[3]) then
+  sent_at(j.lane, j.priority, now_us())
 end
 return 1

@@ -5,19 +5,13 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 from shared.adapters.memory.events import MemoryEventBus
-from shared.adapters.records import (
-    milliseconds,
-    state_event,
-)
+from shared.adapters.records import micros, milliseconds, state_event
 from shared.errors import IllegalTransition, JobConflict, JobNotFound, StaleClaim
-from shared.jobs import (
-    Cancelled,
-    JobRecord,
-    from_micros,
-)
-from shared.settings import JobSettings
+from shared.jobs import CallbackStatus, Cancelled, JobRecord, from_micros
+from shared.settings import CallbackSettings, JobSettings
 from shared.states import JobState, may_become
 
 
@@ -27,7 +21,10 @@ def _micros() -> int:
 
 @dataclass(slots=True)
 class Kept:
-    """A job and what lies around it. Times in microseconds."""
+    """A job and what lies around it. Times in microseconds.
+
+    ``sent_at`` and ``doubted_until``: of a PENDING job whose message is in its queue, and when it counts as lost.
+    """
 
     record: JobRecord
     order: int
@@ -38,6 +35,12 @@ class Kept:
     waiting_since: int
     unpublished_since: int | None
     shared: bool = False
+    sent_at: int | None = None
+    doubted_until: int | None = None
+    resent: int = 0
+    dead: bool = False
+    outlived_at: int | None = None
+    callback_due: int | None = None
     lease_until: int = 0
     worker: str = ""
     stop: Cancelled = field(default_factory=lambda: Cancelled(reason=""))
@@ -51,16 +54,21 @@ class MemoryJobs:
         bus: MemoryEventBus | None = None,
         clock: Callable[[], int] = _micros,
         settings: JobSettings | None = None,
+        patience_s: float = CallbackSettings().patience_s,
     ) -> None:
         self.bus = bus or MemoryEventBus()
         self.clock = clock
         self.settings = settings or JobSettings()
+        self.patience_s = patience_s
         self.lock = threading.RLock()
         self.jobs: dict[str, Kept] = {}
         self.lanes: set[str] = set()
         self.messages: dict[str, list[bytes]] = defaultdict(list)
         self.keys: dict[str, tuple[str, int]] = {}
         self.accepted = 0
+        self.passed: dict[tuple[str, int], int] = {}
+        self.turns: dict[str, int] = {}
+        self.identity = uuid4().hex
 
     def kept(self, job_id: str) -> Kept:
         """Raises JobNotFound."""
@@ -83,6 +91,11 @@ class MemoryJobs:
         if not may_become(record.state, state):
             msg = f"{record.state} to {state}"
             raise IllegalTransition(msg)
+        if state is JobState.RUNNING and job.sent_at is not None:
+            place = (record.lane, record.priority)
+            self.passed[place] = max(self.passed.get(place, 0), job.sent_at)
+        job.sent_at = job.doubted_until = None
+        job.resent = 0
         job.unpublished_since = now if state is JobState.PENDING else None
         job.waiting_since = now
         changes |= {"state": state, "seq": record.seq + 1}
@@ -93,9 +106,22 @@ class MemoryJobs:
 
     def _finish(self, job: Kept, now: int) -> None:
         finished = from_micros(now)
-        run_ms = milliseconds(job.record.started_at, finished)
-        job.record = job.record.model_copy(update={"finished_at": finished, "run_ms": run_ms})
+        changes: dict[str, object] = {
+            "finished_at": finished,
+            "run_ms": milliseconds(job.record.started_at, finished),
+        }
         job.blobs_until = now + self.settings.inputs_ttl_s * 1_000_000
+        job.outlived_at = self.outlived_at(job.record, now)
+        if job.record.spec.callback_url:
+            job.callback_due = now
+            job.outlived_at = max(job.outlived_at, now + micros(self.patience_s))
+            changes["callback"] = CallbackStatus(state="waiting")
+        job.record = job.record.model_copy(update=changes)
+
+    def outlived_at(self, record: JobRecord, finished: int) -> int:
+        """When the sweep may take a job that ended then."""
+        own = record.spec.retention_s
+        return finished + micros(self.settings.retention_s if own is None else own)
 
     def emit(self, job: Kept, event: str) -> None:
         """Keep and publish."""
@@ -112,8 +138,9 @@ class MemoryJobs:
         """See the port."""
         with self.lock:
             job = self.jobs.get(job_id)
-            if job is not None and job.record.fence == fence:
-                job.unpublished_since = None
+            if job is not None and job.record.state is JobState.PENDING and job.record.fence == fence:
+                job.unpublished_since = job.doubted_until = None
+                job.sent_at = self.clock()
 
     def known(self, job_id: str, fingerprint: str, key: str | None, now: int) -> JobRecord | None:
         """See the port."""

@@ -1,6 +1,7 @@
 """The awaitable face of the job store in memory."""
 
 from collections import deque
+from collections.abc import Sequence
 
 from shared.adapters.memory.core import Kept, MemoryJobs
 from shared.adapters.records import (
@@ -50,6 +51,7 @@ class MemoryJobStore:
                 key=new.idempotency_key,
                 waiting_since=now,
                 unpublished_since=None if new.message else now,
+                sent_at=now if new.message else None,
             )
             shared.jobs[new.id] = job
             shared.lanes.add(new.lane)
@@ -92,9 +94,13 @@ class MemoryJobStore:
 
     async def find(self, query: JobQuery) -> JobPage:
         """See the port."""
+        return self._page(query, dead=False)
+
+    def _page(self, query: JobQuery, *, dead: bool) -> JobPage:
         below = None if query.cursor is None else read_cursor(query.cursor)
         with self._shared.lock:
-            newest = sorted(self._shared.jobs.values(), key=lambda job: job.order, reverse=True)
+            found = [job for job in self._shared.jobs.values() if job.dead or not dead]
+        newest = sorted(found, key=lambda job: job.order, reverse=True)
         rest = [job for job in newest if below is None or job.order < below]
         page: list[JobRecord] = []
         size = 0
@@ -141,6 +147,26 @@ class MemoryJobStore:
                 return []
             first = job.record.seq - len(job.events) + 1
             return list(job.events)[max(0, after_seq + 1 - first) :][:limit]
+
+    async def seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """See the port."""
+        with self._shared.lock:
+            jobs = self._shared.jobs
+            return {job_id: jobs[job_id].record.seq for job_id in job_ids if job_id in jobs}
+
+    async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
+        """See the port. In the order of their acceptance."""
+        return self._page(JobQuery(limit=limit, cursor=cursor), dead=True)
+
+    async def revived(self, job_id: str) -> None:
+        """See the port."""
+        with self._shared.lock:
+            if job_id in self._shared.jobs:
+                self._shared.jobs[job_id].dead = False
+
+    async def identity(self) -> str:
+        """See the port."""
+        return self._shared.identity
 
     async def backlog(self) -> dict[str, LaneBacklog]:
         """See the port."""

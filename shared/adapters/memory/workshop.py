@@ -1,15 +1,16 @@
 """The blocking face of the job store in memory."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from shared.adapters.memory.core import MemoryJobs
+from shared.adapters.memory.upkeep import MemoryUpkeep, overdue
 from shared.adapters.records import (
     EXPIRED,
     QUEUED,
     STARTING,
     error_of,
     final_progress,
+    micros,
     milliseconds,
     progress_event,
 )
@@ -26,11 +27,11 @@ from shared.jobs import (
     Progress,
     from_micros,
 )
-from shared.ports import Claim, Lapsed
+from shared.ports import Claim
 from shared.states import JobState
 
 
-class MemoryAttemptStore:
+class MemoryAttemptStore(MemoryUpkeep):
     """AttemptStore."""
 
     def __init__(self, shared: MemoryJobs) -> None:
@@ -44,7 +45,7 @@ class MemoryAttemptStore:
             if job is None or job.record.state is not JobState.PENDING:
                 return None
             now = shared.clock()
-            if job.record.fence == 0 and _expired(job.record, now):
+            if overdue(job.record, now):
                 shared.become(job, JobState.FAILED, now, None, outcome=EXPIRED)
                 return None
             started = from_micros(now)
@@ -59,14 +60,14 @@ class MemoryAttemptStore:
                 progress=STARTING,
             )
             job.worker = worker
-            job.lease_until = now + round(lease_s * 1_000_000)
+            job.lease_until = now + micros(lease_s)
             return Claim(job.record, job.record.fence, worker, list(job.blobs))
 
     def renew(self, claim: Claim, lease_s: float) -> bool:
         """See the port."""
         with self._shared.lock:
             job = self._shared.held(claim.job_id, claim.fence)
-            job.lease_until = self._shared.clock() + round(lease_s * 1_000_000)
+            job.lease_until = self._shared.clock() + micros(lease_s)
             return job.record.cancel_requested
 
     def report(self, claim: Claim, progress: Progress) -> bool:
@@ -100,7 +101,14 @@ class MemoryAttemptStore:
             return job.record.state
 
     def give_up(
-        self, job_id: str, fence: int, worker: str, error: ErrorInfo, *, final: ErrorInfo | None = None
+        self,
+        job_id: str,
+        fence: int,
+        worker: str,
+        error: ErrorInfo,
+        *,
+        final: ErrorInfo | None = None,
+        costs: bool = True,
     ) -> JobState:
         """See the port."""
         with self._shared.lock:
@@ -110,46 +118,19 @@ class MemoryAttemptStore:
             history = _history(record, worker, now, error)
             if record.cancel_requested:
                 self._shared.become(job, JobState.CANCELLED, now, worker, outcome=job.stop, attempts=history)
-            elif record.attempt + 1 >= record.spec.max_attempts:
+            elif costs and record.attempt + 1 >= record.spec.max_attempts:
                 failed = Failed(error=final or error)
                 self._shared.become(job, JobState.FAILED, now, worker, outcome=failed, attempts=history)
+                job.dead = True
             else:
-                again = record.attempt + 1
+                again = record.attempt + costs
                 self._shared.become(
                     job, JobState.PENDING, now, worker, attempt=again, attempts=history, progress=QUEUED
                 )
             return job.record.state
 
-    def lapsed(self, limit: int = 100) -> list[Lapsed]:
-        """See the port."""
-        with self._shared.lock:
-            now = self._shared.clock()
-            running = [job for job in self._shared.jobs.values() if job.record.state is JobState.RUNNING]
-            late = sorted((job for job in running if job.lease_until <= now), key=lambda job: job.lease_until)
-            return [Lapsed(job.record.id, job.record.fence, job.worker) for job in late[:limit]]
-
-    def unpublished(self, older_than_s: float, limit: int = 100) -> list[JobRecord]:
-        """See the port."""
-        with self._shared.lock:
-            before = self._shared.clock() - round(older_than_s * 1_000_000)
-            noted = [
-                (job.unpublished_since, job.record)
-                for job in self._shared.jobs.values()
-                if job.unpublished_since is not None and job.unpublished_since <= before
-            ]
-            return [record for _, record in sorted(noted, key=lambda pair: pair[0])[:limit]]
-
-    def published(self, job_id: str, fence: int = 0) -> None:
-        """See the port."""
-        self._shared.published(job_id, fence)
-
     def close(self) -> None:
         """Nothing to let go of."""
-
-
-def _expired(record: JobRecord, now: int) -> bool:
-    limit = record.spec.expires_s
-    return limit is not None and from_micros(now) > record.created_at + timedelta(seconds=limit)
 
 
 def _history(record: JobRecord, worker: str, now: int, error: ErrorInfo | None) -> list[Attempt]:

@@ -1,17 +1,19 @@
 """What the two faces say to the scripts and how they read the answers. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from shared.adapters.records import (
     EXPIRED,
+    LONGEST_RESEND_S,
     PAGE_OUTCOME_BYTES,
     QUEUED,
     SCAN_LIMIT,
     STARTING,
     error_of,
     final_progress,
+    micros,
     new_record,
     read_cursor,
     write_cursor,
@@ -30,18 +32,13 @@ from shared.jobs import (
     Progress,
     from_micros,
 )
-from shared.ports import Claim, Created, JobPage, JobQuery, Lapsed, NewJob
+from shared.ports import Callback, Claim, Created, JobPage, JobQuery, Lapsed, NewJob
 from shared.states import JobState
 from shared.workers import LaneBacklog
 
 _EXPIRED = EXPIRED.model_dump_json()
 _STARTING = STARTING.model_dump_json()
 _QUEUED = QUEUED.model_dump_json()
-
-
-def micros(seconds: float) -> int:
-    """Whole microseconds."""
-    return round(seconds * 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +123,12 @@ def read_blobs(job_id: str, reply: Sequence[Any] | None) -> list[bytes]:
     return list(blobs)
 
 
-def find_arguments(query: JobQuery) -> list[Argument]:
-    """Raises InvalidSpec for a cursor that isn't ours."""
+def find_arguments(query: JobQuery, index: str = "index") -> list[Argument]:
+    """Raises InvalidSpec for a cursor that isn't ours. ``index``: of all jobs, or ``dead``."""
     below = "+inf" if query.cursor is None else f"({read_cursor(query.cursor)}"
     labels = [part for label in query.labels.items() for part in label]
     filters = [query.kind or "", query.state or "", query.device or ""]
-    return [below, query.limit, SCAN_LIMIT, PAGE_OUTCOME_BYTES, *filters, *labels]
+    return [index, below, query.limit, SCAN_LIMIT, PAGE_OUTCOME_BYTES, *filters, *labels]
 
 
 def read_page(reply: Sequence[Any]) -> JobPage:
@@ -185,10 +182,12 @@ def settle_arguments(
     ]
 
 
-def give_up_arguments(fence: int, worker: str, error: ErrorInfo, final: ErrorInfo | None) -> list[Argument]:
+def give_up_arguments(
+    fence: int, worker: str, error: ErrorInfo, final: ErrorInfo | None, costs: bool
+) -> list[Argument]:
     """For the script, after prefix and id."""
     failed = Failed(error=final or error)
-    return [fence, quoted(worker), error.model_dump_json(), failed.model_dump_json(), _QUEUED]
+    return [fence, quoted(worker), error.model_dump_json(), failed.model_dump_json(), _QUEUED, int(costs)]
 
 
 def read_state(job_id: str, fence: int, reply: bytes | None) -> JobState:
@@ -204,6 +203,36 @@ def read_lapsed(reply: Sequence[bytes]) -> list[Lapsed]:
         Lapsed(job_id.decode(), int(fence), worker.decode())
         for job_id, fence, worker in zip(reply[::3], reply[1::3], reply[2::3], strict=True)
     ]
+
+
+def expire_arguments(limit: int) -> list[Argument]:
+    """For the script, after prefix and id."""
+    return [_EXPIRED, limit]
+
+
+def note_lost_arguments(empty: Collection[str], after_s: float, limit: int) -> list[Argument]:
+    """For the script, after prefix and id."""
+    return [micros(after_s), micros(LONGEST_RESEND_S), limit, *empty]
+
+
+def read_callbacks(reply: Sequence[bytes]) -> list[Callback]:
+    """In the script's order."""
+    parts = zip(reply[::5], reply[1::5], reply[2::5], reply[3::5], reply[4::5], strict=True)
+    return [
+        Callback(job_id.decode(), url.decode(), event.decode(), int(tried), int(age) / 1_000_000)
+        for job_id, url, event, tried, age in parts
+    ]
+
+
+def callback_tried_arguments(error: str | None, again_in_s: float | None) -> list[Argument]:
+    """For the script, after prefix and id."""
+    return ["" if error is None else quoted(error), "" if again_in_s is None else micros(again_in_s)]
+
+
+def read_picked(job_ids: Sequence[str], reply: Sequence[bytes | None]) -> dict[str, int]:
+    """The numbers of the jobs that exist."""
+    pairs = zip(job_ids, reply, strict=True)
+    return {job_id: int(number) for job_id, number in pairs if number is not None}
 
 
 def report_arguments(claim: Claim, progress: Progress) -> list[Argument]:

@@ -6,10 +6,19 @@ from datetime import datetime
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from shared.adapters.records import milliseconds, to_micros
+from shared.adapters.records import micros, milliseconds, to_micros
 from shared.devices import Lane
 from shared.errors import StoreUnavailable
-from shared.jobs import OUTCOME, ArtifactRef, Attempt, ErrorInfo, JobRecord, Progress, from_micros
+from shared.jobs import (
+    OUTCOME,
+    ArtifactRef,
+    Attempt,
+    CallbackStatus,
+    ErrorInfo,
+    JobRecord,
+    Progress,
+    from_micros,
+)
 from shared.packing import TASK
 
 _log = structlog.stdlib.get_logger()
@@ -65,9 +74,14 @@ def encode(record: JobRecord) -> dict[str, str]:
         "spec": spec.model_dump_json(),
         "fence": str(record.fence),
         "fingerprint": record.fingerprint,
+        "callback": record.callback.state if record.callback else "",
+        "callback_tries": str(record.callback.tries) if record.callback else "0",
+        "callback_error": quoted(record.callback.error) if record.callback and record.callback.error else "",
         # For the scripts:
         "max_attempts": str(spec.max_attempts),
-        "expires": "" if spec.expires_s is None else str(round(spec.expires_s * 1_000_000)),
+        "expires": _micros(spec.expires_s),
+        "retention": _micros(spec.retention_s),
+        "callback_url": spec.callback_url or "",
         "head": f'"job_id":{quoted(record.id)},"kind":{quoted(record.kind)},"device":{quoted(record.device)},'
         f'"lane":{quoted(record.lane)},"labels":{labels}',
     }
@@ -138,12 +152,30 @@ def _decode(fields: Mapping[str, bytes]) -> JobRecord:
             "attempts": _attempts(fields["attempts"], lane),
             "artifacts": ARTIFACTS.validate_json(fields["artifacts"]),
             "retry_of": fields["retry_of"].decode() or None,
+            "callback": _callback(fields),
             "seq": int(fields["seq"]),
             "spec": TASK.validate_json(fields["spec"]),
             "fence": int(fields["fence"]),
             "fingerprint": fields["fingerprint"].decode(),
         }
     )
+
+
+def _callback(fields: Mapping[str, bytes]) -> CallbackStatus | None:
+    if not fields.get("callback"):
+        return None
+    error = fields["callback_error"]
+    return CallbackStatus.model_validate(
+        {
+            "state": fields["callback"].decode(),
+            "tries": int(fields["callback_tries"]),
+            "error": TEXT.validate_json(error) if error else None,
+        }
+    )
+
+
+def _micros(seconds: float | None) -> str:
+    return "" if seconds is None else str(micros(seconds))
 
 
 def _time(moment: datetime | None) -> str:

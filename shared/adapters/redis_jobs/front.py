@@ -1,5 +1,9 @@
 """The awaitable face of the job store. One round trip per call."""
 
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
 from shared.adapters.circuit import Circuit
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
 from shared.adapters.redis_jobs import calls
@@ -12,12 +16,12 @@ from shared.workers import LaneBacklog
 
 
 class RedisJobStore:
-    """JobStore on Redis 6.2 or newer, or Valkey; one node, not a cluster. Used from one event loop."""
+    """JobStore on Redis 7.0 or Valkey 7.2, or newer; one node, not a cluster. Used from one event loop."""
 
     def __init__(self, settings: Settings, circuit: Circuit | None = None) -> None:
         self._prefix = settings.redis.prefix
         self._redis = AsyncRedis(settings, circuit)
-        self._scripts = load_scripts(settings.jobs)
+        self._scripts = load_scripts(settings)
 
     async def ping(self) -> None:
         """Return if the store answers."""
@@ -77,6 +81,29 @@ class RedisJobStore:
         )
         return [fields[b"e"].decode() for _, fields in entries]
 
+    async def seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """See the port."""
+        return calls.read_picked(job_ids, await self._about_many(self._scripts.pick, "seq", *job_ids))
+
+    async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
+        """See the port. In the order of their acceptance."""
+        arguments = calls.find_arguments(JobQuery(limit=limit, cursor=cursor), "dead")
+        return calls.read_page(await self._about_many(self._scripts.find, *arguments))
+
+    async def revived(self, job_id: str) -> None:
+        """See the port."""
+        await self._redis.command("ZREM", f"{self._prefix}:dead", job_id)
+
+    async def identity(self) -> str:
+        """See the port."""
+        key = f"{self._prefix}:identity"
+        name = await self._redis.command("GET", key)
+        if name is None:
+            mine = uuid4().hex
+            # Whoever was first names it. Asked for before, so that a full server answers too.
+            name = await self._redis.command("SET", key, mine, "NX", "GET") or mine.encode()
+        return name.decode()
+
     async def backlog(self) -> dict[str, LaneBacklog]:
         """See the port."""
         return calls.read_backlog(await self._about_many(self._scripts.backlog))
@@ -85,5 +112,5 @@ class RedisJobStore:
         """Let go of connections."""
         await self._redis.close()
 
-    async def _about_many(self, script: Script, *arguments: Argument) -> list[bytes]:
+    async def _about_many(self, script: Script, *arguments: Argument) -> list[Any]:
         return await self._redis.run(script, self._prefix, "", *arguments)

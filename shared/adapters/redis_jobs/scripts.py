@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib import resources
 
+from shared.adapters.records import micros
 from shared.adapters.redis_connection import Script
 from shared.events import INLINE_OUTCOME_BYTES
-from shared.settings import JobSettings
+from shared.settings import Settings
 from shared.states import TERMINAL, TRANSITIONS
+
+ALLOW_OOM = "#!lua flags=allow-oom\n"
+"""Only what makes jobs is refused when memory is full: all else leads to some being free again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,36 +20,48 @@ class Scripts:
 
     backlog: Script
     blobs: Script
+    callback_tried: Script
     cancel: Script
     claim: Script
     create: Script
     delete: Script
     discard: Script
+    due_callbacks: Script
+    expire: Script
     find: Script
     give_up: Script
     known: Script
-    lapsed: Script
+    leases: Script
+    note_lost: Script
+    outlived: Script
+    pick: Script
     published: Script
     renew: Script
     report: Script
     settle: Script
     unpublished: Script
+    waiting_lanes: Script
 
 
-def load_scripts(settings: JobSettings) -> Scripts:
+def load_scripts(settings: Settings) -> Scripts:
     """The scripts, ready to send. Raises OSError if the package lacks their files."""
     start = prelude(settings)
-    return Scripts(**{field.name: Script.of(start + read_lua(field.name)) for field in fields(Scripts)})
+    texts = {field.name: start + read_lua(field.name) for field in fields(Scripts)}
+    return Scripts(
+        **{name: Script.of(text if name == "create" else ALLOW_OOM + text) for name, text in texts.items()}
+    )
 
 
-def prelude(settings: JobSettings) -> str:
+def prelude(settings: Settings) -> str:
     """``MAY[current][following]``, ``TERMINAL[state]`` and the limits as Lua, then what the scripts share."""
     following = {str(state): _table(dict.fromkeys(after, "true")) for state, after in TRANSITIONS.items()}
     constants = {
         "MAY": _table(following),
         "TERMINAL": _table(dict.fromkeys(TERMINAL, "true")),
-        "EVENTS_KEPT": settings.events_kept,
-        "INPUTS_TTL_S": settings.inputs_ttl_s,
+        "EVENTS_KEPT": settings.jobs.events_kept,
+        "INPUTS_TTL_S": settings.jobs.inputs_ttl_s,
+        "RETENTION_US": micros(settings.jobs.retention_s),
+        "PATIENCE_US": micros(settings.callbacks.patience_s),
         "INLINE_OUTCOME_BYTES": INLINE_OUTCOME_BYTES,
     }
     return "".join(f"local {name} = {value}\n" for name, value in constants.items()) + read_lua("prelude")

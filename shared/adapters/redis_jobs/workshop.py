@@ -4,21 +4,21 @@ from collections.abc import Sequence
 
 from shared.adapters.redis_connection import BlockingRedis
 from shared.adapters.redis_jobs import calls
-from shared.adapters.redis_jobs.codec import readable
 from shared.adapters.redis_jobs.scripts import load_scripts
-from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
-from shared.ports import Claim, Lapsed
+from shared.adapters.redis_jobs.upkeep import RedisUpkeep
+from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, Progress
+from shared.ports import Claim
 from shared.settings import Settings
 from shared.states import JobState
 
 
-class RedisAttemptStore:
+class RedisAttemptStore(RedisUpkeep):
     """AttemptStore over the records of RedisJobStore."""
 
     def __init__(self, settings: Settings) -> None:
         self._prefix = settings.redis.prefix
         self._redis = BlockingRedis(settings)
-        self._scripts = load_scripts(settings.jobs)
+        self._scripts = load_scripts(settings)
 
     def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
         """See the port."""
@@ -49,27 +49,20 @@ class RedisAttemptStore:
         return calls.read_state(claim.job_id, claim.fence, reply)
 
     def give_up(
-        self, job_id: str, fence: int, worker: str, error: ErrorInfo, *, final: ErrorInfo | None = None
+        self,
+        job_id: str,
+        fence: int,
+        worker: str,
+        error: ErrorInfo,
+        *,
+        final: ErrorInfo | None = None,
+        costs: bool = True,
     ) -> JobState:
         """See the port."""
-        arguments = calls.give_up_arguments(fence, worker, error, final)
+        arguments = calls.give_up_arguments(fence, worker, error, final, costs)
         return calls.read_state(
             job_id, fence, self._redis.run(self._scripts.give_up, self._prefix, job_id, *arguments)
         )
-
-    def lapsed(self, limit: int = 100) -> list[Lapsed]:
-        """See the port."""
-        return calls.read_lapsed(self._redis.run(self._scripts.lapsed, self._prefix, "", limit))
-
-    def unpublished(self, older_than_s: float, limit: int = 100) -> list[JobRecord]:
-        """See the port."""
-        age = calls.micros(older_than_s)
-        records = self._redis.run(self._scripts.unpublished, self._prefix, "", age, limit)
-        return readable(records)
-
-    def published(self, job_id: str, fence: int = 0) -> None:
-        """See the port."""
-        self._redis.run(self._scripts.published, self._prefix, job_id, fence)
 
     def close(self) -> None:
         """Let go of connections."""
