@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
+from unittest.mock import ANY
 
 import pytest
 import redis
@@ -175,8 +176,11 @@ async def test_a_message_pushed_with_its_record_is_the_one_that_is_sent(settings
     sent = receive(reader.app, "cpu")
 
     assert (pushed.headers, pushed.payload) == (sent.headers, sent.payload)
-    assert pushed.properties.keys() == sent.properties.keys()
+    own_tags = {"delivery_tag": ANY, "reply_to": ANY}
+    assert pushed.properties == sent.properties | own_tags
     assert pushed.delivery_info == sent.delivery_info
+    assert (pushed.content_type, pushed.content_encoding) == (sent.content_type, sent.content_encoding)
+    assert pushed.delivery_tag != sent.delivery_tag
     reader.queue.close()
     await store.close()
 
