@@ -77,6 +77,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo) -> Shift:
         model_store=ModelStore(settings.worker.data_dir / "models", artifacts, beacon),
         artifacts=artifacts,
         beacon=beacon,
+        attempts=store,
     )
     handlers = build_handlers(environment)
     worker = settings.worker

@@ -37,6 +37,7 @@ class Workplace:
         self.artifacts = MemoryArtifactStore()
         self.beacon = MemoryWorkerBeacon(MemoryWorkers())
         self.device = DeviceInfo(id=Lane(lane).device, family=family_of(Lane(lane).device), full_name=lane)
+        self._jobs = MemoryJobs(MemoryEventBus())
         self.environment = WorkerEnvironment(
             settings=settings,
             device=self.device,
@@ -45,10 +46,10 @@ class Workplace:
             model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
             artifacts=self.artifacts,
             beacon=self.beacon,
+            attempts=MemoryAttemptStore(self._jobs),
         )
         self.handler = build(self.environment)
         self._folder = folder
-        self._jobs = MemoryJobs(MemoryEventBus())
 
     def install(self) -> None:
         """All models of the catalogue, loaded and warm."""

@@ -7,8 +7,8 @@ from typing import Protocol, cast
 
 from shared.catalogue import Catalogue
 from shared.devices import DeviceInfo, Lane, LaneClass
-from shared.ports import ArtifactStore, WorkerBeacon
-from shared.results import DownloadResult, InferenceResult, InstalledModel
+from shared.ports import ArtifactStore, AttemptStore, WorkerBeacon
+from shared.results import DownloadResult, InferenceResult, InstalledModel, SweepResult
 from shared.settings import Settings
 from shared.specs import LANE_CLASSES, JobKind
 from workers.context import JobContext
@@ -17,6 +17,7 @@ from workers.model_store import ModelStore
 HANDLERS: Mapping[JobKind, str] = {
     "inference": "workers.handlers.inference:build",
     "model_download": "workers.handlers.model_download:build",
+    "sweep": "workers.handlers.sweep:build",
 }
 """Kind to ``module:factory``; a factory takes a WorkerEnvironment and gives a Handler."""
 
@@ -32,12 +33,13 @@ class WorkerEnvironment:
     model_store: ModelStore
     artifacts: ArtifactStore
     beacon: WorkerBeacon
+    attempts: AttemptStore
 
 
 class Handler(Protocol):
     """Does the work of one kind. Made once per process; its methods are called from several threads at once."""
 
-    def run(self, context: JobContext) -> InferenceResult | DownloadResult:
+    def run(self, context: JobContext) -> InferenceResult | DownloadResult | SweepResult:
         """Do the job. A FramelaneError fails it, or is tried again if retryable; anything else is ``internal``."""
         ...
 

@@ -95,6 +95,7 @@ class Bench:
             model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
             artifacts=self.artifacts,
             beacon=self.beacon,
+            attempts=self.shop.store,
         )
         self.handler = ModelDownload(self.environment, **options)
         self.context = None

@@ -1,0 +1,1 @@
+"""Terminal events on their way to ``callback_url``, as Standard Webhooks describes it."""
