@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo up test check lint types imports format bench contracts lock clean
+.PHONY: help setup demo up test faults check lint types imports format bench contracts lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ up: setup ## Start gateway, workers and an embedded Valkey; Ctrl-C stops them (A
 
 test: setup ## Run every test (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+faults: setup ## Break a running system in every way and count what it lost (ARGS="--short --only F1,F4")
+	$(BIN)/python -m tests.faults $(ARGS)
 
 check: lint types imports test ## Run what CI runs
 

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,14 +30,18 @@ def free_ports(count: int) -> list[int]:
 
 
 class S3Server:
-    """SeaweedFS in one process. Signatures are checked against ``access_key`` and ``secret_key``."""
+    """SeaweedFS in one process. Signatures are checked against ``access_key`` and ``secret_key``.
+
+    Started again, it is found where it was. ``launcher``: words before the command, as of EmbeddedValkey.
+    """
 
     access_key = "test-access-key"
     secret_key = "test-secret-key-0123456789"
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, launcher: Sequence[str] = ()) -> None:
         self.data_dir = data_dir
         self.log = data_dir / "weed.log"
+        self._launcher = launcher
         self.endpoint = ""
         self.process: subprocess.Popen[bytes] | None = None
         self._ports: list[int] = []
@@ -58,6 +63,7 @@ class S3Server:
             if self._answers():
                 return
             self.stop()
+            self._ports = []
         raise AssertionError(f"SeaweedFS didn't start:\n{self.log.read_text('utf-8', 'replace')[-3000:]}")
 
     def stop(self) -> None:
@@ -75,11 +81,12 @@ class S3Server:
                 left_behind.unlink(missing_ok=True)
 
     def _spawn(self) -> None:
-        self._ports = free_ports(2 * len(_SERVICES))
+        self._ports = self._ports or free_ports(2 * len(_SERVICES))
         ports = dict(zip(_SERVICES, self._ports[: len(_SERVICES)], strict=True))
         grpc = dict(zip(_SERVICES, self._ports[len(_SERVICES) :], strict=True))
         self.endpoint = f"127.0.0.1:{ports['s3']}"
         command = [
+            *self._launcher,
             str(Path(sys.executable).parent / "weed"),
             "mini",
             f"-dir={self.data_dir}",
