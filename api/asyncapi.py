@@ -7,7 +7,7 @@ from pydantic.json_schema import models_json_schema
 from api.gateway import own_version
 from api.routes.events import MOST_SEQ
 from api.views import PREFIX
-from shared.events import CancelRequested, Lagged, Ping, Progressed, Snapshot, StateChanged
+from shared.events import CancelRequested, Gone, Lagged, Ping, Progressed, Snapshot, StateChanged
 
 _MESSAGES = {
     "snapshot": (Snapshot, "The job as it is; first to come, and again where missed events are no longer kept"),
@@ -16,18 +16,19 @@ _MESSAGES = {
     "cancel_requested": (CancelRequested, "A running job was asked to stop"),
     "ping": (Ping, "Nothing else happened for a while"),
     "lagged": (Lagged, "The reader was too slow; the connection closes"),
+    "gone": (Gone, "The job isn't kept any more; the connection closes"),
 }
 _EVENTS = ("state", "progress", "cancel_requested")
 _TOPICS = {
-    "job": (*_EVENTS, "snapshot", "ping", "lagged"),
+    "job": (*_EVENTS, "snapshot", "ping", "lagged", "gone"),
     "feed": (*_EVENTS, "snapshot", "ping", "lagged"),
-    "jobEvents": (*_EVENTS, "snapshot", "lagged"),
+    "jobEvents": (*_EVENTS, "snapshot", "lagged", "gone"),
 }
 _CLOSE_CODES = {
     "1000": "the job has ended; its last event came before",
     "1001": "the gateway stops: come back with after_seq",
     "1013": "too slow, after a lagged message, or the store doesn't answer: come back with after_seq",
-    "4404": "there is no such job",
+    "4404": "there is no such job, or, after a gone message, no longer",
 }
 _FEED_CLOSE_CODES = {
     "1001": "the gateway stops: come back and get snapshots anew",

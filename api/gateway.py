@@ -9,16 +9,19 @@ from anyio import CapacityLimiter
 from api.hub import Hub
 from api.images import image_check
 from api.parts import Parts
+from api.services.chores import Chores
 from api.services.files import JobFiles
 from api.services.follow import Followers
 from api.services.health import OK, Health, Phase
 from api.services.intake import Intake
 from api.services.lanes import Lanes
+from api.services.lookout import Lookout
 from api.services.models import InstalledModels
 from api.services.prepare import Preparer
 from api.services.rules import Rules
 from api.services.submit import Submitter
 from shared.settings import Settings
+from shared.upkeep import Upkeep
 
 _FIRST_LOOK_S = 3.0
 _LOOK_AGAIN_S = 1.0
@@ -38,6 +41,7 @@ class Gateway:
         self.lanes = Lanes(parts.directory, parts.store)
         self.models = InstalledModels(parts.directory)
         self.followers = Followers(parts.store, self.hub, limits.ping_s)
+        self.lookout = Lookout(parts.store, self.hub, limits.look_s)
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
         self.rules = Rules(parts.catalogue)
@@ -46,6 +50,14 @@ class Gateway:
             parts.store, parts.queue, preparer, self.models, self.lanes, settings.jobs, self.threads
         )
         self.intake = Intake(self.hub, self.submitter, self.followers)
+        self._chores = Chores(
+            Upkeep(
+                parts.attempts,
+                parts.queue,
+                resend_s=settings.jobs.resend_s,
+                retry_base_s=settings.worker.retry_base_s,
+            )
+        )
         self._leaving = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -53,7 +65,8 @@ class Gateway:
         """Begin to hear events and look for the parts; what isn't there within 3 s is looked for in background."""
         self.phase = Phase.INITIALIZING
         looking = asyncio.create_task(self._look_for_parts())
-        self._tasks = [asyncio.create_task(self.hub.run()), looking]
+        going_on = (self.hub.run(), self.lookout.run(), self._chores.run())
+        self._tasks = [*map(asyncio.create_task, going_on), looking]
         await asyncio.wait([looking], timeout=_FIRST_LOOK_S)
 
     async def leave(self, within_s: float) -> None:

@@ -60,7 +60,7 @@ class Follower:
 
     def __init__(self, size: int) -> None:
         self.latest = 0
-        """The highest seq that came, read or not."""
+        """The highest seq that came, read or not, or that it knows from the record."""
         self._size = size
         self._heard: deque[Heard] = deque()
         self._notes: set[Note] = set()
@@ -76,6 +76,10 @@ class Follower:
         self._heard.append(heard)
         self._wake.set()
         return True
+
+    def knows(self, seq: int) -> None:
+        """It has read the record as it was at ``seq``."""
+        self.latest = max(self.latest, seq)
 
     def tell(self, note: Note) -> None:
         """Queue the note, before every event."""
@@ -118,6 +122,21 @@ class Hub:
     def followers(self) -> int:
         """How many follow something."""
         return len(self._feeds) + sum(map(len, self._by_job.values()))
+
+    def known(self) -> dict[str, int]:
+        """The jobs that are followed, each with what its furthest follower knows."""
+        return {
+            job_id: max(each.latest for each in followers)
+            for job_id, followers in self._by_job.items()
+            if followers
+        }
+
+    def mend(self, job_id: str, seq: int) -> int:
+        """Tell GAP to followers of the job that know less than ``seq``; to how many."""
+        behind = [each for each in self._by_job.get(job_id, ()) if each.latest < seq]
+        for each in behind:
+            each.tell(Note.GAP)
+        return len(behind)
 
     @contextmanager
     def follow(self, job_id: str) -> Generator[Follower]:

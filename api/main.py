@@ -21,9 +21,10 @@ from api.server import configuration, serve
 from api.views import PREFIX
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
+from shared.adapters.circuit import Circuit
 from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_events import RedisEventBus
-from shared.adapters.redis_jobs import RedisJobStore
+from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
 from shared.catalogue import load_catalogue
 from shared.settings import Settings
@@ -62,15 +63,21 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
 async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
     """The adapters the settings ask for. Nothing is connected until it is used."""
     async with AsyncExitStack() as closing:
-        store = RedisJobStore(settings)
+        circuit = Circuit()
+        store = RedisJobStore(settings, circuit)
         closing.push_async_callback(store.close)
-        directory = RedisWorkerDirectory(settings)
+        directory = RedisWorkerDirectory(settings, circuit)
         closing.push_async_callback(directory.close)
-        queue = CeleryJobQueue(settings)
+        closing.push_async_callback(circuit.close)
+        brief = _impatient(settings)
+        attempts = RedisAttemptStore(brief)
+        closing.push_async_callback(to_thread.run_sync, attempts.close)
+        queue = CeleryJobQueue(brief)
         closing.push_async_callback(to_thread.run_sync, queue.close)
         artifacts = artifact_store(settings.artifacts)
         yield Parts(
             store=store,
+            attempts=attempts,
             queue=queue,
             bus=RedisEventBus(settings),
             artifacts=artifacts,
@@ -78,6 +85,13 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             catalogue=load_catalogue(settings.worker.catalogue),
             check_link=artifacts.signer.check if isinstance(artifacts, LocalArtifactStore) else None,
         )
+
+
+def _impatient(settings: Settings) -> Settings:
+    """For what a request or the end of the process waits for in a thread."""
+    redis = settings.redis
+    answer_s = min(redis.answer_s, redis.socket_timeout_s)
+    return settings.model_copy(update={"redis": redis.model_copy(update={"socket_timeout_s": answer_s})})
 
 
 def _lifespan(settings: Settings, given: Parts | None) -> Callable[[FastAPI], Any]:

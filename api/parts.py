@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.catalogue import Catalogue
-from shared.ports import ArtifactStore, EventBus, JobQueue, JobStore, WorkerDirectory
+from shared.ports import ArtifactStore, AttemptStore, EventBus, JobQueue, JobStore, WorkerDirectory
 
 
 class LinkCheck(Protocol):
@@ -17,9 +17,13 @@ class LinkCheck(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The adapters of one process. ``check_link`` is None when the artifact store serves its links itself."""
+    """The adapters of one process. ``attempts`` are the records of ``store``, for their upkeep.
+
+    ``check_link`` is None when the artifact store serves its links itself.
+    """
 
     store: JobStore
+    attempts: AttemptStore
     queue: JobQueue
     bus: EventBus
     artifacts: ArtifactStore

@@ -80,9 +80,15 @@ class Lagged(Answer):
     resume_after: int | None
 
 
-Frame = Annotated[
-    Snapshot | StateChanged | Progressed | CancelRequested | Ping | Lagged, Field(discriminator="type")
-]
+class Gone(Answer):
+    """The job isn't kept any more: it was deleted, or lost with all records. Nothing follows."""
+
+    type: Literal["gone"] = "gone"
+
+
+AnyFrame = Snapshot | StateChanged | Progressed | CancelRequested | Ping | Lagged | Gone
+
+Frame = Annotated[AnyFrame, Field(discriminator="type")]
 """Anything a follower of a job can receive."""
 
-FRAME: TypeAdapter[Snapshot | StateChanged | Progressed | CancelRequested | Ping | Lagged] = TypeAdapter(Frame)
+FRAME: TypeAdapter[AnyFrame] = TypeAdapter(Frame)

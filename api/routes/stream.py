@@ -24,6 +24,7 @@ NORMAL, GOING_AWAY, TRY_AGAIN_LATER, NO_SUCH_JOB = 1000, 1001, 1013, 4404
 _CLOSE = {
     End.FINISHED: (NORMAL, "the job has ended"),
     End.LAGGED: (TRY_AGAIN_LATER, "too slow: come back, to a job with after_seq"),
+    End.GONE: (NO_SUCH_JOB, "the job isn't kept any more"),
     End.CLOSING: (GOING_AWAY, "the gateway stops: come back, to a job with after_seq"),
 }
 

@@ -13,13 +13,13 @@ from shared.events import StateChanged
 from shared.jobs import JobRecord, from_micros
 from shared.ports import JobStore
 
-_RECHECK_S = 5.0
-"""A waiter looks at the record that often even if it hears nothing."""
 _STALE_S = 1.0
+"""A follower that couldn't read the record comes back to it after this."""
 _TOLD_AT_THE_END = ("state", "attempt", "outcome", "artifacts", "queue_wait_ms", "run_ms", "seq")
 _PAGE = 1_000
 
 PING = '{"type":"ping"}'
+GONE = '{"type":"gone"}'
 
 
 class End(Enum):
@@ -28,6 +28,7 @@ class End(Enum):
     FINISHED = "finished"  #: the job has ended and everything was told
     LAGGED = "lagged"  #: the reader was too slow
     CLOSING = "closing"  #: the process stops
+    GONE = "gone"  #: the job isn't kept any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Watch:
         # A number that wasn't reached yet can't be of this job.
         self._seq = None if after_seq is None or after_seq > record.seq else after_seq
         self._finished = False
+        follower.knows(record.seq)
 
     @property
     def told(self) -> bool:
@@ -62,19 +64,23 @@ class Watch:
         """A snapshot (or, after a seq, what was missed), then events; the last item is an End."""
         for frame in await self._catch_up():
             yield frame
-        wait_s = self._ping_s
+        stale = False
         while not self._finished:
-            heard = await self._follower.next(wait_s)
+            heard = await self._follower.next(_STALE_S if stale else self._ping_s)
+            if stale and heard is Note.IDLE:
+                heard = Note.GAP  # the record couldn't be read a moment ago
             try:
                 for item in await self._told_by(heard):
                     yield item
                     if isinstance(item, End):
                         return
-                wait_s = self._ping_s
+                stale = False
             except StoreUnavailable:
-                wait_s = _STALE_S  # come back to it soon
+                stale = True
             except JobNotFound:
-                break  # it ended, and was deleted before we looked
+                yield Frame("gone", GONE)
+                yield End.GONE
+                return
         yield End.FINISHED
 
     async def _told_by(self, heard: Heard | Note) -> Sequence[Frame | End]:
@@ -85,7 +91,7 @@ class Watch:
             case Note.LAGGED:
                 return [lagged(self._seq), End.LAGGED]
             case Note.IDLE:
-                return [*await self._catch_up(anew=True), Frame("ping", PING)]
+                return [Frame("ping", PING)]
             case Note.GAP:
                 return await self._catch_up(anew=True)
             case Heard():
@@ -97,7 +103,10 @@ class Watch:
         """Everything newer than what was told; a snapshot where the events in between aren't kept any more."""
         if anew:
             self.record = await self._store.get(self.record.id)
-        if self._seq is None:
+            self._follower.knows(self.record.seq)
+        if self._seq is None or self.record.seq < self._seq:
+            # A number that went back is another job's of the same id, made since that one was deleted or lost.
+            self._follower.latest = self.record.seq
             return [self._snapshot()]
         frames: list[Frame] = []
         while self._seq < self.record.seq:
@@ -148,7 +157,8 @@ class Followers:
         ``brief``: without another look at the store where the last event says enough. Such a record lacks the
         history of its attempts.
         """
-        give_up_at, pause_s = time.monotonic() + within_s, _RECHECK_S
+        give_up_at, pause_s = time.monotonic() + within_s, within_s
+        follower.knows(record.seq)
         with ExitStack() as anew:
             while not record.terminal and (left_s := give_up_at - time.monotonic()) > 0:
                 heard = await follower.next(min(left_s, pause_s))
@@ -157,18 +167,21 @@ class Followers:
                 if heard is Note.LAGGED:  # it hears nothing any more, and would say so at once for ever
                     anew.close()
                     follower = anew.enter_context(self._hub.follow(record.id))
+                    follower.knows(record.seq)
                 if brief and isinstance(heard, Heard) and (ended := concluded(record, heard)):
                     return ended
                 if isinstance(heard, Note) or heard.terminal:
-                    record, pause_s = await self._look(record)
+                    record, pause_s = await self._look(follower, record, within_s)
         return record
 
-    async def _look(self, record: JobRecord) -> tuple[JobRecord, float]:
-        """The job as it is now, or as it was known, and the seconds until the next look."""
+    async def _look(self, follower: Follower, record: JobRecord, wait_s: float) -> tuple[JobRecord, float]:
+        """The job as it is now, or as it was known, and the seconds until the next look if nothing is heard."""
         try:
-            return await self._store.get(record.id), _RECHECK_S
+            record = await self._store.get(record.id)
         except StoreUnavailable:
             return record, _STALE_S  # the job is accepted whether or not we can see it now
+        follower.knows(record.seq)
+        return record, wait_s
 
 
 def concluded(record: JobRecord, heard: Heard) -> JobRecord | None:

@@ -3,22 +3,21 @@
 import json
 
 from client.sdk.problems import ConnectionFailed
-from shared.events import FRAME, CancelRequested, Lagged, Ping, Progressed, Snapshot, StateChanged
+from shared.events import FRAME, AnyFrame, CancelRequested, Gone, Lagged, Ping, Progressed, Snapshot, StateChanged
 from shared.jobs import Job
 from shared.states import TERMINAL
 
-Frame = Snapshot | StateChanged | Progressed | CancelRequested | Ping | Lagged
 Event = StateChanged | Progressed | CancelRequested
 Followed = Snapshot | Event
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-_KNOWN = frozenset({"snapshot", "state", "progress", "cancel_requested", "ping", "lagged"})
+_KNOWN = frozenset({"snapshot", "state", "progress", "cancel_requested", "ping", "lagged", "gone"})
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 2.0
 _MOST_FAILURES = 12
 
 
-def parse_frame(text: str | bytes) -> Frame | None:
+def parse_frame(text: str | bytes) -> AnyFrame | None:
     """One message; None for a type that a newer gateway may have and we don't know."""
     return FRAME.validate_json(text) if json.loads(text).get("type") in _KNOWN else None
 
@@ -42,7 +41,7 @@ class Track:
         """The gateway accepted us: from now on a lost connection is worth another try."""
         self._connected = True
 
-    def take(self, frame: Frame | None) -> Followed | None:
+    def take(self, frame: AnyFrame | None) -> Followed | None:
         """The frame, if it is news for the reader."""
         self._failures = 0
         match frame:
@@ -53,7 +52,7 @@ class Track:
                 return frame
             case StateChanged() | Progressed() | CancelRequested():
                 return self._take_event(frame)
-            case Ping() | Lagged() | None:
+            case Ping() | Lagged() | Gone() | None:  # of a job that is gone, the next look tells
                 return None
 
     def lost(self, why: str) -> None:

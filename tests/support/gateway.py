@@ -72,6 +72,7 @@ class House:
         self.catalogue = load_catalogue()
         self.parts = Parts(
             store=MemoryJobStore(self.jobs),
+            attempts=self.attempts,
             queue=self.queue,
             bus=self.bus,
             artifacts=self.artifacts,
