@@ -3,7 +3,7 @@
 # redis-py leaves most of its parameters untyped; nothing above this module touches it.
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1
@@ -23,6 +23,8 @@ from shared.settings import Settings
 Argument = str | bytes | int | float
 
 _POOL = 64
+_SYNC_SHARE = 0.8
+"""What part of its time the server may wait for its disk: it can still say then that it waited in vain."""
 _REFUSALS = ("MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM")
 """First words of answers of a server that lives but can't or won't do what we ask."""
 
@@ -106,6 +108,7 @@ class AsyncRedis:
         pool = redis.asyncio.BlockingConnectionPool.from_url(settings.store_url, retry=once, **_options(settings))
         self._client = redis.asyncio.Redis.from_pool(pool)
         self._answer_s = min(settings.redis.answer_s, settings.redis.socket_timeout_s)
+        self._sync_s = settings.redis.socket_timeout_s
         self._circuit = circuit
 
     async def command(self, *words: Argument) -> Any:
@@ -125,19 +128,47 @@ class AsyncRedis:
             except NoScriptError:
                 return await self._ask("EVAL", script.text, 0, *arguments)
 
+    async def run_synced(self, script: Script, *arguments: Argument) -> Any:
+        """The same, once everything the server did up to then is on its disk; waits ``socket_timeout_s`` at most.
+
+        Raises StoreUnavailable when that isn't sure: the script ran nevertheless, and what it did may stay.
+        """
+        if self._circuit is not None:
+            self._circuit.check()
+        with store_errors():
+            reply, synced = await self._synced("EVALSHA", script.digest, 0, *arguments)
+            if isinstance(reply, NoScriptError):
+                reply, synced = await self._synced("EVAL", script.text, 0, *arguments)
+            if isinstance(reply, Exception):
+                raise reply
+        if isinstance(synced, Exception) or synced[0] < 1:
+            msg = f"the job store wrote it, but doesn't say that it is on disk: {synced}"
+            raise StoreUnavailable(msg)
+        return reply
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._client.aclose()
 
+    async def _synced(self, *words: Argument) -> Any:
+        # WAITAOF is about what its own connection wrote; a pipeline has one.
+        both = self._client.pipeline(transaction=False)
+        both.execute_command(*words)
+        both.execute_command("WAITAOF", 1, 0, round(self._sync_s * 1_000 * _SYNC_SHARE))
+        return await self._answer(both.execute(raise_on_error=False), self._sync_s)
+
     async def _ask(self, *words: Argument) -> Any:
+        return await self._answer(self._client.execute_command(*words), self._answer_s)
+
+    async def _answer(self, call: Awaitable[Any], limit_s: float) -> Any:
         # A task of its own: seen with 300 callers, redis-py can lose a cancellation while it waits for its pool,
         # and then goes on for a whole socket timeout.
-        asking = asyncio.ensure_future(self._client.execute_command(*words))
+        asking = asyncio.ensure_future(call)
         try:
-            await asyncio.wait({asking}, timeout=self._answer_s)
+            await asyncio.wait({asking}, timeout=limit_s)
             if asking.done():
                 return asking.result()
-            silence = redis.TimeoutError(f"nothing within {self._answer_s:g} s")
+            silence = redis.TimeoutError(f"nothing within {limit_s:g} s")
         except redis.TimeoutError as error:
             silence = error
         finally:

@@ -1,25 +1,32 @@
 """Both faces of a port that has two, over one adapter."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import redis
 
 from shared.adapters.memory import MemoryAttemptStore, MemoryEventBus, MemoryJobs, MemoryJobStore
+from shared.adapters.records import micros
+from shared.adapters.redis_connection import Script
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
+from shared.adapters.redis_jobs.scripts import Scripts, load_scripts
 from shared.ports import AttemptStore, EventBus, JobStore, WorkerBeacon, WorkerDirectory
 from shared.settings import JobSettings, Settings
 
 
 @dataclass
 class Jobs:
-    """Both faces of one job store and its events. ``age_inputs`` makes the kept inputs of a job too old."""
+    """Both faces of one job store and its events.
+
+    ``age_inputs`` makes the kept inputs of a job too old; ``advance`` puts the store's clock forward, by seconds.
+    """
 
     front: JobStore
     workshop: AttemptStore
     bus: EventBus
     age_inputs: Callable[[str], None]
+    advance: Callable[[float], None]
 
 
 def memory_jobs() -> Jobs:
@@ -29,21 +36,47 @@ def memory_jobs() -> Jobs:
 
     shared = MemoryJobs(bus, clock=lambda: real() + late)
 
-    def age(_job_id: str) -> None:
+    def advance(seconds: float) -> None:
         nonlocal late
-        late += JobSettings().inputs_ttl_s * 1_000_000
+        late += micros(seconds)
 
-    return Jobs(MemoryJobStore(shared), MemoryAttemptStore(shared), bus, age)
+    return Jobs(
+        MemoryJobStore(shared),
+        MemoryAttemptStore(shared),
+        bus,
+        lambda _job_id: advance(JobSettings().inputs_ttl_s),
+        advance,
+    )
 
 
 def redis_jobs(settings: Settings) -> Jobs:
+    """Until the clock is put forward, the scripts are those of production to the letter."""
+    front, workshop = RedisJobStore(settings), RedisAttemptStore(settings)
+    skew = f"{settings.redis.prefix}:skew"
+
     def age(job_id: str) -> None:
         key = f"{settings.redis.prefix}:job:{job_id}:blobs"
         with redis.Redis.from_url(settings.store_url) as client:
             if 0 < client.ttl(key) <= settings.jobs.inputs_ttl_s:
                 client.expire(key, 0)
 
-    return Jobs(RedisJobStore(settings), RedisAttemptStore(settings), RedisEventBus(settings), age)
+    def advance(seconds: float) -> None:
+        with redis.Redis.from_url(settings.store_url) as client:
+            client.incrby(skew, micros(seconds))
+        front._scripts = workshop._scripts = _skewed(load_scripts(settings))
+
+    return Jobs(front, workshop, RedisEventBus(settings), age, advance)
+
+
+_NOW = "return time[1] * 1000000 + time[2]"
+
+
+def _skewed(scripts: Scripts) -> Scripts:
+    """The same, with another clock: the server's, put forward by what is kept under ``skew``."""
+    skewed = _NOW + " + (redis.call('GET', P .. ':skew') or 0)"
+    texts = {field.name: getattr(scripts, field.name).text for field in fields(scripts)}
+    assert all(_NOW in text for text in texts.values())
+    return Scripts(**{name: Script.of(text.replace(_NOW, skewed)) for name, text in texts.items()})
 
 
 @dataclass

@@ -103,6 +103,16 @@ def readable(replies: Iterable[Sequence[bytes]]) -> list[JobRecord]:
     return records
 
 
+def is_readable(fields: Mapping[bytes, bytes]) -> bool:
+    """Whether this version understands the record; else it is logged."""
+    try:
+        decode({name.decode(): value for name, value in fields.items()})
+    except StoreUnavailable as error:
+        _log.error("record_unreadable", reason=error.detail)
+        return False
+    return True
+
+
 def from_flat_or_bare(reply: Sequence[bytes]) -> JobRecord:
     """The same as ``from_flat``; of a record whose end can't be read, what remains without it."""
     try:

@@ -22,21 +22,26 @@ class RedisJobStore:
         self._prefix = settings.redis.prefix
         self._redis = AsyncRedis(settings, circuit)
         self._scripts = load_scripts(settings)
+        self._accept = self._redis.run_synced if settings.redis.durability == "synced" else self._redis.run
 
     async def ping(self) -> None:
         """Return if the store answers."""
         await self._redis.command("PING")
 
     async def create(self, new: NewJob) -> Created:
-        """See the port."""
+        """See the port.
+
+        With durability ``synced``, what is answered is on the server's disk. StoreUnavailable then means that this
+        isn't sure: the job may be there and run, and the same id or key finds it.
+        """
         call = calls.Creating.of(new)
-        reply = await self._redis.run(self._scripts.create, self._prefix, new.id, *call.arguments())
+        reply = await self._accept(self._scripts.create, self._prefix, new.id, *call.arguments())
         return call.read(reply)
 
     async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
         """See the port."""
         arguments = (fingerprint, idempotency_key or "")
-        return calls.read_known(await self._redis.run(self._scripts.known, self._prefix, job_id, *arguments))
+        return calls.read_known(await self._accept(self._scripts.known, self._prefix, job_id, *arguments))
 
     async def published(self, job_id: str, fence: int = 0) -> None:
         """See the port."""

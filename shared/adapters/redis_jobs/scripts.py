@@ -39,6 +39,7 @@ class Scripts:
     renew: Script
     report: Script
     settle: Script
+    take_turn: Script
     unpublished: Script
     waiting_lanes: Script
 

@@ -79,8 +79,7 @@ class RedisUpkeep:
 
     def take_turn(self, what: str, period_s: float) -> bool:
         """See the port."""
-        key = f"{self._prefix}:turn:{what}"
-        return self._redis.command("SET", key, 1, "NX", "PX", max(1, round(period_s * 1_000))) is not None
+        return self._about_many(self._scripts.take_turn, what, micros(period_s)) == 1
 
     def _about_many(self, script: Script, *arguments: Argument) -> Any:
         return self._redis.run(script, self._prefix, "", *arguments)

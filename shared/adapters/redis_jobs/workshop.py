@@ -1,9 +1,10 @@
-"""The blocking face of the job store. One round trip per call; safe to share between threads."""
+"""The blocking face of the job store. One round trip per call (``claim``: two); safe to share between threads."""
 
 from collections.abc import Sequence
 
 from shared.adapters.redis_connection import BlockingRedis
 from shared.adapters.redis_jobs import calls
+from shared.adapters.redis_jobs.codec import is_readable
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.adapters.redis_jobs.upkeep import RedisUpkeep
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, Progress
@@ -21,7 +22,10 @@ class RedisAttemptStore(RedisUpkeep):
         self._scripts = load_scripts(settings)
 
     def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
-        """See the port."""
+        """See the port. A job that this version can't read stays for one that can."""
+        fields: dict[bytes, bytes] = self._redis.command("HGETALL", f"{self._prefix}:job:{job_id}")
+        if not fields or not is_readable(fields):
+            return None
         arguments = calls.claim_arguments(worker, lease_s)
         return calls.read_claim(worker, self._redis.run(self._scripts.claim, self._prefix, job_id, *arguments))
 

@@ -1,0 +1,61 @@
+"""Whether a Redis is one that jobs can be entrusted to."""
+# pyright: basic
+# redis-py leaves most of its parameters untyped; nothing above this module touches it.
+
+from typing import Any
+
+import redis
+import redis.retry
+import structlog
+from redis.backoff import NoBackoff
+
+from shared.settings import Settings
+
+OLDEST = {"redis": (7, 0), "valkey": (7, 2)}
+
+_log = structlog.stdlib.get_logger()
+
+
+class UnfitServer(ValueError):
+    """This server would lose jobs or can't run our scripts; the text says what to do."""
+
+
+def check_servers(settings: Settings) -> None:
+    """Return unless the server of jobs, or the broker if it is another Redis, is known to be unfit.
+
+    Blocking; to be called before anything is served. Raises UnfitServer. A server that doesn't answer, or won't
+    tell, is no error here: it may come, and the parts that need it say so.
+    """
+    for url in dict.fromkeys((settings.store_url, settings.broker_url)):
+        if url.startswith(("redis://", "rediss://", "unix://")):
+            _check(_about(url, settings))
+
+
+def _about(url: str, settings: Settings) -> dict[str, Any]:
+    once = redis.retry.Retry(NoBackoff(), 0)
+    limits = {
+        "socket_timeout": settings.redis.socket_timeout_s,
+        "socket_connect_timeout": settings.redis.connect_timeout_s,
+    }
+    try:
+        with redis.Redis.from_url(url, retry=once, **limits) as client:
+            return {**client.info("server"), **client.info("memory")}
+    except redis.RedisError as error:
+        _log.warning("redis_not_checked", reason=str(error))
+        return {}
+
+
+def _check(about: dict[str, Any]) -> None:
+    for engine, oldest in OLDEST.items():
+        # Valkey tells a version of Redis too, which it is compatible with.
+        version = about.get(f"{engine}_version")
+        if version and tuple(int(part) for part in version.split(".")[:2]) < oldest:
+            msg = f"{engine.title()} {version} is too old: use Redis 7.0 or Valkey 7.2, or newer"
+            raise UnfitServer(msg)
+    policy = about.get("maxmemory_policy", "noeviction")
+    if about.get("maxmemory") and policy != "noeviction":
+        msg = (
+            f"Redis would throw jobs away when its memory is full (maxmemory-policy {policy}): run "
+            "CONFIG SET maxmemory-policy noeviction, and write it into the server's configuration"
+        )
+        raise UnfitServer(msg)
