@@ -146,6 +146,28 @@ class WorkerSettings(BaseModel):
     catalogue: Annotated[Path | None, Field(description="default: the one that ships")] = None
 
 
+class PipelineSettings(BaseModel):
+    """What a pipeline may have in it, and what its simple view shows."""
+
+    allow: Annotated[
+        list[str],
+        Field(description="elements and properties (`element.property`) beside the shipped list; globs"),
+    ] = []
+    simple_visible: Annotated[list[str], Field(description="element types a person edits; globs")] = [
+        "*src",
+        "urisourcebin",
+        "gva*",
+        "*sink",
+        "source",
+    ]
+    simple_hidden: Annotated[list[str], Field(description="of those, what isn't shown all the same; globs")] = [
+        "gvafpscounter",
+        "gvametapublish",
+        "gvametaconvert",
+        "gvawatermark",
+    ]
+
+
 class LogSettings(BaseModel):
     """What is told, and how."""
 
@@ -175,6 +197,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     callbacks: CallbackSettings = CallbackSettings()
     worker: WorkerSettings = WorkerSettings()
+    pipelines: PipelineSettings = PipelineSettings()
     log: LogSettings = LogSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None
 

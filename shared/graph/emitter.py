@@ -13,8 +13,8 @@ from shared.graph.values import written
 def emit(graph: Graph) -> str:
     """The text of ``graph``, on one line if its values are.
 
-    Reading it gives the same graph, if ``graph`` came from a text; else the same but for ids, and for names of
-    elements that only a reference can reach. Raises InvalidSpec with a pointer to everything that can't be written;
+    Reading it gives the same graph if ``graph`` came from a text, else the same but for ids, and for names of
+    elements that only a reference can reach. Raises InvalidSpec with a pointer to all that can't be written;
     whether the pipeline makes sense isn't asked.
     """
     if broken := unwritable(graph):

@@ -66,7 +66,7 @@ class Layout:
 
 
 def lay_out(nodes: Sequence[Node], edges: Sequence[Edge]) -> Layout:
-    """The layout in the order of the lists, or, if that needs more names, going down the graph from its sources."""
+    """The layout in the order of the lists or, if that needs more names, down the graph from its sources."""
     layout = _laid_out(nodes, edges)
     if not layout.named:
         return layout

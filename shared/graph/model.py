@@ -13,6 +13,10 @@ NAME = re.compile(IDENTIFIER + r"\Z")
 ELEMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
 PROPERTY = re.compile(rf"@preset\Z|{IDENTIFIER}\Z")
 
+MAX_NODES = 1_000
+MAX_EDGES = 4_000
+"""Of a graph or text that a client sends; what a worker makes of it may be larger."""
+
 _MOST_DIGITS = 18
 
 
@@ -40,7 +44,7 @@ class Node(_Wire):
     """  # noqa: D205  one sentence
 
     id: Id
-    type: Annotated[str, Field(min_length=1, max_length=1_000)]
+    type: Annotated[str, Field(min_length=1)]
     data: Annotated[dict[str, str], AfterValidator(_without_hidden)] = {}
 
     @property
@@ -67,8 +71,8 @@ class Edge(_Wire):
 class Graph(_Wire):
     """A pipeline. Its order is that of the ids, whatever the order of the lists: numbers first, by value."""
 
-    nodes: list[Node]
-    edges: list[Edge] = []
+    nodes: Annotated[list[Node], Field(max_length=MAX_NODES)]
+    edges: Annotated[list[Edge], Field(max_length=MAX_EDGES)] = []
 
     @classmethod
     def of(cls, nodes: Iterable[Node], edges: Iterable[Edge]) -> "Graph":

@@ -1,16 +1,18 @@
 """From text to graph: a reader of GStreamer's launch syntax that finds every fault it can."""
 
+import re
 from dataclasses import dataclass, field
 
 from shared.graph import caps, values
 from shared.graph.faults import MOST_FAULTS, PipelineUnreadable, TextFault
-from shared.graph.model import ELEMENT, Edge, Graph, Node
+from shared.graph.model import ELEMENT, MAX_EDGES, MAX_NODES, Edge, Graph, Node
 from shared.graph.tokens import Tokens
 
 MAX_TEXT = 65_536
 """Characters of a text that is read."""
 
 _DEEPEST = 20
+_UNREADABLE = re.compile(r"[\0\ud800-\udfff]")
 _STATION = "an element, a reference such as t. or a bin"
 
 
@@ -56,6 +58,8 @@ class _Parser:
 
     def graph(self) -> Graph:
         self.chains(0)
+        if len(self.links) > MAX_EDGES:
+            self.fault(f"at most {MAX_EDGES:,} links")
         if not self.nodes and not self.faults:
             self.fault("an element")
         edges = [
@@ -231,9 +235,8 @@ class _Parser:
 
     def assignment(self, data: dict[str, str]) -> None:
         """Read ``key=value`` into ``data``; the last of several wins, as GStreamer has it."""
-        at = self.tokens.at
         key = self.tokens.part("key")
-        start = self.tokens.match.end() if self.tokens.match else at
+        start = self.tokens.match.end()
         value = values.scan(self.tokens.text, start)
         if value is None or value[0] == "!":
             is_open = self.tokens.text[start : start + 1] in {'"', "'"}
@@ -251,6 +254,9 @@ class _Parser:
 
     def add(self, at: int, type_: str, data: dict[str, str]) -> _End:
         number = len(self.nodes)
+        if number >= MAX_NODES:
+            self.fault(f"at most {MAX_NODES:,} elements", at)
+            raise _GiveUpError
         node = Node(id=str(number), type=type_, data=data)
         self.nodes.append(node)
         if node.name is not None:
@@ -277,8 +283,8 @@ def _caps_node(structures: list[caps.Structure]) -> tuple[str, dict[str, str]]:
 def parse(text: str) -> Graph:
     """The graph of ``text``; ids count from 0 in the order of the text, nodes and edges each on their own.
 
-    Bins are dissolved. Raises PipelineUnreadable with every fault found, also for more than MAX_TEXT characters.
-    The time it takes grows with the length of the text, whatever is in it.
+    Bins are dissolved. Raises PipelineUnreadable with every fault found, also for more than MAX_TEXT characters,
+    MAX_NODES elements or MAX_EDGES links. The time it takes grows with the length of the text, whatever is in it.
     """
     parser = _Parser(Tokens(_readable(text)))
     try:
@@ -293,7 +299,6 @@ def parse(text: str) -> Graph:
 def _readable(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise PipelineUnreadable(Tokens(text).fault(f"at most {MAX_TEXT:,} characters", MAX_TEXT))
-    bad = next((at for at, letter in enumerate(text) if letter == "\0" or "\ud800" <= letter <= "\udfff"), None)
-    if bad is not None:
-        raise PipelineUnreadable(Tokens(text).fault("text: no NUL, no half of a character", bad))
+    if bad := _UNREADABLE.search(text):
+        raise PipelineUnreadable(Tokens(text).fault("text: no NUL, no half of a character", bad.start()))
     return text

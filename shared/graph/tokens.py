@@ -8,9 +8,9 @@ from shared.graph.model import IDENTIFIER
 from shared.graph.values import BLANK
 
 _WORD = IDENTIFIER + "+"  # possessive: nothing after an identifier can begin inside it
-_SKIPPED = re.compile(rf"(?:[{BLANK}]++|\\\r?\n|\#[^\n]*)*+")
 _TOKEN = re.compile(
-    rf"""(?P<caps>{caps.MEDIA.pattern})
+    rf"""(?P<skipped>(?:[{BLANK}]++ | \\\r?\n | [#][^\n]*)*+)
+    (?:(?P<caps>{caps.MEDIA.pattern})
     | (?P<address>[A-Za-z][A-Za-z0-9+.-]*+://[^{BLANK}]*+ | [.]?/[^{BLANK}]*+)
     | (?:(?P<bin>{_WORD})[{BLANK}]*+[.][{BLANK}]*+)?(?P<open>[(])
     | (?P<key>@preset|{_WORD})[{BLANK}]*+=[{BLANK}]*+
@@ -19,7 +19,8 @@ _TOKEN = re.compile(
     | [.](?P<pad>{_WORD})
     | (?P<link>!)
     | (?P<close>[)])
-    | (?P<other>[^{BLANK}]++)""",
+    | (?P<other>[^{BLANK}]++)
+    | (?P<end>))""",
     re.VERBOSE,
 )
 _LONGEST_FOUND = 40
@@ -30,23 +31,16 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.at = 0
-        self.kind = "end"
-        self.match: re.Match[str] | None = None
         self.move(0)
 
     def move(self, at: int) -> None:
         """Look at the first token from ``at`` on, past blanks, comments and backslashes before line ends."""
-        skipped = _SKIPPED.match(self.text, at)
-        self.at = skipped.end() if skipped else at
-        self.match = _TOKEN.match(self.text, self.at)
-        self.kind = self._kind()
-
-    def _kind(self) -> str:
-        if self.match is None:
-            return "end"
-        last = self.match.lastgroup or ""
-        return "reference" if last == "reference_pad" else last
+        match = _TOKEN.match(self.text, at)
+        assert match is not None  # noqa: S101  it matches everywhere
+        last = match.lastgroup or ""
+        self.match = match
+        self.at = match.end("skipped")
+        self.kind = "reference" if last == "reference_pad" else last
 
     def has(self, *kinds: str) -> bool:
         """Whether the token here is of one of ``kinds``."""
@@ -54,11 +48,11 @@ class Tokens:
 
     def next(self) -> None:
         """Look at the token after this one."""
-        self.move(self.match.end() if self.match else self.at)
+        self.move(self.match.end())
 
     def part(self, name: str) -> str:
         """The text of a part of this token, empty where it has none."""
-        return (self.match and self.match[name]) or ""
+        return self.match[name] or ""
 
     def fault(self, expected: str, at: int | None = None) -> TextFault:
         """What is said when something else was expected at ``at`` (default: here)."""

@@ -1,0 +1,154 @@
+"""Decoders and encoders by device and by what is installed."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from shared.devices import Device, family_of
+from shared.errors import FramelaneError
+from shared.graph.model import Graph
+from shared.graph.rewrites.devices import MODELS
+from shared.graph.rewrites.draft import Draft, Part
+from shared.graph.rewrites.memory import Memory
+from shared.graph.rewrites.sources import source_of
+
+_DECODERS: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "h264": {
+        "va": ["vah264dec"],
+        "qsv": ["qsvh264dec"],
+        "nv": ["nvh264dec"],
+        "cpu": ["avdec_h264", "openh264dec"],
+    },
+    "h265": {
+        "va": ["vah265dec"],
+        "qsv": ["qsvh265dec"],
+        "nv": ["nvh265dec"],
+        "cpu": ["avdec_h265", "libde265dec"],
+    },
+    "mjpeg": {
+        "va": ["vajpegdec"],
+        "qsv": ["qsvjpegdec"],
+        "nv": ["nvjpegdec"],
+        "cpu": ["avdec_mjpeg", "jpegdec"],
+    },
+    "vp8": {"va": ["vavp8dec"], "nv": ["nvvp8dec"], "cpu": ["vp8dec", "avdec_vp8"]},
+    "vp9": {"va": ["vavp9dec"], "qsv": ["qsvvp9dec"], "nv": ["nvvp9dec"], "cpu": ["vp9dec", "avdec_vp9"]},
+    "av1": {"va": ["vaav1dec"], "nv": ["nvav1dec"], "cpu": ["dav1ddec", "av1dec", "avdec_av1"]},
+}
+"""By codec and kind of hardware, best first."""
+
+RAW = "raw"
+"""The codec of a camera that compresses nothing."""
+
+_ENCODERS: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]] = {
+    "va": [("vah264lpenc", {}), ("vah264enc", {}), ("qsvh264enc", {})],
+    "nv": [("nvh264enc", {})],
+    "cpu": [
+        ("openh264enc", {"bitrate": "16000000"}),
+        ("x264enc", {"bitrate": "16000", "speed-preset": "veryfast", "tune": "zerolatency"}),
+    ],
+}
+"""H.264 by kind of hardware, best first."""
+
+_CONVERTERS = {"va": "vapostproc", "nv": "videoconvert", "cpu": "videoconvert"}
+
+
+class NoEncoder(FramelaneError):
+    """No encoder for the video output is installed."""
+
+    code = "no-encoder"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    kind: str
+    element: str
+
+
+def decoding(graph: Graph, codecs: Mapping[str, str], device: str, available: AbstractSet[str]) -> Graph:
+    """``graph`` with ``decodebin3`` (and ``decodebin``) replaced by a decoder that suits the models behind it.
+
+    ``codecs``: of the streams, by what their source elements name (path, address or device file): h264, h265,
+    mjpeg, vp8, vp9, av1 or raw. ``device``: for streams that no model looks at. Where the codec isn't known,
+    nothing fits or the decoder's pads are used one by one, it stays: it finds a decoder by itself.
+    """
+    draft = Draft(graph)
+    for part in draft.of_type("decodebin3", "decodebin"):
+        source = source_of(draft, part)
+        links = draft.out_of(part)
+        codec = codecs.get(source, "") if source is not None else ""
+        if len(links) == 1 and links[0].source_pad is None:
+            family = family_of(_device_behind(draft, part) or device)
+            chain = _raw(family, available) if codec == RAW else _decoder(codec, family, available)
+            if chain:
+                draft.replace(part, chain)
+    return draft.graph()
+
+
+def _device_behind(draft: Draft, part: Part) -> str:
+    return next(
+        (behind.data.get("device", "CPU") for behind in draft.downstream(part) if behind.type in MODELS), ""
+    )
+
+
+def _decoder(codec: str, family: Device, available: AbstractSet[str]) -> list[Part]:
+    """From a container to raw frames; empty if no decoder is installed."""
+    kinds = ["cpu"] if family is Device.CPU else ["va", "qsv", "nv", "cpu"]
+    by_kind = _DECODERS.get(codec, {})
+    found = next(
+        (
+            _Found(kind, name)
+            for kind in kinds
+            for name in by_kind.get(kind, ())
+            if name in available and (kind not in {"va", "qsv"} or "vapostproc" in available)
+        ),
+        None,
+    )
+    if found is None:
+        return []
+    decoder = [Part("parsebin"), Part(found.element)]
+    if found.kind in {"va", "qsv"}:
+        return [*decoder, Part("vapostproc"), Part("video/x-raw(memory:VAMemory)")]
+    download = [Part("cudadownload")] if found.kind == "nv" and "cudadownload" in available else []
+    return [*decoder, *download, Part("videoconvert"), Part("video/x-raw")]
+
+
+def _raw(family: Device, available: AbstractSet[str]) -> list[Part]:
+    if family is not Device.CPU and "vapostproc" in available:
+        return [Part("vapostproc"), Part("video/x-raw(memory:VAMemory)")]
+    return [Part("videoconvert"), Part("video/x-raw")]
+
+
+def encoder(memory: Memory, device: str, available: AbstractSet[str]) -> list[Part]:
+    """From raw frames to parsed H.264: where the frames are, else on ``device``, else wherever there is one.
+
+    Raises NoEncoder, naming what was looked for.
+    """
+    kinds = _encoding_kinds(memory, family_of(device))
+    for kind in kinds:
+        for element, data in _ENCODERS[kind]:
+            if element in available and _CONVERTERS[kind] in available:
+                chain = [*_downloaded(memory, kind), Part(_CONVERTERS[kind])]
+                return [*chain, Part(element, dict(data)), Part("h264parse")]
+    sought = ", ".join(element for kind in kinds for element, _ in _ENCODERS[kind])
+    raise NoEncoder(f"no H.264 encoder for {device} is installed; looked for {sought}")
+
+
+def _encoding_kinds(memory: Memory, family: Device) -> list[str]:
+    match memory:
+        case Memory.VA:
+            return ["va", "cpu", "nv"]
+        case Memory.CUDA:
+            return ["nv", "cpu", "va"]
+        case _:
+            # Frames in system memory: a GPU's own encoder only where the job is on that GPU.
+            return ["nv", "va", "cpu"] if family is Device.GPU else ["cpu", "va", "nv"]
+
+
+def _downloaded(memory: Memory, kind: str) -> list[Part]:
+    """What brings frames out of a GPU's memory for an encoder that can't take them there."""
+    if memory is Memory.VA and kind != "va":
+        return [Part("vapostproc"), Part("video/x-raw")]
+    if memory is Memory.CUDA:
+        return [Part("cudadownload")]
+    return []
