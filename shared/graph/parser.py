@@ -238,7 +238,7 @@ class _Parser:
         key = self.tokens.part("key")
         start = self.tokens.match.end()
         value = values.scan(self.tokens.text, start)
-        if value is None or value[0] == "!":
+        if value is None or self.tokens.text[start : value[1]] == "!":
             is_open = self.tokens.text[start : start + 1] in {'"', "'"}
             self.fault("a closing quote" if is_open else f'a value; {key}="" is an empty one', start)
             self.tokens.move(len(self.tokens.text) if is_open else start)

@@ -12,7 +12,7 @@ _TOKEN = re.compile(
     rf"""(?P<skipped>(?:[{BLANK}]++ | \\\r?\n | [#][^\n]*)*+)
     (?:(?P<caps>{caps.MEDIA.pattern})
     | (?P<address>[A-Za-z][A-Za-z0-9+.-]*+://[^{BLANK}]*+ | [.]?/[^{BLANK}]*+)
-    | (?:(?P<bin>{_WORD})[{BLANK}]*+[.][{BLANK}]*+)?(?P<open>[(])
+    | (?:(?P<bin>{_WORD})[.])?(?P<open>[(])
     | (?P<key>@preset|{_WORD})[{BLANK}]*+=[{BLANK}]*+
     | (?P<reference>{_WORD})[.](?P<reference_pad>{_WORD})?
     | (?P<element>{_WORD})
