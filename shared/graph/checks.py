@@ -75,10 +75,10 @@ def _node(pointer: str, node: Node) -> Iterator[Broken]:
     for key, value in node.data.items():
         if not PROPERTY.match(key):
             yield f"{pointer}/data/{escaped(key)}", f"{key!r} isn't the name of a property"
-        elif not is_writable(value):
+        elif not is_writable(key, value):
             yield (
                 f"{pointer}/data/{escaped(key)}",
-                "can't be written: no NUL, and no backslash at the end of several lines",
+                "can't be written: no NUL, no backslash at the end of several lines, no empty preset",
             )
 
 

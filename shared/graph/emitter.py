@@ -79,7 +79,7 @@ def _element(node: Node, name: str | None, left: Edge | None, right: Edge | None
     if name is not None and "name" not in data:
         data = {"name": name, **data}
     words = ["capsfilter" if node.is_caps else node.type]
-    words += (f"{key}={written(value)}" for key, value in data.items())
+    words += (f"{key}={written(key, value)}" for key, value in data.items())
     if left and left.target_pad:
         words.insert(0, f".{left.target_pad}")
     if right and right.source_pad:

@@ -10,6 +10,9 @@ import re
 BLANK = r" \t\r\n\v\f"
 """What separates words; other Unicode blanks are ordinary characters, as they are to GStreamer."""
 
+PRESET = "@preset"
+"""The one key whose value GStreamer takes with its quotes."""
+
 _PLAIN = re.compile(r"""[^\s\\"'!][^\s\\!]*\Z""")
 _SPECIAL = re.compile(rf"""[\\"'!{BLANK}]""")
 _VALUE = re.compile(
@@ -45,15 +48,19 @@ def _unescaped(text: str) -> str:
     return "".join(kept)
 
 
-def is_writable(value: str) -> bool:
+def is_writable(key: str, value: str) -> bool:
     """Whether ``written`` can write it: the C strings of GStreamer end at a NUL, and see the traps above."""
-    return "\0" not in value and not (value.endswith("\\") and "\n" in value)
+    if "\0" in value:
+        return False
+    return "\n" not in value if value.endswith("\\") else key != PRESET or bool(value and "\n" not in value)
 
 
-def written(value: str) -> str:
-    """The value as text, quoted only where it must be; followed by a blank it reads as the same value."""
+def written(key: str, value: str) -> str:
+    """The value of ``key`` as text, quoted only where it must be; followed by a blank it reads as the same."""
     if _PLAIN.match(value):
         return value
     if value.endswith("\\"):
         return _SPECIAL.sub(r"\\\g<0>", value) + "\n"
+    if key == PRESET:
+        return _SPECIAL.sub(r"\\\g<0>", value)
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -30,7 +30,7 @@ field_values = st.sampled_from(
     ["320", "(int)320", "{NV12,I420}", "{ NV12, I420 }", "[ 1, 100 ]", "30/1", '"a b"', '"a!b;c"', '"q\\"q"', "<1,2>"]
 )
 media = st.sampled_from(["video/x-raw", "video/x-raw(memory:VAMemory)", "image/jpeg", "a/b(x:Y, z:W)"])
-keys = st.sampled_from(["location", "width", "a-b", "sink_0::xpos", "caps", "model"])
+keys = st.sampled_from(["location", "width", "a-b", "sink_0::xpos", "caps", "model", "@preset"])
 
 
 def quoted(value: str, style: str) -> str:

@@ -135,6 +135,7 @@ def test_links_to_one_muxer_keep_their_order():
         (Node(id="0", type="fakesrc", data={"a/~b": "1"}), "/nodes/0/data/a~1~0b"),
         (Node(id="0", type="fakesrc", data={"a": "x\0"}), "/nodes/0/data/a"),
         (Node(id="0", type="fakesrc", data={"a": "x\n\\"}), "/nodes/0/data/a"),
+        (Node(id="0", type="x264enc", data={"@preset": ""}), "/nodes/0/data/@preset"),
     ],
 )
 def test_nothing_is_smuggled_into_the_text(node: Node, pointer: str):
