@@ -245,6 +245,8 @@ class _Parser:
             return
         if key == "name" and value[0] in self.names:
             self.fault(f"a name that no other element has: {value[0]} is taken", start)
+        if not values.is_writable(key, value[0]):
+            self.fault("a value without a backslash at the end of several lines, or a preset on one line", start)
         data.pop(key, None)
         data[key] = value[0]
         quoted = self.tokens.text[start] in {'"', "'"}

@@ -29,7 +29,7 @@ def interpreter() -> str:
     """One that has GStreamer's bindings; empty if there is none."""
     probe = "import gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst"
     for each in (sys.executable, "/usr/bin/python3"):
-        if Path(each).exists() and subprocess.run([each, "-c", probe], capture_output=True).returncode == 0:
+        if Path(each).exists() and subprocess.run([each, "-c", probe], capture_output=True, check=False).returncode == 0:
             return each
     return ""
 
@@ -46,7 +46,9 @@ def read(texts: list[str]) -> list[dict[str, Any]]:
 def named(graph: Graph) -> Graph:
     """Every element has a name, so that links can be compared."""
     nodes = [
-        node if node.is_caps or node.name else node.model_copy(update={"data": {"name": f"n_{node.id}", **node.data}})
+        node
+        if node.is_caps or node.name
+        else node.model_copy(update={"data": {"name": f"n_{node.id}", **node.data}})
         for node in graph.nodes
     ]
     return Graph.of(nodes, graph.edges)
