@@ -29,7 +29,10 @@ def interpreter() -> str:
     """One that has GStreamer's bindings; empty if there is none."""
     probe = "import gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst"
     for each in (sys.executable, "/usr/bin/python3"):
-        if Path(each).exists() and subprocess.run([each, "-c", probe], capture_output=True, check=False).returncode == 0:
+        if (
+            Path(each).exists()
+            and subprocess.run([each, "-c", probe], capture_output=True, check=False).returncode == 0
+        ):
             return each
     return ""
 
