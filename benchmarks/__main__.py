@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-NAMES = ("footprint", "submit_to_start", "predict", "batch", "inference_core")
+NAMES = ("footprint", "submit_to_start", "predict", "batch", "inference_core", "graph_parser")
 
 
 def main() -> None:

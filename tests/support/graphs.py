@@ -11,6 +11,11 @@ from shared.graph.values import is_writable
 
 _CORPUS = Path(__file__).parents[1] / "unit" / "shared" / "graph" / "corpus" / "real.txt"
 
+PLAIN = frozenset({"videoconvert", "avdec_h264", "avdec_h265", "jpegdec", "openh264enc", "x264enc"})
+INTEL = PLAIN | {"vapostproc", "vah264dec", "vah265dec", "vajpegdec", "vah264enc", "vah264lpenc"}
+NVIDIA = PLAIN | {"nvh264dec", "nvh265dec", "cudadownload", "nvh264enc"}
+"""Elements that are installed, by hardware."""
+
 
 def corpus() -> dict[str, str]:
     """Realistic texts by their title."""

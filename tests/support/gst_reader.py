@@ -52,7 +52,9 @@ def read(text):
         for pad in element.pads
         if pad.get_direction() == Gst.PadDirection.SRC and target(pad)
     ]
-    values = {each.get_name(): each.get_property("location") for each in elements if each.find_property("location")}
+    values = {
+        each.get_name(): each.get_property("location") for each in elements if each.find_property("location")
+    }
     return {
         "elements": {each.get_name(): each.get_factory().get_name() for each in elements},
         "links": links,
