@@ -160,7 +160,7 @@ class PipelineSettings(BaseModel):
         "*sink",
         "source",
     ]
-    simple_hidden: Annotated[list[str], Field(description="of those, what isn't shown all the same; globs")] = [
+    simple_omitted: Annotated[list[str], Field(description="of those, what isn't shown all the same; globs")] = [
         "gvafpscounter",
         "gvametapublish",
         "gvametaconvert",

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from shared.graph.emitter import emit
 from shared.graph.model import Edge, Graph, Node
 from shared.graph.parser import parse
+from shared.graph.rewrites.outputs import MAIN_SINK, ToFile, with_output
+from shared.graph.rewrites.streams import joined, stream
 from shared.graph.values import is_writable
-from tests.support.graphs import corpus, raw_values
+from tests.support.graphs import PLAIN, corpus, raw_values
 
 READER = Path(__file__).parents[3] / "support" / "gst_reader.py"
 SYNTAX, NO_ELEMENT, NO_PROPERTY, LINK = range(4)
@@ -152,3 +154,21 @@ def test_values() -> None:
     ]
     for value, text, answer in zip(values, texts, read(texts), strict=True):
         assert answer.get("values") == {"s": value, "t": 'a "quote" after it'}, text
+
+
+def test_what_a_worker_runs() -> None:
+    """Rewritten for a machine without accelerators, two streams side by side."""
+    text = (
+        "videotestsrc ! decodebin3 ! tee name=t ! queue ! fakesink name=default_output_sink t. ! queue ! fakesink"
+    )
+    streams = [
+        stream(with_output(parse(text), ToFile(f"/tmp/{number}.mp4"), "CPU", PLAIN), 0, number, MAIN_SINK).graph
+        for number in range(2)
+    ]
+    graph = named(joined(streams))
+    (answer,) = read([emit(graph)])
+    if answer.get("code") == NO_ELEMENT:
+        pytest.skip(f"GStreamer here has too few plugins: {answer['says']}")
+    assert answer["elements"] == {node.name: node.type for node in graph.nodes}
+    assert answer["values"] == {f"sink_p0_s{number}": f"/tmp/{number}.mp4" for number in range(2)}
+    assert set(map(tuple, answer["links"])) <= set(links(graph))

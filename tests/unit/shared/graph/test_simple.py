@@ -12,7 +12,7 @@ from shared.settings import PipelineSettings
 from tests.support.graphs import corpus
 
 DEFAULTS = PipelineSettings()
-VIEW = View(DEFAULTS.simple_visible, DEFAULTS.simple_hidden)
+VIEW = View(DEFAULTS.simple_visible, DEFAULTS.simple_omitted)
 TEXT = (
     "filesrc location=a.mp4 num-buffers=9 name=in ! decodebin3 ! video/x-raw ! gvadetect model=yolo threshold=0.5 ! "
     "queue ! tee name=t t. ! queue ! gvawatermark ! gvafpscounter ! fakesink name=out "
