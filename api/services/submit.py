@@ -11,7 +11,13 @@ from api.services.lanes import Lanes
 from api.services.models import InstalledModels
 from api.services.prepare import Prepared, Preparer, fingerprint
 from shared.devices import Device
-from shared.errors import BrokerUnavailable, FramelaneError, IllegalTransition, StoreUnavailable
+from shared.errors import (
+    BrokerUnavailable,
+    DeviceUnavailable,
+    IllegalTransition,
+    ModelNotInstalled,
+    StoreUnavailable,
+)
 from shared.packing import InferenceTask
 from shared.ports import Created, JobQueue, JobStore, NewJob
 from shared.routing import Route
@@ -74,7 +80,7 @@ class Submitter:
         """
         try:
             route = await self._admit(prepared)
-        except FramelaneError:
+        except (ModelNotInstalled, DeviceUnavailable):
             # A job accepted earlier stays known when no worker lives any more.
             known = await self._store.known(ticket.job_id, prepared.fingerprint, ticket.idempotency_key)
             if known is None:
