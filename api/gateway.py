@@ -10,6 +10,7 @@ from api.hub import Hub
 from api.images import image_check
 from api.parts import Parts
 from api.services.chores import Chores
+from api.services.dead import DeadJobs
 from api.services.files import JobFiles
 from api.services.follow import Followers
 from api.services.health import OK, Health, Phase
@@ -49,6 +50,7 @@ class Gateway:
         self.submitter = Submitter(
             parts.store, parts.queue, preparer, self.models, self.lanes, settings.jobs, self.threads
         )
+        self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
         self._chores = Chores(
             Upkeep(

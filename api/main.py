@@ -16,7 +16,7 @@ from api.gateway import Gateway, own_version
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
 from api.routes import artifacts as artifact_routes
-from api.routes import devices, events, gestures, health, jobs, keypoints, models, pages, stream, submit
+from api.routes import dead, devices, events, gestures, health, jobs, keypoints, models, pages, stream, submit
 from api.server import configuration, serve
 from api.views import PREFIX
 from shared.adapters.build import artifact_store
@@ -31,7 +31,7 @@ from shared.settings import Settings
 from shared.telemetry import configure_logging
 
 # Routers are tried in this order: what is asked for most stands first.
-_ROUTERS = (submit, gestures, jobs, keypoints, events, artifact_routes, stream, models, devices)
+_ROUTERS = (submit, gestures, jobs, keypoints, events, artifact_routes, stream, models, devices, dead)
 
 
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> FastAPI:
