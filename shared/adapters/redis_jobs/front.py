@@ -102,12 +102,11 @@ class RedisJobStore:
     async def identity(self) -> str:
         """See the port."""
         key = f"{self._prefix}:identity"
-        name = await self._redis.command("GET", key)
-        if name is None:
-            mine = uuid4().hex
-            # Whoever was first names it. Asked for before, so that a full server answers too.
-            name = await self._redis.command("SET", key, mine, "NX", "GET") or mine.encode()
-        return name.decode()
+        name: bytes | None = await self._redis.command("GET", key)
+        if name is None:  # else a full server, which sets nothing, answers too
+            await self._redis.command("SET", key, uuid4().hex, "NX")
+            name = await self._redis.command("GET", key)
+        return (name or b"").decode()
 
     async def backlog(self) -> dict[str, LaneBacklog]:
         """See the port."""
