@@ -5,18 +5,12 @@ import asyncio
 import httpx2
 import pytest
 
-from shared.jobs import ErrorInfo
 from tests.support.gateway import SPEC, House
-
-LOST = ErrorInfo(code="lost", title="The worker was lost", detail="SIGKILL", retryable=True)
-POISON = ErrorInfo(code="poison", title="Its attempts were lost", detail="SIGKILL")
 
 
 async def died(client: httpx2.AsyncClient, house: House, **changes: object) -> str:
-    """A job that took its only worker along."""
-    job_id = (await client.post("/api/v1/jobs", json=SPEC | {"max_attempts": 1} | changes)).json()["id"]
-    claim = house.claim(job_id)
-    house.attempts.give_up(job_id, claim.fence, claim.worker, LOST, final=POISON)
+    job_id = (await client.post("/api/v1/jobs", json=SPEC | changes)).json()["id"]
+    house.bury(job_id)
     return job_id
 
 
@@ -57,8 +51,7 @@ async def test_requeued_is_one_new_job_however_often_it_is_asked(client: httpx2.
 async def test_what_was_requeued_can_die_and_come_back_too(client: httpx2.AsyncClient, house: House) -> None:
     old = await died(client, house)
     second = (await client.post(f"/api/v1/dead/{old}/requeue")).json()["id"]
-    claim = house.claim(second)
-    house.attempts.give_up(second, claim.fence, claim.worker, LOST, final=POISON)
+    house.bury(second)
     assert await listed(client) == [second]
     third = (await client.post(f"/api/v1/dead/{second}/requeue")).json()
     assert (third["retry_of"], len({old, second, third["id"]})) == (second, 3)
