@@ -52,24 +52,18 @@ async def _kill(row: Row, for_s: float, pause_s: float) -> tuple[int, int, float
         await asyncio.to_thread(victim.kill_tree)
         last = time.monotonic()
         kills += 1
-        met += bool(_note_victims(row, pids))
+        met += _note_victims(row, pids)
         _replace(row, victim)
     await until(lambda: all(worker.says("worker_ready") for worker in row.field.workers), 60, "workers are back")
     return kills, met, last
 
 
-def _note_victims(row: Row, pids: set[int]) -> list[str]:
-    """Jobs whose bodies ran in these processes."""
-    tally = row.tally
-    ended = {(job, line["fence"]) for job, lines in tally.ends.items() for line in lines}
-    hit = [
-        (job, lines[-1]["fence"])
-        for job, lines in tally.starts.items()
-        if lines[-1]["pid"] in pids and (job, lines[-1]["fence"]) not in ended
-    ]
+def _note_victims(row: Row, pids: set[int]) -> int:
+    """How many attempts ran in these processes; they are written down."""
+    hit = row.unfinished(pids)
     for job, fence in hit:
         row.field.pen.note("killed", row=row.name, job=job, fence=fence)
-    return [job for job, _ in hit]
+    return len(hit)
 
 
 def _replace(row: Row, victim: Member) -> None:
