@@ -45,7 +45,7 @@ class Gateway:
         self.lookout = Lookout(parts.store, self.hub, limits.look_s)
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
-        self.rules = Rules(parts.catalogue)
+        self.rules = Rules(parts.catalogue, settings.callbacks)
         preparer = Preparer(self.rules, image_check(limits))
         self.submitter = Submitter(
             parts.store, parts.queue, preparer, self.models, self.lanes, settings.jobs, self.threads

@@ -111,6 +111,7 @@ class Status(Answer):
     version: str
     lanes: list[LaneView]
     workers: int
+    warnings: list[str] = []
 
 
 class Timings(Answer):
