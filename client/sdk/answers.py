@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from shared.inputs import Point, PosePoint
 from shared.jobs import ArtifactRef, ErrorInfo, Job
 from shared.results import Answer, DetectedHand, InstalledModel, Score
@@ -111,7 +113,7 @@ class Status(Answer):
     version: str
     lanes: list[LaneView]
     workers: int
-    warnings: list[str] = []
+    warnings: list[str] = Field(default_factory=list[str])
 
 
 class Timings(Answer):
