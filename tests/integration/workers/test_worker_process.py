@@ -36,7 +36,7 @@ async def test_a_download_installs_a_model_for_everyone(system, gate):
     job = await system.ended(await system.submit("gated"))
     assert job.state is JobState.COMPLETED
     workers, models = await system.directory()
-    assert [(one.lane, one.pid, one.queues) for one in workers] == [("io", worker.pid, ["io"])]
+    assert [(one.lane, one.pid, one.queues) for one in workers] == [("io", worker.child, ["io"])]
     assert models["gated"] == job.outcome.result.models[0]
     assert models["gated"].files[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert files_of(system) == [f"models/gated/{models['gated'].version}/gated.bin"]
@@ -62,7 +62,7 @@ async def test_another_worker_finishes_the_job_of_a_killed_one(system, gate):
     job = await system.ended(job_id)
     assert job.state is JobState.COMPLETED
     assert [(one.number, one.error and one.error.code) for one in job.attempts] == [(0, "lost"), (1, None)]
-    assert [f"-{first.pid}" in job.attempts[0].worker, f"-{second.pid}" in job.attempts[1].worker] == [True, True]
+    assert [one.worker for one in job.attempts] == [*first.lives, *second.lives]
     assert scratch_of(system) == [], "what the killed one left is swept"
 
 

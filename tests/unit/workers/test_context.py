@@ -98,7 +98,7 @@ async def test_time_is_up_after_timeout_s(context, hand):
 
 async def test_a_report_of_an_attempt_that_lost_its_job_stops_it(shop, context):
     shop.clock.ahead_s += 3600
-    shop.reaper.sweep()
+    shop.upkeep.tend()
     context.progress(0.1, "work")
     with pytest.raises(StaleClaim):
         context.check()

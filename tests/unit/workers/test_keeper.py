@@ -5,7 +5,7 @@ import pytest
 from shared.errors import JobCancelled, JobTimedOut, StaleClaim
 from shared.jobs import Cancelled, Failed
 from shared.states import JobState
-from tests.support.workshop import LEASE_S, Workshop
+from tests.support.workshop import GRACE_S, LEASE_S, Workshop
 
 
 class Hand:
@@ -55,7 +55,7 @@ async def test_a_lost_job_stops_its_attempt(shop):
     context = shop.context(shop.claim())
     with shop.keeper.watching(context):
         shop.clock.ahead_s += LEASE_S + 1
-        shop.reaper.sweep()
+        shop.upkeep.tend()
         shop.keeper.look()
     assert isinstance(context.stopped, StaleClaim)
 
@@ -81,12 +81,12 @@ async def test_a_cancelled_job_whose_work_does_not_stop_is_settled_without_it(sh
     with shop.keeper.watching(context):
         shop.keeper.look()
         assert isinstance(context.stopped, JobCancelled)
-        hand.now += 5
-        shop.keeper.look()
+        hand.now += GRACE_S - 0.1
+        assert not shop.keeper.look()
         assert (await shop.job()).state is JobState.RUNNING
-        hand.now += 2
-        shop.keeper.look()
-        shop.keeper.look()
+        hand.now += 0.2
+        assert shop.keeper.look(), "only with its process can it be ended"
+        assert shop.keeper.look()
     job = await shop.job()
     assert (job.state, job.outcome) == (JobState.CANCELLED, Cancelled(reason="enough"))
 
@@ -99,8 +99,8 @@ async def test_a_job_over_its_time_whose_work_does_not_stop_is_settled_without_i
         hand.now += 2
         shop.keeper.look()
         assert isinstance(context.stopped, JobTimedOut)
-        hand.now += 7
-        shop.keeper.look()
+        hand.now += GRACE_S
+        assert shop.keeper.look()
     job = await shop.job()
     assert isinstance(job.outcome, Failed)
     assert job.outcome.error.code == "timeout"
@@ -111,7 +111,7 @@ async def test_the_thread_keeps_leases_by_itself(shop):
     context = shop.context(shop.claim())
     await shop.front.request_cancel("job", "enough")
     with shop.keeper.watching(context):
-        shop.keeper.start()
+        shop.keeper.start(lambda: None)
         assert await asyncio.to_thread(shop.store.renewed.wait, 20)
         await asyncio.to_thread(shop.keeper.stop)
     assert isinstance(context.stopped, JobCancelled)

@@ -10,11 +10,11 @@ from shared.errors import (
     SourceUnavailable,
     StaleClaim,
     StoreUnavailable,
+    WorkerLeaves,
 )
 from shared.jobs import Cancelled, Completed, Failed
 from shared.states import JobState
 from tests.support.workshop import DONE, Workshop
-from workers.errors import WorkerLeaves
 
 LIMIT_S = 20
 
@@ -183,7 +183,7 @@ async def test_a_stale_commit_changes_nothing_and_drops_its_own_artifacts(shop):
     def work(context):
         context.save_artifact("mine.txt", b"mine", "text/plain")
         shop.clock.ahead_s += 3600
-        shop.reaper.sweep()
+        shop.upkeep.tend()
         other = shop.claim(worker="worker-2")
         theirs = shop.context(other)
         theirs.save_artifact("theirs.txt", b"theirs", "text/plain")
@@ -206,7 +206,7 @@ async def test_a_stale_commit_changes_nothing_and_drops_its_own_artifacts(shop):
 async def test_work_that_lost_its_job_is_told_to_stop(shop):
     def work(context):
         shop.clock.ahead_s += 3600
-        shop.reaper.sweep()
+        shop.upkeep.tend()
         shop.keeper.look()
         with pytest.raises(StaleClaim):
             context.check()

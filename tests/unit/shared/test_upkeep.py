@@ -3,14 +3,17 @@ import pytest
 from shared.errors import BrokerUnavailable, SourceUnavailable
 from shared.jobs import ErrorInfo
 from shared.states import JobState
-from tests.support.workshop import LEASE_S, Workshop
-from workers.outbox import backoff_s
-from workers.reaper import UNPUBLISHED_S
+from shared.upkeep import UNPUBLISHED_S, Upkeep, backoff_s
+from tests.support.workshop import LEASE_S, RESEND_S, Workshop
 
 
 @pytest.fixture
 def shop(tmp_path):
     return Workshop(tmp_path)
+
+
+def upkeep_of(shop, **settings):
+    return Upkeep(shop.store, shop.queue, **{"resend_s": RESEND_S, "retry_base_s": 0.01, **settings})
 
 
 async def lapse(shop):
@@ -21,7 +24,7 @@ async def lapse(shop):
 async def test_the_job_of_a_dead_worker_is_sent_again_at_once_with_its_priority(shop):
     await shop.submit(priority=7)
     await lapse(shop)
-    shop.reaper.sweep()
+    shop.upkeep.tend()
     job = await shop.job()
     assert job.attempts[0].error
     assert (job.state, job.attempt, job.attempts[0].error.code) == (JobState.PENDING, 1, "lost")
@@ -30,8 +33,7 @@ async def test_the_job_of_a_dead_worker_is_sent_again_at_once_with_its_priority(
     message = shop.queue.take("io")
     assert message is not None
     assert (message.task, message.job_id, message.rank) == ("framelane.model_download", "job", -7)
-    shop.clock.ahead_s += 3600
-    shop.reaper.sweep()
+    shop.upkeep.tend()
     assert shop.queue.depth("io") == 0, "sent is sent"
 
 
@@ -39,7 +41,7 @@ async def test_a_job_whose_workers_all_die_is_poison(shop):
     await shop.submit(max_attempts=2)
     for _ in range(2):
         await lapse(shop)
-        shop.reaper.sweep()
+        shop.upkeep.tend()
     job = await shop.job()
     assert (job.state, [attempt.error.code for attempt in job.attempts]) == (JobState.FAILED, ["lost", "lost"])
     assert job.outcome
@@ -53,7 +55,7 @@ async def test_a_cancelled_job_of_a_dead_worker_is_cancelled(shop):
     shop.claim()
     await shop.front.request_cancel("job", "enough")
     shop.clock.ahead_s += LEASE_S + 1
-    shop.reaper.sweep()
+    shop.upkeep.tend()
     assert (await shop.job()).state is JobState.CANCELLED
     assert shop.queue.depth("io") == 0
 
@@ -62,17 +64,17 @@ async def test_of_two_reapers_one_takes_the_job(shop):
     await shop.submit()
     await lapse(shop)
     lapsed = shop.store.lapsed()
-    shop.reaper.sweep()
-    assert [shop.reaper._take(one) for one in lapsed] == [False]
+    shop.upkeep.tend()
+    assert [shop.upkeep._take(one, "late") for one in lapsed] == [False]
     assert (await shop.job()).attempt == 1
 
 
 async def test_what_its_gateway_did_not_send_is_sent_when_it_had_time_enough(shop):
     await shop.submit(published=False)
-    shop.reaper.sweep()
+    shop.upkeep.tend()
     assert shop.queue.depth("io") == 0
     shop.clock.ahead_s += UNPUBLISHED_S + 1
-    shop.reaper.sweep()
+    shop.upkeep.tend()
     assert shop.queue.depth("io") == 1
 
 
@@ -81,22 +83,21 @@ async def test_a_broker_that_is_away_leaves_the_job_for_the_next_round(shop):
     shop.clock.ahead_s += UNPUBLISHED_S + 1
     shop.queue.down = True
     with pytest.raises(BrokerUnavailable):
-        shop.reaper.sweep()
+        shop.upkeep.tend()
     shop.queue.down = False
-    shop.reaper.sweep()
+    shop.upkeep.tend()
     assert shop.queue.depth("io") == 1
 
 
 async def test_a_back_off_that_is_longer_than_the_reaper_s_patience_is_kept(shop):
-    shop.outbox.retry_base_s = 60.0
+    patient, hasty = (upkeep_of(shop, retry_base_s=each) for each in (60.0, 0.000_001))
     await shop.submit()
     claim = shop.claim()
     error = ErrorInfo.of(SourceUnavailable())
     shop.store.give_up("job", claim.fence, "worker-0", error)
     shop.clock.ahead_s += UNPUBLISHED_S + 1
     assert backoff_s("job", 0, 60.0) > UNPUBLISHED_S + 1
-    shop.reaper.sweep()
+    patient.tend()
     assert shop.queue.depth("io") == 0
-    shop.outbox.retry_base_s = 0.000_001
-    shop.reaper.sweep()
+    hasty.tend()
     assert shop.queue.depth("io") == 1
