@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.adapters.redis_jobs import RedisJobStore
-from shared.ports import JobQuery
+from shared.adapters.redis_events import RedisEventBus
+from shared.events import JOB_EVENT
+from shared.ports import Published
 from shared.results import SweepResult
 from shared.states import JobState
 from tests.support.processes import LIMIT_S, System, WorkerProcess
@@ -19,18 +21,20 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 pytestmark = pytest.mark.service
 
 
-async def first_sweep(system: System) -> str:
-    store = RedisJobStore(system.settings)
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            while not (found := (await store.find(JobQuery(kind="sweep"))).jobs):
-                await asyncio.sleep(0.05)
-            return found[-1].id
-    finally:
-        await store.close()
+async def sweep_in(events: AsyncIterator[Published | None]) -> str:
+    async with asyncio.timeout(LIMIT_S):
+        async for published in events:
+            if published and JOB_EVENT.validate_json(published.event).kind == "sweep":
+                return published.job_id
+    raise AssertionError("the events ended")
 
 
 async def test_it_delivers_and_sweeps(system: System):
+    async with RedisEventBus(system.settings).listen() as events:
+        await deliver_and_sweep(system, events)
+
+
+async def deliver_and_sweep(system: System, events: AsyncIterator[Published | None]) -> None:
     with receiving(status(500), status(204)) as receiver:
         system.start(
             FRAMELANE_CALLBACKS__SECRET=SECRET,
@@ -47,7 +51,7 @@ async def test_it_delivers_and_sweeps(system: System):
         assert verify(SECRET, second.headers, second.body, time.time())
         assert json.loads(second.body)["data"]["outcome"] == job.outcome.model_dump(mode="json")
 
-        swept = await system.ended(await first_sweep(system))
+        swept = await system.ended(await sweep_in(events))
         assert swept.state is JobState.COMPLETED
         assert isinstance(swept.outcome.result, SweepResult)
 
