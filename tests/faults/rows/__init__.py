@@ -12,11 +12,13 @@ from tests.faults.rows import (
     f09_full,
     f10_artifacts,
     f13_gap,
+    f14_poison,
     f15_cancelled,
     f16_stuck,
     f17_race,
     f18_deadlines,
     f19_keys,
+    f24_rolling,
     f25_webhooks,
 )
 
@@ -32,10 +34,12 @@ ROWS: tuple[Spec, ...] = (
     f09_full.SPEC,
     f10_artifacts.SPEC,
     f13_gap.SPEC,
+    f14_poison.SPEC,
     f15_cancelled.SPEC,
     f16_stuck.SPEC,
     f17_race.SPEC,
     f18_deadlines.SPEC,
     f19_keys.SPEC,
+    f24_rolling.SPEC,
     f25_webhooks.SPEC,
 )
