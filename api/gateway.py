@@ -10,6 +10,7 @@ from api.hub import Hub
 from api.images import image_check
 from api.parts import Parts
 from api.services.chores import Chores
+from api.services.courier import Courier
 from api.services.dead import DeadJobs
 from api.services.files import JobFiles
 from api.services.follow import Followers
@@ -46,9 +47,10 @@ class Gateway:
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
         self.rules = Rules(parts.catalogue, settings.callbacks)
+        self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
         preparer = Preparer(self.rules, image_check(limits))
         self.submitter = Submitter(
-            parts.store, parts.queue, preparer, self.models, self.lanes, settings.jobs, self.threads
+            parts.store, self._courier, preparer, self.models, self.lanes, settings.jobs, self.threads
         )
         self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
@@ -85,6 +87,7 @@ class Gateway:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self._courier.close()
 
     async def _look_for_parts(self) -> None:
         with suppress(TimeoutError):

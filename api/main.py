@@ -21,12 +21,13 @@ from api.server import configuration, serve
 from api.views import PREFIX
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
-from shared.adapters.circuit import Circuit
 from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
 from shared.catalogue import load_catalogue
+from shared.circuit import Circuit
+from shared.errors import StoreUnavailable
 from shared.settings import Settings
 from shared.telemetry import configure_logging
 
@@ -63,7 +64,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
 async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
     """The adapters the settings ask for. Nothing is connected until it is used."""
     async with AsyncExitStack() as closing:
-        circuit = Circuit()
+        circuit = Circuit(StoreUnavailable)
         store = RedisJobStore(settings, circuit)
         closing.push_async_callback(store.close)
         directory = RedisWorkerDirectory(settings, circuit)

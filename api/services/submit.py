@@ -7,6 +7,7 @@ from uuid import uuid4
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from api.services.courier import Courier
 from api.services.lanes import Lanes
 from api.services.models import InstalledModels
 from api.services.prepare import Prepared, Preparer, fingerprint
@@ -19,7 +20,7 @@ from shared.errors import (
     StoreUnavailable,
 )
 from shared.packing import InferenceTask
-from shared.ports import Created, JobQueue, JobStore, NewJob
+from shared.ports import Created, JobStore, NewJob
 from shared.routing import Route
 from shared.settings import JobSettings
 from shared.states import JobState
@@ -49,7 +50,7 @@ class Submitter:
     def __init__(
         self,
         store: JobStore,
-        queue: JobQueue,
+        courier: Courier,
         preparer: Preparer,
         models: InstalledModels,
         lanes: Lanes,
@@ -57,7 +58,7 @@ class Submitter:
         threads: CapacityLimiter,
     ) -> None:
         self._store = store
-        self._queue = queue
+        self._courier = courier
         self._preparer = preparer
         self._models = models
         self._lanes = lanes
@@ -86,7 +87,7 @@ class Submitter:
             if known is None:
                 raise
             return Created(known, fresh=False)
-        message = self._queue.envelope(route, ticket.job_id, ticket.headers)
+        message = self._courier.envelope(route, ticket.job_id, ticket.headers)
         created = await self._store.create(
             NewJob(
                 id=ticket.job_id,
@@ -127,7 +128,7 @@ class Submitter:
 
     async def _publish(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         try:
-            await to_thread.run_sync(self._queue.send, route, job_id, headers, limiter=self._threads)
+            await self._courier.send(route, job_id, headers)
         except BrokerUnavailable:
             await self._store.discard(job_id)
             raise

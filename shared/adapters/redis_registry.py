@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared.adapters.circuit import Circuit
 from shared.adapters.redis_connection import AsyncRedis, BlockingRedis, Script
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM, read_lua
+from shared.circuit import Circuit
 from shared.results import InstalledModel
 from shared.settings import Settings
 from shared.workers import WorkerInfo

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from shared.adapters.circuit import Circuit
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
 from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.codec import decode
 from shared.adapters.redis_jobs.scripts import load_scripts
+from shared.circuit import Circuit
 from shared.jobs import Cancelled, JobRecord
 from shared.ports import Created, JobPage, JobQuery, NewJob
 from shared.settings import Settings
