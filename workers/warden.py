@@ -67,16 +67,14 @@ class Warden:
                 status = life.watch(lambda: self._stopping)
                 oom = oom_kills() > killed_before
                 self._ever_lived = self._ever_lived or life.worker != ""
-                if self._is_last(status):
-                    if life.worker and status != 0:
-                        self._tell(life, describe(status, hung_s=life.hung_s, oom=oom))
+                if life.told and status in {0, -signal.SIGTERM}:  # it may have had no time to listen yet
+                    return 0
+                if self._ever_lived:
+                    self._tell(life, describe(status, hung_s=life.hung_s, oom=oom))
+                if life.told or not self._ever_lived or status == os.EX_CONFIG:
                     return exit_status(status)
-                self._tell(life, describe(status, hung_s=life.hung_s, oom=oom))
                 if self._rest(awake, time.monotonic() - began):
-                    return exit_status(status)
-
-    def _is_last(self, status: int) -> bool:
-        return self._stopping or not self._ever_lived or status == os.EX_CONFIG
+                    return 0
 
     def _tell(self, life: "_Life", cause: str) -> None:
         said = "\n".join([cause, *life.last_lines]).encode()
@@ -122,7 +120,7 @@ class _Life:
         self._lease_s = 0.0
         self._hello = b""
         self._silent_s = 0.0
-        self._told = False
+        self.told = False
         self._awake = awake
         self._pulse, pulse = os.pipe()
         try:
@@ -155,8 +153,8 @@ class _Life:
                 began = time.monotonic()
                 _turn(selector, _TICK_S)
                 self._count_silence(time.monotonic() - began)
-                if stopping() and not self._told:
-                    self._told = True
+                if stopping() and not self.told:
+                    self.told = True
                     self._process.terminate()
                 orphans.bury(self._process.pid)
             orphans.kill()

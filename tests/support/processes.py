@@ -123,9 +123,9 @@ class System:
         }
         self.workers: list[WorkerProcess] = []
 
-    def start(self, lane: str = "io", **env: str) -> WorkerProcess:
+    def start(self, lane: str = "io", module: str = "workers.main", **env: str) -> WorkerProcess:
         """A worker that is ready."""
-        worker = WorkerProcess(self.env | env, "--lane", lane)
+        worker = WorkerProcess(self.env | env, "--lane", lane, module=module)
         self.workers.append(worker)
         worker.says("worker_ready")
         return worker
