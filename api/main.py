@@ -8,10 +8,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from api import openapi, problems
+from api.dependencies import known_query
 from api.gateway import Gateway, own_version
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
@@ -48,8 +49,9 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         lifespan=_lifespan(settings, parts),
     )
     for module in _ROUTERS:
-        app.include_router(module.router, prefix=PREFIX)
-    app.include_router(health.router)
+        app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(known_query)])
+    app.include_router(artifact_routes.links, prefix=PREFIX)
+    app.include_router(health.router, dependencies=[Depends(known_query)])
     app.include_router(pages.router)
     pages.mount_assets(app)
     problems.install(app)

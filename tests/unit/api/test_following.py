@@ -1,6 +1,7 @@
 """WebSockets and event streams over real sockets."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -151,13 +152,18 @@ async def test_socket_of_an_unknown_job(job_id: str, server: StartedServer) -> N
         "events?device=TPU",
         "events?label=x",
         "events?kind=magic",
+        "events?after_seq=1",
+        f"jobs/{ID}?after=1",
     ],
 )
 async def test_socket_with_a_wrong_query_isnt_opened(path: str, server: StartedServer) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with socket(server, path):
             pass
-    assert refused.value.response.status_code == 403
+    response = refused.value.response
+    assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+    assert json.loads(response.body or b"")["errors"][0]["pointer"].startswith("/")
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_ping_when_nothing_happens(house: House) -> None:
@@ -299,6 +305,8 @@ async def test_pages_of_strangers_get_no_socket(origin: str, server: StartedServ
             async with socket(server, path, origin=origin):
                 pass
         assert refused.value.response.status_code == 403
+        problem = json.loads(refused.value.response.body or b"")
+        assert problem["type"] == "urn:framelane:error:forbidden-origin"
 
 
 @pytest.mark.parametrize("origin", [None, "http://localhost:3000", "http://127.0.0.1:5173", "https://[::1]"])

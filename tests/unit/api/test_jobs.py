@@ -87,6 +87,23 @@ async def test_list_filters_hold_together(client: httpx2.AsyncClient, house: Hou
     assert await listed("kind=model_download") == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "jobs?stat=FAILED&lable=a:b",
+        "dead?stat=1&lable=x",
+        "models?stat=1&lable=x",
+        "status?stat=1&lable=x",
+        "gestures/models?lable=1&stat=x",
+    ],
+)
+async def test_parameters_nobody_knows_are_refused(path: str, client: httpx2.AsyncClient) -> None:
+    answer = await client.get(f"/api/v1/{path}")
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/lable", "/stat"]
+    assert "not known here; known: " in answer.json()["errors"][0]["message"]
+
+
 async def test_cancel_of_a_queued_job(client: httpx2.AsyncClient) -> None:
     job_id = await submitted(client)
     answer = await client.post(f"/api/v1/jobs/{job_id}/cancel", json={"reason": "changed my mind"})
