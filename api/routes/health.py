@@ -78,12 +78,14 @@ class Status(BaseModel):
     warnings: list[str]
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live")
 async def live() -> Alive:
     """200 as long as the process answers."""
     return Alive()
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", responses={200: {"model": Ready}} | problems(503))
 async def ready(request: Request, here: Here) -> Response:
     """200 if every part answers; else 503, naming those that don't."""

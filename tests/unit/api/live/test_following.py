@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
@@ -15,23 +14,6 @@ from tests.support.following import events_of, frame, frames_to_end, opened_feed
 from tests.support.gateway import House, StartedServer, serving
 
 ID = "0e0bf1de-1b0c-4bcb-9a47-c2c8f3cf8a2f"
-
-
-@pytest.fixture
-def house() -> House:
-    return House(Settings(limits=LimitSettings(follower_queue=8, shutdown_s=5)))
-
-
-@pytest.fixture
-async def server(house: House) -> AsyncIterator[StartedServer]:
-    async with serving(house) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(server: StartedServer) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=f"http://{server.address}", timeout=20) as calls:
-        yield calls
 
 
 async def test_socket_tells_a_job_from_its_snapshot_to_its_end(

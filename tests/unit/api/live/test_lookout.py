@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -11,28 +10,16 @@ from structlog.testing import capture_logs
 
 from api.hub import Hub, Note
 from api.services.lookout import MOST_AT_ONCE, Lookout
-from shared.settings import LimitSettings, Settings
+from shared.settings import LimitSettings
 from tests.support.following import events_of, frame, frames_to_end, opened_feeds, socket, submitted
-from tests.support.gateway import SPEC, House, StartedServer, serving
+from tests.support.gateway import SPEC, House, StartedServer
 
 LOOK_S = 0.1
 
 
 @pytest.fixture
-def house() -> House:
-    return House(Settings(limits=LimitSettings(look_s=LOOK_S, shutdown_s=5)))
-
-
-@pytest.fixture
-async def server(house: House) -> AsyncIterator[StartedServer]:
-    async with serving(house) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(server: StartedServer) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=f"http://{server.address}", timeout=20) as calls:
-        yield calls
+def limits() -> LimitSettings:
+    return LimitSettings(look_s=LOOK_S, shutdown_s=5)
 
 
 def mute(house: House) -> None:
