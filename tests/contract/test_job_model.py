@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -26,7 +27,7 @@ from tests.support.job_model import RETENTION_S, ModelJob
 from tests.support.jobs import ERROR, completed, new_job
 from tests.support.rigs import Jobs, memory_jobs, redis_jobs
 
-IDS = st.sampled_from(["a", "b", "c", "d"])
+IDS = st.sampled_from(["a", "b", "c"])
 LANES = ["cpu", "gpu"]
 OUTCOMES = st.sampled_from([completed(), Failed(error=ERROR), Cancelled(reason="asked")])
 RESEND_S = 10
@@ -102,13 +103,24 @@ class Store(RuleBasedStateMachine):
             self.model[job_id] = ModelJob(most, lane, expires_at, sent_at=self.now if queued else None)
 
     @rule(target=claims, job_id=IDS, worker=st.sampled_from(["w1", "w2"]), lease_s=st.sampled_from([5, 1_000]))
-    def claim(self, job_id: str, worker: str, lease_s: int) -> Claim | None:
+    def claim(self, job_id: str, worker: str, lease_s: int) -> Any:
         claim = self.jobs.workshop.claim(job_id, worker, lease_s)
         job = self.model.get(job_id)
         assert (claim is not None) == (job is not None and job.claim(worker, self.now, lease_s))
         if claim is not None and job is not None:
             assert (claim.fence, claim.job.seq, claim.job.attempt) == (job.fence, job.seq, job.used)
-        return claim
+        return multiple() if claim is None else claim
+
+    @rule(target=claims, job_id=IDS, most=st.integers(1, 3), lease_s=st.sampled_from([5, 1_000]))
+    def create_and_claim(self, job_id: str, most: int, lease_s: int) -> Any:
+        self.create(job_id, most, "cpu", None, queued=True)
+        return self.claim(job_id, "w1", lease_s)
+
+    @rule(target=claims, claim=claims, costs=st.booleans())
+    def hand_over(self, claim: Claim, costs: bool) -> Any:
+        """From now on the first attempt is a zombie's."""
+        self.give_up(claim, costs)
+        return self.claim(claim.job_id, "w2", 1_000)
 
     def with_claim(self, claim: Claim, call: Callable[[], Any]) -> tuple[ModelJob, Any] | None:
         """The model and the answer, if the attempt still holds its job; else it is told that it doesn't."""
@@ -119,25 +131,25 @@ class Store(RuleBasedStateMachine):
             call()
         return None
 
-    @rule(claim=claims.filter(bool), lease_s=st.sampled_from([5, 1_000]))
+    @rule(claim=claims, lease_s=st.sampled_from([5, 1_000]))
     def renew(self, claim: Claim, lease_s: int) -> None:
         if held := self.with_claim(claim, lambda: self.jobs.workshop.renew(claim, lease_s)):
             held[0].lease_until = self.now + lease_s
             assert held[1] == held[0].asked_to_stop
 
-    @rule(claim=claims.filter(bool))
+    @rule(claim=claims)
     def report(self, claim: Claim) -> None:
         if held := self.with_claim(claim, lambda: self.jobs.workshop.report(claim, Progress(fraction=0.5))):
             held[0].seq += 1
             assert held[1] == held[0].asked_to_stop
 
-    @rule(claim=claims.filter(bool), outcome=OUTCOMES)
+    @rule(claim=claims, outcome=OUTCOMES)
     def settle(self, claim: Claim, outcome: Any) -> None:
         if held := self.with_claim(claim, lambda: self.jobs.workshop.settle(claim, outcome)):
             held[0].step(OUTCOME_STATES[outcome.outcome], self.now)
             assert held[1] is held[0].state
 
-    @rule(claim=claims.filter(bool), costs=st.booleans())
+    @rule(claim=claims, costs=st.booleans())
     def give_up(self, claim: Claim, costs: bool) -> None:
         held = self.with_claim(
             claim, lambda: self.jobs.workshop.give_up(claim.job_id, claim.fence, claim.worker, ERROR, costs=costs)
@@ -269,7 +281,7 @@ def test_every_job_has_one_story(made: Callable[[], Jobs], request: pytest.Fixtu
         Machine,
         settings=hypothesis.settings(
             max_examples=50,
-            stateful_step_count=30,
+            stateful_step_count=40,
             deadline=None,
             suppress_health_check=[hypothesis.HealthCheck.too_slow],
         ),
