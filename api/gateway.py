@@ -43,7 +43,7 @@ class Gateway:
         self.lanes = Lanes(parts.directory, parts.store)
         self.models = InstalledModels(parts.directory)
         self.followers = Followers(parts.store, self.hub, limits.ping_s)
-        self.lookout = Lookout(parts.store, self.hub, limits.look_s)
+        self.lookout = Lookout(parts.store, self.hub, limits.recheck_s)
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
         self.rules = Rules(parts.catalogue, settings.callbacks)

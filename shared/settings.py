@@ -77,7 +77,7 @@ class LimitSettings(BaseModel):
     page: Annotated[PositiveInt, Field(description="largest ?limit")] = 200
     follower_queue: Annotated[PositiveInt, Field(description="events a slow follower may be behind")] = 256
     ping_s: PositiveFloat = 20.0
-    look_s: Annotated[
+    recheck_s: Annotated[
         PositiveFloat, Field(description="followed jobs are compared with their records this often")
     ] = 2.0
     shutdown_s: Annotated[PositiveInt, Field(description="for open requests and sockets at shutdown")] = 10

@@ -19,7 +19,7 @@ LOOK_S = 0.1
 
 @pytest.fixture
 def limits() -> LimitSettings:
-    return LimitSettings(look_s=LOOK_S, shutdown_s=5)
+    return LimitSettings(recheck_s=LOOK_S, shutdown_s=5)
 
 
 def mute(house: House) -> None:
