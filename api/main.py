@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,6 +27,7 @@ from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
+from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.catalogue import load_catalogue
 from shared.circuit import Circuit
 from shared.errors import StoreUnavailable
@@ -127,7 +129,10 @@ def _process_app() -> FastAPI:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until a signal. Without authentication only a loopback address is served."""
+    """Serve until a signal. Without authentication only a loopback address is served.
+
+    Exit status 78 (EX_CONFIG) on a Redis that would lose jobs.
+    """
     parser = argparse.ArgumentParser(prog="python -m api.main", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one, and the log says which")
@@ -138,6 +143,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"without authentication only loopback addresses are served, not {given.host}; "
             "set FRAMELANE_AUTH=off to serve it to anyone who can reach it"
         )
+    try:
+        check_servers(settings)
+    except UnfitServer as error:
+        parser.exit(os.EX_CONFIG, f"{parser.prog}: {error}\n")
     shutdown_s = settings.limits.shutdown_s
     sys.exit(serve(configuration(_process_app, host=given.host, port=given.port, shutdown_s=shutdown_s)))
 

@@ -39,8 +39,13 @@ def route_of(record: JobRecord) -> Route:
 
 
 def is_suspect(record: JobRecord) -> bool:
-    """Whether a worker died of this job, or beside it: then it runs alone, or it'd take its neighbours along."""
-    return any(attempt.error is not None and attempt.error.code == Lost.code for attempt in record.attempts)
+    """Whether only its last attempt is left, and workers died of this job or beside it: then it runs alone.
+
+    Else jobs that ran beside a poison one again and again would be condemned with it. Earlier attempts run beside
+    others: when a whole machine is lost, its jobs aren't run one by one.
+    """
+    lost = any(attempt.error is not None and attempt.error.code == Lost.code for attempt in record.attempts)
+    return lost and record.attempt + 1 >= record.spec.max_attempts
 
 
 def backoff_s(job_id: str, attempt: int, base_s: float) -> float:

@@ -13,6 +13,7 @@ from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
+from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane
 from shared.errors import StoreUnavailable
@@ -50,9 +51,10 @@ def main(arguments: Sequence[str] | None = None, build: BuildHandlers = build_ha
     configure_logging(settings.log, f"worker:{settings.worker.lane}")
     try:
         lane = _lane(settings.worker.lane)
+        check_servers(settings)
         device = pin(lane, given.device or lane.device, settings.worker)
         shift = assemble(settings, lane, device, build)
-    except CannotStart as error:
+    except (CannotStart, UnfitServer) as error:
         log.error("worker_cannot_start", reason=str(error))  # noqa: TRY400 - a sentence for people, no crash
         return os.EX_CONFIG
     return shift.run()
