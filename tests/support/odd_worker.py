@@ -72,6 +72,7 @@ def save(context: JobContext) -> None:
 
 DEEDS: Mapping[str, Callable[[JobContext], None]] = {
     "done": lambda _context: None,
+    "nap": lambda _context: time.sleep(0.05),
     "wait": wait,
     "wait-stubbornly": wait_stubbornly,
     "hold-the-interpreter": hold_the_interpreter,
