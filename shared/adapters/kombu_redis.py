@@ -7,9 +7,8 @@ it took a quarter of the time of publishing a message, seen under a profiler.
 
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as untyped
-from kombu.transport import virtual
 
 kombu_redis: Any = untyped
 

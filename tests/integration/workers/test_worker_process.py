@@ -157,6 +157,7 @@ async def test_a_job_outlives_a_restart_of_the_store(tmp_path, gate, monkeypatch
             assert {one.error.code for one in job.attempts if one.error} <= {"store-unavailable"}
             # Celery's connection has come back too.
             assert (await system.ended(await system.submit("gated"))).state is JobState.COMPLETED
+            assert not [line for line in worker.lines if "emergency_state_file" in line], "nothing left in /tmp"
 
 
 def test_a_lane_whose_device_is_missing_refuses_to_start(system):
