@@ -124,6 +124,19 @@ async def test_a_restart_between_two_calls_is_not_noticed(own: EmbeddedValkey):
     jobs.workshop.close()
 
 
+async def test_records_that_were_all_lost_have_another_name(own: EmbeddedValkey):
+    front = RedisJobStore(settings_of(own))
+    first = await front.identity()
+    with redis.Redis.from_url(own.url) as client:
+        client.execute_command("WAITAOF", 1, 0, 5_000)
+        kill(own)
+        await asyncio.to_thread(own.start)
+        assert await front.identity() == first
+        client.flushall()
+    assert await front.identity() != first
+    await front.close()
+
+
 async def test_scripts_that_the_server_forgot_are_sent_again(own: EmbeddedValkey):
     jobs = redis_jobs(settings_of(own))
     new = new_job()

@@ -91,7 +91,7 @@ class RedisJobStore:
         return calls.read_picked(job_ids, await self._about_many(self._scripts.pick, "seq", *job_ids))
 
     async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
-        """See the port. In the order of their acceptance."""
+        """See the port."""
         arguments = calls.find_arguments(JobQuery(limit=limit, cursor=cursor), "dead")
         return calls.read_page(await self._about_many(self._scripts.find, *arguments))
 
