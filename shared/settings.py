@@ -22,7 +22,7 @@ class RedisSettings(BaseModel):
     connect_timeout_s: PositiveFloat = 0.5
     answer_s: Annotated[
         PositiveFloat, Field(le=5, description="a gateway answers 503 when the store says nothing for so long")
-    ] = 0.8
+    ] = 0.7
     durability: Annotated[
         Literal["written", "synced"],
         Field(

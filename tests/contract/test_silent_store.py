@@ -72,7 +72,7 @@ async def test_many_callers_wait_once_and_later_ones_not_at_all(own: EmbeddedVal
     with frozen(own):
         begun = time.monotonic()
         assert not any(await asyncio.gather(*(front.ask() for _ in range(300))))
-        assert time.monotonic() - begun < 2 * ANSWER_S
+        assert time.monotonic() - begun < 4 * ANSWER_S
         begun = time.monotonic()
         assert not any([await front.ask() for _ in range(300)])
         assert time.monotonic() - begun < ANSWER_S
