@@ -88,9 +88,10 @@ class JobSettings(BaseModel):
     """How jobs are kept and run."""
 
     events_kept: Annotated[PositiveInt, Field(description="per job, for replay")] = 1_000
-    inputs_ttl_s: Annotated[PositiveInt, Field(description="inputs are kept this long after the job's end")] = (
-        3_600
-    )
+    inputs_ttl_s: Annotated[
+        PositiveInt,
+        Field(description="inputs are kept this long after the end; of dead jobs as long as these"),
+    ] = 3_600
     idempotency_ttl_s: PositiveInt = 86_400
     retention_s: Annotated[
         PositiveFloat, Field(description="ended jobs and their artifacts are kept this long, unless they say")

@@ -8,7 +8,7 @@ from shared.errors import InvalidSpec, JobNotFound, StaleClaim
 from shared.jobs import Cancelled, ErrorInfo, Failed, Progress
 from shared.settings import CallbackSettings, JobSettings
 from shared.states import JobState
-from tests.support.jobs import ERROR, completed, new_job
+from tests.support.jobs import BLOB, ERROR, completed, new_job
 from tests.support.rigs import Jobs
 
 RETENTION_S = JobSettings().retention_s
@@ -148,6 +148,12 @@ async def test_the_dead_come_in_pages(jobs: Jobs):
     assert third.next_cursor is None
     with pytest.raises(InvalidSpec):
         await jobs.front.dead(2, "not ours")
+
+
+async def test_the_dead_keep_their_inputs(jobs: Jobs):
+    job_id = await killed(jobs)
+    jobs.age_inputs(job_id)
+    assert await jobs.front.blobs(job_id) == [BLOB]
 
 
 @pytest.mark.parametrize("how", ["revived", "deleted", "removed"])

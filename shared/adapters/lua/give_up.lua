@@ -16,6 +16,7 @@ local v = redis.call('HMGET', job, 'max_attempts', 'order')
 if used >= tonumber(v[1]) then
   become(j, 'FAILED', at, worker, failed, changes)
   redis.call('ZADD', DEAD, v[2], id)
+  redis.call('PERSIST', blobs_key)  -- it may be requeued as long as it is kept
   return 'FAILED'
 end
 j.attempt = used

@@ -121,7 +121,7 @@ class MemoryAttemptStore(MemoryUpkeep):
             elif (used := record.attempt + costs) >= record.spec.max_attempts:
                 failed = Failed(error=final or error)
                 self._shared.become(job, JobState.FAILED, now, worker, outcome=failed, attempts=history)
-                job.dead = True
+                job.dead, job.blobs_until = True, None
             else:
                 self._shared.become(
                     job, JobState.PENDING, now, worker, attempt=used, attempts=history, progress=QUEUED
