@@ -1,13 +1,14 @@
 """A worker process's sign of life for its warden, over a pipe.
 
-The first line says who it is and how long its leases are; a byte after that, again and again, that it lives.
+The first line says who it is and how long its leases are; a byte after that, again and again, that it lives and
+whether it is ready for jobs.
 """
 
 import os
 from contextlib import suppress
 
 from workers.loops import Loop
-from workers.warden import PULSE_FD
+from workers.warden import PULSE_FD, READY, WARMING
 
 PERIOD_S = 0.5
 
@@ -19,6 +20,7 @@ class Pulse:
         self._hello = f"{worker_id} {lease_s}\n".encode()
         self._loop = Loop("pulse", min(PERIOD_S, lease_s / 4), self._beat)
         self._pipe = _pipe()
+        self._sign = WARMING
 
     def start(self) -> None:
         """Introduce this process and begin to beat; ends with the process."""
@@ -26,8 +28,12 @@ class Pulse:
             self._write(self._hello)
             self._loop.start()
 
+    def ready(self) -> None:
+        """Jobs can come from now on."""
+        self._sign = READY
+
     def _beat(self) -> None:
-        self._write(b".")
+        self._write(self._sign)
 
     def _write(self, what: bytes) -> None:
         # Nobody reads: the warden is stopped for a while, or it died and we are about to.

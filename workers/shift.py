@@ -146,6 +146,7 @@ class Shift:
 
     def _on_ready(self, **_said: Any) -> None:
         log.info("worker_ready", worker=self._name, queues=list(self._queues), slots=self._slots)
+        self._crew.pulse.ready()
         self._crew.presence.start()
 
     def _on_stop(self, **_said: Any) -> None:

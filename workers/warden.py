@@ -23,13 +23,17 @@ from workers.streams import Forwarder
 PULSE_FD = "FRAMELANE_PULSE_FD"
 """The variable that tells the child its end of the pipe."""
 
+WARMING, READY = b".", b"!"
+"""Signs of life: no job can come yet, or one can. Whoever says nothing for a lease then has lost its jobs."""
+
 LAST_LINES = 20
 
 _TICK_S = 0.25
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _SETTLED_S = 10.0
-_LEASES_OF_SILENCE = 2
+_SHORTEST_SILENCE_S = 5.0
+_LEASES_OF_WARMING_UP = 4
 _CORONER_S = 30.0
 _LAST_WORDS_S = 1.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -120,6 +124,7 @@ class _Life:
         self._lease_s = 0.0
         self._hello = b""
         self._silent_s = 0.0
+        self._ready = False
         self.told = False
         self._awake = awake
         self._pulse, pulse = os.pipe()
@@ -167,6 +172,7 @@ class _Life:
         self._silent_s = 0.0
         if not heard:
             selector.unregister(self._pulse)
+        self._ready = heard.endswith(READY)
         if not self.worker:
             hello, newline, _beats = (self._hello + heard).partition(b"\n")
             self._hello = hello
@@ -177,7 +183,8 @@ class _Life:
     def _count_silence(self, passed_s: float) -> None:
         # No more than a turn takes: if this process itself was stopped for a while, the child hasn't been silent.
         self._silent_s += min(passed_s, 2 * _TICK_S)
-        if self.worker and self.hung_s is None and self._silent_s >= _LEASES_OF_SILENCE * self._lease_s:
+        limit_s = max(self._lease_s, _SHORTEST_SILENCE_S) * (1 if self._ready else _LEASES_OF_WARMING_UP)
+        if self.worker and self.hung_s is None and self._silent_s >= limit_s:
             self.hung_s = self._silent_s
             self._process.kill()
 
