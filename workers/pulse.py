@@ -31,6 +31,8 @@ class Pulse:
     def ready(self) -> None:
         """Jobs can come from now on."""
         self._sign = READY
+        if self._pipe is not None:
+            self._beat()
 
     def _beat(self) -> None:
         self._write(self._sign)

@@ -104,6 +104,7 @@ class Shift:
         for each in crew.beside:
             each.start()
         self._warm_up()
+        crew.pulse.ready()
 
     def _warm_up(self) -> None:
         """Load what is installed before the first job comes; without a store none can come, so wait for it."""
@@ -146,7 +147,6 @@ class Shift:
 
     def _on_ready(self, **_said: Any) -> None:
         log.info("worker_ready", worker=self._name, queues=list(self._queues), slots=self._slots)
-        self._crew.pulse.ready()
         self._crew.presence.start()
 
     def _on_stop(self, **_said: Any) -> None:
