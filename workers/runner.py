@@ -141,7 +141,7 @@ class Runner:
                 log.warning("attempt_superseded", reason=error.detail)
                 return
             except StoreUnavailable as error:
-                # The lease lapses and a reaper takes the job. Artifacts stay: the commit may have gone through.
+                # The lease lapses and somebody takes the job. Artifacts stay: the commit may have gone through.
                 log.warning("attempt_not_committed", reason=error.detail)
                 return
             finally:

@@ -185,7 +185,7 @@ def test_a_lane_that_is_none_refuses_to_start(system):
 
 def test_an_io_worker_loads_no_model_library():
     code = (
-        "import sys, workers.main, workers.handlers.model_download;"
+        "import sys, workers.child, workers.handlers.model_download;"
         "print(sorted({'torch', 'mediapipe', 'openvino', 'cv2', 'numpy', 'gi'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
