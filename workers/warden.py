@@ -105,7 +105,9 @@ class Warden:
         def stop(_number: int, _frame: object) -> None:
             self._stopping = True
 
-        before = {number: signal.signal(number, stop) for number in _STOPPING}
+        # What was ignored stays so: nohup asks for that.
+        heard = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, stop) for number in heard}
         before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         try:
             yield
