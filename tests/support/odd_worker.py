@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from shared.results import DownloadResult, InstalledModel
-from shared.specs import JobKind
+from shared.specs import JobKind, ModelDownloadSpec
 from workers import child
 from workers.context import JobContext
 from workers.handlers import Handler, WorkerEnvironment
@@ -88,6 +88,7 @@ class OddHandler:
     """Does what the job's first model is called."""
 
     def run(self, context: JobContext) -> DownloadResult:
+        assert isinstance(context.task, ModelDownloadSpec)
         deed = context.task.models[0]
         note("began", deed, context.job.id, os.getpid())
         DEEDS[deed](context)
