@@ -171,4 +171,4 @@ def test_what_the_machine_has(client: Framelane):
     assert {"torch", "openvino", "mediapipe"} <= set(device.runtimes)
     assert all(model.installed for model in client.models())
     assert client.status().phase == "ready"
-    assert json.loads(client.status().model_dump_json())["workers"] == 2
+    assert client.status().workers == 2
