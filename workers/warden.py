@@ -33,6 +33,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _SETTLED_S = 10.0
 _SHORTEST_SILENCE_S = 5.0
+_LEASES_OF_SILENCE = 2 / 3  # before its leases lapse, so that its jobs learn the true cause
 _LEASES_OF_WARMING_UP = 4
 _CORONER_S = 30.0
 _LAST_WORDS_S = 1.0
@@ -185,7 +186,8 @@ class _Life:
     def _count_silence(self, passed_s: float) -> None:
         # No more than a turn takes: if this process itself was stopped for a while, the child hasn't been silent.
         self._silent_s += min(passed_s, 2 * _TICK_S)
-        limit_s = max(self._lease_s, _SHORTEST_SILENCE_S) * (1 if self._ready else _LEASES_OF_WARMING_UP)
+        leases = _LEASES_OF_SILENCE if self._ready else _LEASES_OF_WARMING_UP
+        limit_s = max(leases * self._lease_s, _SHORTEST_SILENCE_S)
         if self.worker and self.hung_s is None and self._silent_s >= limit_s:
             self.hung_s = self._silent_s
             self._process.kill()
