@@ -4,7 +4,8 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Header, Path
+from fastapi import Depends, Header, Path, params
+from fastapi.dependencies.utils import get_flat_params
 from starlette.requests import HTTPConnection
 
 from api.gateway import Gateway
@@ -35,6 +36,18 @@ async def new_id(job_id: Annotated[str, Path(description="a UUID of the client's
         return str(UUID(job_id))
     except ValueError:
         raise InvalidSpec(("/job_id", "must be a UUID")) from None
+
+
+async def known_query(connection: HTTPConnection) -> None:
+    """Raises InvalidSpec for parameters of the query that the route doesn't have: a mistyped filter finds all."""
+    if not connection.url.query:
+        return
+    fields = get_flat_params(connection.scope["route"].dependant)
+    known = [field.alias for field in fields if not isinstance(field.field_info, params.Path | params.Header)]
+    unknown = sorted(set(connection.query_params) - set(known))
+    if unknown:
+        said = f"not known here; known: {', '.join(known) or 'none'}"
+        raise InvalidSpec(*((f"/{name[:100]}", said) for name in unknown))
 
 
 def canonical(job_id: str) -> str:

@@ -10,6 +10,8 @@ from api.hub import Hub
 from api.images import image_check
 from api.parts import Parts
 from api.services.chores import Chores
+from api.services.courier import Courier
+from api.services.dead import DeadJobs
 from api.services.files import JobFiles
 from api.services.follow import Followers
 from api.services.health import OK, Health, Phase
@@ -41,14 +43,16 @@ class Gateway:
         self.lanes = Lanes(parts.directory, parts.store)
         self.models = InstalledModels(parts.directory)
         self.followers = Followers(parts.store, self.hub, limits.ping_s)
-        self.lookout = Lookout(parts.store, self.hub, limits.look_s)
+        self.lookout = Lookout(parts.store, self.hub, limits.recheck_s)
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
-        self.rules = Rules(parts.catalogue)
+        self.rules = Rules(parts.catalogue, settings.callbacks)
+        self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
         preparer = Preparer(self.rules, image_check(limits))
         self.submitter = Submitter(
-            parts.store, parts.queue, preparer, self.models, self.lanes, settings.jobs, self.threads
+            parts.store, self._courier, preparer, self.models, self.lanes, settings.jobs, self.threads
         )
+        self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
         self._chores = Chores(
             Upkeep(
@@ -83,6 +87,7 @@ class Gateway:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await self._courier.close()
 
     async def _look_for_parts(self) -> None:
         with suppress(TimeoutError):

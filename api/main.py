@@ -2,36 +2,40 @@
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from api import openapi, problems
+from api.dependencies import known_query
 from api.gateway import Gateway, own_version
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
 from api.routes import artifacts as artifact_routes
-from api.routes import devices, events, gestures, health, jobs, keypoints, models, pages, stream, submit
+from api.routes import dead, devices, events, gestures, health, jobs, keypoints, models, pages, stream, submit
 from api.server import configuration, serve
 from api.views import PREFIX
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
-from shared.adapters.circuit import Circuit
 from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
+from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.catalogue import load_catalogue
+from shared.circuit import Circuit
+from shared.errors import StoreUnavailable
 from shared.settings import Settings
 from shared.telemetry import configure_logging
 
 # Routers are tried in this order: what is asked for most stands first.
-_ROUTERS = (submit, gestures, jobs, keypoints, events, artifact_routes, stream, models, devices)
+_ROUTERS = (submit, gestures, jobs, keypoints, events, artifact_routes, stream, models, devices, dead)
 
 
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> FastAPI:
@@ -47,8 +51,9 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         lifespan=_lifespan(settings, parts),
     )
     for module in _ROUTERS:
-        app.include_router(module.router, prefix=PREFIX)
-    app.include_router(health.router)
+        app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(known_query)])
+    app.include_router(artifact_routes.links, prefix=PREFIX)
+    app.include_router(health.router, dependencies=[Depends(known_query)])
     app.include_router(pages.router)
     pages.mount_assets(app)
     problems.install(app)
@@ -63,7 +68,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
 async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
     """The adapters the settings ask for. Nothing is connected until it is used."""
     async with AsyncExitStack() as closing:
-        circuit = Circuit()
+        circuit = Circuit(StoreUnavailable)
         store = RedisJobStore(settings, circuit)
         closing.push_async_callback(store.close)
         directory = RedisWorkerDirectory(settings, circuit)
@@ -124,7 +129,10 @@ def _process_app() -> FastAPI:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until a signal. Without authentication only a loopback address is served."""
+    """Serve until a signal. Without authentication only a loopback address is served.
+
+    Exit status 78 (EX_CONFIG) on a Redis that would lose jobs.
+    """
     parser = argparse.ArgumentParser(prog="python -m api.main", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one, and the log says which")
@@ -135,6 +143,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"without authentication only loopback addresses are served, not {given.host}; "
             "set FRAMELANE_AUTH=off to serve it to anyone who can reach it"
         )
+    try:
+        check_servers(settings)
+    except UnfitServer as error:
+        parser.exit(os.EX_CONFIG, f"{parser.prog}: {error}\n")
     shutdown_s = settings.limits.shutdown_s
     sys.exit(serve(configuration(_process_app, host=given.host, port=given.port, shutdown_s=shutdown_s)))
 

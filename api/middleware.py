@@ -67,7 +67,7 @@ class _Answer:
         self.started = False
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in {"http.response.start", "websocket.http.response.start"}:
             self.started = True
             headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
             given = {name.lower() for name, _ in headers}
@@ -98,8 +98,6 @@ class LoopbackGuard:
         refused = None if scope["type"] == "lifespan" else self._refusal(scope)
         if refused is None:
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": str(refused.detail)})
         else:
             await _refuse(refused, scope, receive, send)
 

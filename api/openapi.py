@@ -18,6 +18,7 @@ _DESCRIPTION = (
 _REF = "#/components/schemas/{model}"
 _TAGS = [
     {"name": "jobs", "description": "One way in for all work"},
+    {"name": "dead", "description": "Jobs that failed although they were tried again, and how to bring them back"},
     {"name": "events", "description": "What happens to a job, as it happens"},
     {"name": "artifacts", "description": "Files of jobs"},
     {"name": "gestures", "description": "Questions answered at once"},

@@ -7,12 +7,13 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
+from api.services.documents import plainly
 from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
@@ -156,7 +157,8 @@ def unexpected(instance: str, request_id: str) -> Response:
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem."""
     app.add_exception_handler(FramelaneError, _framelane_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
+    for kind in (RequestValidationError, WebSocketRequestValidationError):
+        app.add_exception_handler(kind, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
 
 
@@ -166,9 +168,9 @@ async def _framelane_error(request: Request, error: Exception) -> Response:
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for this class only
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101  for these only
     # The first part of a location says where: query, path, header.
-    broken = [("/" + "/".join(map(str, each["loc"][1:])), str(each["msg"])) for each in error.errors()]
+    broken = [("/" + "/".join(map(str, each["loc"][1:])), plainly(each)) for each in error.errors()]
     return of_error(InvalidSpec(*broken), request.url.path)
 
 

@@ -1,5 +1,6 @@
 """uvicorn, told to let go of sockets and event streams before it waits for them to close."""
 
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,8 +32,14 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    # uvicorn says so, as of an error, of every WebSocket that was refused with an answer.
+    return record.getMessage() != "ASGI callable returned without completing handshake."
+
+
 def configuration(make_app: Callable[[], FastAPI], *, host: str, port: int, shutdown_s: int) -> uvicorn.Config:
     """How uvicorn runs us. Open requests have ``shutdown_s`` seconds after a signal."""
+    logging.getLogger("uvicorn.error").addFilter(_is_ours)
     return uvicorn.Config(
         make_app,
         factory=True,

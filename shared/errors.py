@@ -16,11 +16,14 @@ FramelaneError
 ├─ InputUnreadable             the bytes of an input can't be decoded
 ├─ ArtifactNotFound
 ├─ OutOfSpace
+├─ Poison                      no attempt outlived its worker, none is left
 ├─ Stopped                     the work was asked to stop
 │  ├─ JobCancelled
 │  └─ JobTimedOut
 └─ Unavailable
    ├─ DeviceUnavailable        no live worker has the device
+   ├─ Lost                     the worker of an attempt died
+   ├─ WorkerLeaves             the worker handed the attempt back
    ├─ BrokerUnavailable
    └─ StoreUnavailable
 
@@ -143,6 +146,12 @@ class OutOfSpace(FramelaneError):
     code = "out-of-space"
 
 
+class Poison(FramelaneError):
+    """Its attempts were lost with their workers."""
+
+    code = "poison"
+
+
 class Stopped(FramelaneError):
     """The work was asked to stop."""
 
@@ -172,6 +181,18 @@ class DeviceUnavailable(Unavailable):
     """No live worker has the requested device."""
 
     code = "device-unavailable"
+
+
+class Lost(Unavailable):
+    """The worker of this attempt was lost."""
+
+    code = "lost"
+
+
+class WorkerLeaves(Unavailable):
+    """The worker shut down before the work was done."""
+
+    code = "worker-left"
 
 
 class BrokerUnavailable(Unavailable):

@@ -22,7 +22,7 @@ class ErrorInfo(Answer):
     retryable: bool = False
 
     @classmethod
-    def of(cls, error: Exception) -> "ErrorInfo":
+    def of(cls, error: BaseException) -> "ErrorInfo":
         """Unexpected exceptions become ``internal``, with their type named."""
         if isinstance(error, FramelaneError):
             return cls(code=error.code, title=error.title(), detail=error.detail, retryable=error.retryable)

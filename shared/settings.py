@@ -22,7 +22,7 @@ class RedisSettings(BaseModel):
     connect_timeout_s: PositiveFloat = 0.5
     answer_s: Annotated[
         PositiveFloat, Field(le=5, description="a gateway answers 503 when the store says nothing for so long")
-    ] = 0.8
+    ] = 0.7
     durability: Annotated[
         Literal["written", "synced"],
         Field(
@@ -77,7 +77,7 @@ class LimitSettings(BaseModel):
     page: Annotated[PositiveInt, Field(description="largest ?limit")] = 200
     follower_queue: Annotated[PositiveInt, Field(description="events a slow follower may be behind")] = 256
     ping_s: PositiveFloat = 20.0
-    look_s: Annotated[
+    recheck_s: Annotated[
         PositiveFloat, Field(description="followed jobs are compared with their records this often")
     ] = 2.0
     shutdown_s: Annotated[PositiveInt, Field(description="for open requests and sockets at shutdown")] = 10
@@ -88,9 +88,10 @@ class JobSettings(BaseModel):
     """How jobs are kept and run."""
 
     events_kept: Annotated[PositiveInt, Field(description="per job, for replay")] = 1_000
-    inputs_ttl_s: Annotated[PositiveInt, Field(description="inputs are kept this long after the job's end")] = (
-        3_600
-    )
+    inputs_ttl_s: Annotated[
+        PositiveInt,
+        Field(description="inputs are kept this long after the end; of dead jobs as long as these"),
+    ] = 3_600
     idempotency_ttl_s: PositiveInt = 86_400
     retention_s: Annotated[
         PositiveFloat, Field(description="ended jobs and their artifacts are kept this long, unless they say")

@@ -1,4 +1,4 @@
-"""Celery's consumer, where its ways aren't ours: messages it doesn't know, and a broker that goes away."""
+"""Celery's consumer, where its ways aren't ours: messages it doesn't know."""
 
 from typing import Any
 
@@ -18,7 +18,6 @@ class FramelaneConsumer(Consumer):
 
     # Set by Celery's start-up steps.
     qos: Any
-    connection: Any
     connection_errors: Any
 
     @override
@@ -32,16 +31,6 @@ class FramelaneConsumer(Consumer):
         # As Celery does with tasks that wait for their time: else they'd fill the prefetch window.
         self.qos.increment_eventually()
         self.timer.call_after(LEAVE_S, self._put_back, (message,))
-
-    @override
-    def on_connection_error_after_connected(self, exc: Exception) -> None:
-        """Let go of the lost connection, so that a new one is made."""
-        # kombu 5.7 first tries to read once more from a channel that was waiting for messages. That fails, the
-        # channel stays half closed, and closing it again ends the worker if it holds unacknowledged messages.
-        if self.connection is not None:
-            for channel in self.connection.transport.channels:
-                channel._in_poll = None  # noqa: SLF001 - there is no public way to say that nothing will come
-        super().on_connection_error_after_connected(exc)
 
     def _put_back(self, message: Message) -> None:
         self.qos.decrement_eventually()

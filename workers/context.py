@@ -10,15 +10,24 @@ from pathlib import Path
 import structlog
 
 from shared.devices import DeviceInfo
-from shared.errors import FramelaneError, JobCancelled, JobTimedOut, StaleClaim, Unavailable
+from shared.errors import (
+    ArtifactNotFound,
+    FramelaneError,
+    JobCancelled,
+    JobTimedOut,
+    StaleClaim,
+    StoreUnavailable,
+    Unavailable,
+)
 from shared.jobs import ArtifactRef, JobRecord, Progress, artifact_key
 from shared.packing import AnyTask
-from shared.ports import ArtifactStore, AttemptStore, Claim
+from shared.ports import ArtifactStore, AttemptStore, Claim, ObjectInfo
 
 PROGRESS_PERIOD_S = 0.2
 """Progress is told at most this often; what came too soon is told later, or never if newer news came."""
 
 _PROGRESS_PAUSE_S = 5.0
+_ARTIFACT_PAUSES_S = (0.2, 2.0)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}\Z")
 
 log = structlog.stdlib.get_logger()
@@ -35,19 +44,27 @@ class JobContext:
         artifacts: ArtifactStore,
         scratch_root: Path,
         clock: Callable[[], float] = time.monotonic,
+        artifact_patience_s: float = 120.0,
     ) -> None:
+        """``artifact_patience_s``: so long an artifact store that doesn't answer is tried again.
+
+        ``work_ended``: the handler has returned; whoever runs it says so.
+        """
+        self.work_ended = False
         self.claim = claim
         self.device = device
         self._store = store
         self._artifacts = artifacts
         self._scratch_root = scratch_root
         self._clock = clock
+        self._artifact_patience_s = artifact_patience_s
         self._lock = threading.Lock()
         self._telling = threading.Lock()  # two threads must not overtake each other with older news
         self._stopped: FramelaneError | None = None
         self._stopped_at: float | None = None
-        timeout = claim.job.spec.timeout_s
-        self._deadline = None if timeout is None else clock() + timeout
+        self._halt = threading.Event()
+        self._deadline: float | None = None
+        self.begin()
         self._reported_at = float("-inf")
         self._pending: Progress | None = None
         self._told: Progress | None = None
@@ -68,6 +85,11 @@ class JobContext:
     def blobs(self) -> list[bytes]:
         """The inputs' bytes; ``PackedInput.blob`` is an index into them."""
         return self.claim.blobs
+
+    def begin(self) -> None:
+        """The time that the attempt may take counts from now."""
+        timeout = self.task.timeout_s
+        self._deadline = None if timeout is None else self._clock() + timeout
 
     def progress(self, fraction: float, stage: str, message: str | None = None) -> None:
         """Tell how far the work is: ``fraction`` in [0, 1] (else cut to it). Cheap enough for inner loops.
@@ -119,6 +141,7 @@ class JobContext:
         if self._stopped is None:
             self._stopped = why
             self._stopped_at = self._clock()
+            self._halt.set()
 
     @property
     def stopped(self) -> FramelaneError | None:
@@ -158,20 +181,46 @@ class JobContext:
         """Keep a file (or bytes) with the job. It becomes visible if this attempt completes the job.
 
         ``name``: letters, digits, dot, dash, underscore; the same name again replaces the earlier file.
-        Raises ValueError for another name, OutOfSpace, StoreUnavailable.
+        A store that doesn't answer is tried again for a while, so that the work needn't be repeated.
+        Raises ValueError for another name, OutOfSpace, StoreUnavailable, and what ``check`` raises.
         """
         if not _NAME.match(name):
             msg = f"not a name for an artifact: {name!r}"
             raise ValueError(msg)
         key = self._key(name)
         if isinstance(content, Path):
-            stored = self._artifacts.put_file(key, content, media_type)
+            stored = self._patiently(lambda: self._artifacts.put_file(key, content, media_type))
         else:
-            stored = self._artifacts.put_bytes(key, content, media_type)
+            stored = self._patiently(lambda: self._artifacts.put_bytes(key, content, media_type))
         saved = ArtifactRef(name=name, size=stored.size, sha256=stored.sha256, media_type=media_type)
         with self._lock:
             self._saved[name] = saved
         return saved
+
+    def _patiently(self, call: Callable[[], ObjectInfo]) -> ObjectInfo:
+        give_up_at = self._clock() + self._artifact_patience_s
+        pause, longest = _ARTIFACT_PAUSES_S
+        while True:
+            try:
+                return call()
+            except StoreUnavailable as error:
+                if self._clock() >= give_up_at:
+                    raise
+                log.warning("artifact_store_awaited", reason=error.detail)
+            self._halt.wait(pause)
+            self.check()
+            pause = min(pause * 2, longest)
+
+    def confirm_artifacts(self) -> None:
+        """Return if everything that was saved can be read. Raises StoreUnavailable, and what ``check`` raises."""
+        for saved in self.artifacts:
+            key = self._key(saved.name)
+            try:
+                found = self._patiently(lambda key=key: self._artifacts.stat(key))
+            except ArtifactNotFound as error:
+                raise StoreUnavailable(f"artifact {saved.name} was saved but isn't there") from error
+            if (found.size, found.sha256) != (saved.size, saved.sha256):
+                raise StoreUnavailable(f"artifact {saved.name} isn't what was saved")
 
     @property
     def artifacts(self) -> list[ArtifactRef]:

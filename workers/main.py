@@ -1,142 +1,16 @@
-"""A worker process: ``python -m workers.main --lane cpu``. The one place of the workshop that knows adapters."""
+"""A worker: ``python -m workers.main --lane cpu``. A warden that stays small, and its child that does the work."""
 
-import argparse
-import os
-import socket
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
-import structlog
+from workers.warden import Warden, python
 
-from shared.adapters.build import artifact_store
-from shared.adapters.celery_queue import CeleryJobQueue
-from shared.adapters.redis_jobs import RedisAttemptStore
-from shared.adapters.redis_registry import RedisWorkerBeacon
-from shared.catalogue import load_catalogue
-from shared.devices import DeviceInfo, Lane
-from shared.errors import StoreUnavailable
-from shared.ports import ArtifactStore
-from shared.settings import ArtifactSettings, Settings, WorkerSettings
-from shared.telemetry import configure_logging
-from shared.workers import WorkerInfo
-from workers import hardware, pinning, tasks
-from workers.errors import CannotStart
-from workers.handlers import WorkerEnvironment, build_handlers
-from workers.keeper import Keeper
-from workers.model_store import ModelStore
-from workers.outbox import Outbox
-from workers.presence import Presence
-from workers.reaper import Reaper
-from workers.runner import Runner, WorkerIdentity
-from workers.scratch import ScratchRoot
-from workers.shift import Crew, Shift
-
-log = structlog.stdlib.get_logger()
+CHILD = "workers.child"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a worker until it is told to stop. Exit status 78 (EX_CONFIG) if it can't start as asked."""
-    given = _parser().parse_args(arguments)
-    settings = _with(Settings(), given)
-    configure_logging(settings.log, f"worker:{settings.worker.lane}")
-    try:
-        lane = Lane(settings.worker.lane)
-        device = pin(lane, given.device or lane.device, settings.worker)
-    except (CannotStart, ValueError) as error:
-        log.error("worker_cannot_start", reason=str(error))  # noqa: TRY400 - a sentence for people, no crash
-        return os.EX_CONFIG
-    return assemble(settings, lane, device).run()
-
-
-def pin(lane: Lane, device: str, settings: WorkerSettings) -> DeviceInfo:
-    """Bind this process to its device. Raises CannotStart. No heavy library may be loaded yet."""
-    pinning.check_family(lane, device)
-    cores = pinning.pin_cores(settings.cores)
-    info, vendor = hardware.detect(device)
-    os.environ.update(pinning.pinned_environment(lane, device, vendor, settings.threads or cores, os.environ))
-    return info
-
-
-def assemble(settings: Settings, lane: Lane, device: DeviceInfo) -> Shift:
-    """Make the parts and wire them; this loads the libraries of the lane's handlers."""
-    host = socket.gethostname()
-    me = f"{lane.name}@{host}-{os.getpid()}"
-    scratch = ScratchRoot(settings.worker.data_dir, me)
-    store, beacon, artifacts = (
-        RedisAttemptStore(settings),
-        RedisWorkerBeacon(settings),
-        _artifacts(settings.artifacts),
-    )
-    queue = CeleryJobQueue(settings)
-    environment = WorkerEnvironment(
-        settings=settings,
-        device=device,
-        lane=lane,
-        catalogue=load_catalogue(settings.worker.catalogue),
-        model_store=ModelStore(settings.worker.data_dir / "models", artifacts, beacon),
-        artifacts=artifacts,
-        beacon=beacon,
-        attempts=store,
-    )
-    handlers = build_handlers(environment)
-    worker = settings.worker
-    keeper = Keeper(store, worker.lease_s, worker.renew_s)
-    outbox = Outbox(store, queue, worker.retry_base_s)
-    identity = WorkerIdentity(me, device, scratch.path, worker.lease_s)
-    runner = Runner(identity, store, artifacts, handlers, keeper, outbox)
-    tasks.register(queue.app, handlers, runner.run)
-    said = WorkerInfo(
-        id=me,
-        host=host,
-        pid=os.getpid(),
-        version=_version(),
-        lane=lane.name,
-        queues=list(lane.queues),
-        device=device,
-        concurrency=worker.concurrency,
-    )
-    crew = Crew(
-        runner=runner,
-        keeper=keeper,
-        outbox=outbox,
-        reaper=Reaper(store, outbox, worker.lease_s),
-        presence=Presence(
-            said, beacon, list(handlers.values()), lambda: keeper.busy, worker.heartbeat_s, warm=worker.preload
-        ),
-        closers=[*(one.close for one in handlers.values()), scratch.close, queue.close, beacon.close, store.close],
-    )
-    return Shift(queue.app, crew, me, lane.queues, worker.concurrency, worker.drain_s)
-
-
-def _artifacts(settings: ArtifactSettings) -> ArtifactStore:
-    store = artifact_store(settings)
-    try:
-        store.ping()  # makes the bucket or the folder
-    except StoreUnavailable as error:
-        log.warning("artifact_store_awaited", reason=error.detail)
-    return store
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m workers.main", description="Run a Framelane worker.")
-    parser.add_argument("--lane", help="cpu, gpu, gpu.1, npu or io (default: FRAMELANE_WORKER__LANE, else cpu)")
-    parser.add_argument("--device", help="device of the lane's family to use, such as GPU.1 (default: the lane's)")
-    parser.add_argument("--concurrency", type=int, help="jobs at a time")
-    return parser
-
-
-def _with(settings: Settings, given: argparse.Namespace) -> Settings:
-    named = {"lane": given.lane, "concurrency": given.concurrency}
-    chosen = settings.worker.model_dump() | {name: value for name, value in named.items() if value is not None}
-    return settings.model_copy(update={"worker": WorkerSettings.model_validate(chosen)})
-
-
-def _version() -> str:
-    try:
-        return version("framelane")
-    except PackageNotFoundError:
-        return "0"
+    """Keep a worker process alive until told to stop. Exit status 78 (EX_CONFIG) if it can't start as asked."""
+    return Warden(python(CHILD, *(sys.argv[1:] if arguments is None else arguments))).run()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import errno
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,17 +12,25 @@ from typing import TypeVar
 import structlog
 
 from shared.devices import DeviceInfo
-from shared.errors import FramelaneError, JobCancelled, OutOfSpace, StaleClaim, StoreUnavailable
+from shared.errors import (
+    FramelaneError,
+    JobCancelled,
+    OutOfSpace,
+    StaleClaim,
+    StoreUnavailable,
+    WorkerLeaves,
+)
 from shared.jobs import Completed, ErrorInfo, Failed
 from shared.ports import ArtifactStore, AttemptStore, Claim
 from shared.specs import JobKind
 from shared.states import JobState
 from shared.telemetry import bound
+from shared.upkeep import backoff_s, is_suspect
 from workers.context import JobContext
-from workers.errors import Lost, WorkerLeaves
+from workers.gate import Gate
 from workers.handlers import Handler
 from workers.keeper import Keeper
-from workers.outbox import Outbox, backoff_s
+from workers.outbox import Outbox
 
 COMMIT_PATIENCE_S = 60.0
 """A finished attempt tries so long to tell a store that doesn't answer."""
@@ -40,6 +49,7 @@ class WorkerIdentity:
     device: DeviceInfo
     scratch_root: Path
     lease_s: float
+    artifact_patience_s: float = 120.0
 
 
 class Runner:
@@ -61,51 +71,95 @@ class Runner:
         self._keeper = keeper
         self._outbox = outbox
         self._leaving = threading.Event()
+        self._gate = Gate()
+        self._waiting: set[str] = set()
+        self._lock = threading.Lock()
 
     def leave(self) -> None:
         """Tell running attempts to stop, so that others take their jobs; wait for no store any more."""
         self._leaving.set()
         self._keeper.stop_all(WorkerLeaves())
 
-    def run(self, job_id: str) -> None:
-        """Run an attempt of the job, if there is one to run. Waits for a store that doesn't answer.
+    def run(self, job_id: str, *, alone: bool = False) -> None:
+        """Run an attempt of the job, if there is one to run; ``alone``: while no other runs in this process.
 
-        Raises StoreUnavailable or WorkerLeaves only if the worker leaves before anything was begun.
+        Waits for a store that doesn't answer. Raises StoreUnavailable or WorkerLeaves only if the worker leaves
+        before anything was begun.
         """
+        with ExitStack() as inside:
+            with self._waiting_for(job_id) as first:
+                if not first:
+                    log.info("waits_already", job_id=job_id)
+                    return
+                inside.enter_context(self._gate.entered(alone=alone, check=self._stay))
+                claim = self._claim(job_id)
+            if claim is None:
+                log.info("nothing_to_run", job_id=job_id)
+            elif alone or not is_suspect(claim.job):
+                self._run(claim)
+            else:  # its message comes from before it was a suspect
+                inside.close()
+                self._run(claim, alone=True)
+
+    @contextmanager
+    def _waiting_for(self, job_id: str) -> Generator[bool]:
+        """False inside when another thread waits to begin the job: of two messages one is enough."""
+        with self._lock:
+            first = job_id not in self._waiting
+            self._waiting.add(job_id)
+        try:
+            yield first
+        finally:
+            if first:
+                with self._lock:
+                    self._waiting.discard(job_id)
+
+    def _stay(self) -> None:
         if self._leaving.is_set():
             raise WorkerLeaves
-        claim = self._patiently(lambda: self._store.claim(job_id, self._me.id, self._me.lease_s))
-        if claim is None:
-            log.info("nothing_to_run", job_id=job_id)
-            return
-        job = claim.job
-        with bound(job_id=job.id, kind=job.kind, lane=job.lane, attempt=str(job.attempt)):
-            self._run(claim)
 
-    def _run(self, claim: Claim) -> None:
-        context = JobContext(claim, self._me.device, self._store, self._artifacts, self._me.scratch_root)
+    def _claim(self, job_id: str) -> Claim | None:
+        self._stay()
+        return self._patiently(lambda: self._store.claim(job_id, self._me.id, self._me.lease_s))
+
+    def _run(self, claim: Claim, *, alone: bool = False) -> None:
+        job, me = claim.job, self._me
+        with bound(job_id=job.id, kind=job.kind, lane=job.lane, attempt=str(job.attempt)):
+            context = JobContext(
+                *(claim, me.device, self._store, self._artifacts, me.scratch_root),
+                artifact_patience_s=me.artifact_patience_s,
+            )
+            self._watched(context, alone=alone)
+
+    def _watched(self, context: JobContext, *, alone: bool) -> None:
         started = time.monotonic()
         with self._keeper.watching(context):
             try:
-                state = self._attempt(context)
+                state = self._attempt(context, alone=alone)
             except StaleClaim as error:
                 context.drop_artifacts()
                 log.warning("attempt_superseded", reason=error.detail)
                 return
             except StoreUnavailable as error:
-                # The lease lapses and a reaper takes the job. Artifacts stay: the commit may have gone through.
+                # The lease lapses and somebody takes the job. Artifacts stay: the commit may have gone through.
                 log.warning("attempt_not_committed", reason=error.detail)
                 return
             finally:
                 context.close()
         log.info("attempt_ended", state=state, run_ms=round((time.monotonic() - started) * 1000, 1))
 
-    def _attempt(self, context: JobContext) -> JobState:
+    def _attempt(self, context: JobContext, *, alone: bool) -> JobState:
+        waiting = self._gate.entered(alone=True, check=context.check) if alone else nullcontext()
         try:
-            result = self._handlers[context.job.kind].run(context)
-            context.check()
-        except Exception as error:  # noqa: BLE001 - whatever a handler raises ends its attempt, not the worker
+            with waiting:
+                context.begin()
+                result = self._handlers[context.job.kind].run(context)
+                context.check()
+                context.confirm_artifacts()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - this ends the attempt, not the worker
+            context.work_ended = True
             return self._end_badly(context, _named(error))
+        context.work_ended = True
         context.tell(now=True)
         context.close()  # before the end is told: whoever learns of it finds nothing left
         return self._commit(context, Completed(result=result))
@@ -114,7 +168,7 @@ class Runner:
         artifacts = context.artifacts if isinstance(outcome, Completed) else []
         return self._tell(context, lambda: self._store.settle(context.claim, outcome, artifacts))
 
-    def _end_badly(self, context: JobContext, error: Exception) -> JobState:
+    def _end_badly(self, context: JobContext, error: BaseException) -> JobState:
         if isinstance(error, StaleClaim):
             raise error
         context.drop_artifacts()
@@ -128,11 +182,13 @@ class Runner:
 
     def _give_up(self, context: JobContext, error: ErrorInfo) -> JobState:
         """End an attempt that may be tried again. A cancelled job ends here too, with its caller's reason."""
-        claim = context.claim
-        state = self._tell(context, lambda: self._store.give_up(claim.job_id, claim.fence, claim.worker, error))
+        claim, handed_back = context.claim, error.code == WorkerLeaves.code
+        state = self._tell(
+            context,
+            lambda: self._store.give_up(claim.job_id, claim.fence, claim.worker, error, costs=not handed_back),
+        )
         if state is JobState.PENDING:
-            at_once = error.code in {Lost.code, WorkerLeaves.code}
-            pause = 0.0 if at_once else backoff_s(claim.job_id, claim.job.attempt, self._outbox.retry_base_s)
+            pause = 0.0 if handed_back else backoff_s(claim.job_id, claim.job.attempt, self._outbox.retry_base_s)
             log.warning("attempt_will_be_repeated", code=error.code, reason=error.detail, in_s=round(pause, 2))
             self._outbox.publish_after(context.job, pause)
         return state
@@ -168,7 +224,7 @@ class Runner:
                 pause = min(pause * 2, 2.0)
 
 
-def _named(error: Exception) -> Exception:
+def _named(error: BaseException) -> BaseException:
     """A full disk has a name of its own, wherever it was met."""
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return OutOfSpace(f"no space left{f' for {error.filename}' if error.filename else ''}")

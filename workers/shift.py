@@ -12,12 +12,14 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 
-from shared.errors import Unavailable
+from shared.errors import Unavailable, WorkerLeaves
 from workers.consumer import FramelaneConsumer
-from workers.keeper import GRACE_S, Keeper
+from workers.deaths import STUCK
+from workers.errands import Errand
+from workers.keeper import Keeper
 from workers.outbox import Outbox
 from workers.presence import Presence
-from workers.reaper import Reaper
+from workers.pulse import Pulse
 from workers.runner import Runner
 
 # Two lines for every job, saying less than ours.
@@ -32,27 +34,41 @@ _NO_NEWS = (
 """Beginnings of warnings about what we chose."""
 
 STORE_PAUSE_S = 0.2
+_HAND_BACK_S = 1.5
 
 log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The parts of a worker. ``closers`` are called at the end, in order."""
+    """The parts of a worker. ``beside``: what else goes on. ``closers`` are called at the end, in order."""
 
     runner: Runner
     keeper: Keeper
     outbox: Outbox
-    reaper: Reaper
     presence: Presence
+    pulse: Pulse
+    beside: Sequence[Errand]
     closers: Sequence[Callable[[], None]]
 
 
 class Shift:
-    """Runs once. ``drain_s``: for jobs that run when the worker is asked to stop; then they are given back."""
+    """Runs once.
+
+    ``drain_s``: for jobs that run when the worker is asked to stop; then they are given back. ``grace_s``: for
+    work to take notice of that; then the process ends with the work still in it.
+    """
 
     def __init__(
-        self, app: Celery, crew: Crew, name: str, queues: Sequence[str], slots: int, drain_s: float
+        self,
+        app: Celery,
+        crew: Crew,
+        name: str,
+        queues: Sequence[str],
+        *,
+        slots: int,
+        drain_s: float,
+        grace_s: float,
     ) -> None:
         self._app = app
         self._crew = crew
@@ -60,6 +76,7 @@ class Shift:
         self._queues = queues
         self._slots = slots
         self._drain_s = drain_s
+        self._grace_s = grace_s
         self._ended = threading.Event()
         self._leaving = threading.Event()
 
@@ -81,10 +98,13 @@ class Shift:
         signals.worker_ready.connect(self._on_ready, weak=False)
         signals.worker_shutting_down.connect(self._on_stop, weak=False)
         crew = self._crew
-        crew.keeper.start()
+        crew.pulse.start()
+        crew.keeper.start(self._abandon)
         crew.outbox.start()
-        crew.reaper.start()
+        for each in crew.beside:
+            each.start()
         self._warm_up()
+        crew.pulse.ready()
 
     def _warm_up(self) -> None:
         """Load what is installed before the first job comes; without a store none can come, so wait for it."""
@@ -116,7 +136,8 @@ class Shift:
     def _end(self) -> None:
         crew = self._crew
         crew.presence.stop()
-        crew.reaper.stop()
+        for each in crew.beside:
+            each.stop()
         crew.outbox.stop()
         crew.keeper.stop()
         for close in crew.closers:
@@ -125,7 +146,7 @@ class Shift:
         self._ended.set()
 
     def _on_ready(self, **_said: Any) -> None:
-        log.info("worker_ready", queues=list(self._queues), slots=self._slots)
+        log.info("worker_ready", worker=self._name, queues=list(self._queues), slots=self._slots)
         self._crew.presence.start()
 
     def _on_stop(self, **_said: Any) -> None:
@@ -141,10 +162,27 @@ class Shift:
             return
         log.warning("jobs_given_back", busy=self._crew.keeper.busy)
         self._crew.runner.leave()
-        if not self._ended.wait(GRACE_S):
-            # Native code that doesn't return would hold the process for ever; leases lapse without it.
+        if not self._ended.wait(self._grace_s):
             log.error("work_does_not_end", busy=self._crew.keeper.busy)
-            os._exit(1)
+            self._end_now(os.EX_SOFTWARE, "the worker was told to stop")
+
+    def _abandon(self) -> None:
+        """Work that doesn't stop holds its device, and this process, for ever."""
+        self._crew.runner.leave()
+        self._end_now(STUCK, "the worker process had to be ended because of a job whose work didn't stop")
+
+    def _end_now(self, status: int, why: str) -> None:
+        # On a thread, because the store may not answer: then leases lapse, and messages are found to be lost.
+        giving = threading.Thread(target=self._hand_back, args=(why,), daemon=True)
+        giving.start()
+        giving.join(_HAND_BACK_S)
+        os._exit(status)
+
+    def _hand_back(self, why: str) -> None:
+        for job in self._crew.keeper.hand_back(WorkerLeaves(why)):
+            log.warning("job_handed_back", job_id=job.id)
+            self._crew.outbox.publish_after(job, 0.0)
+        self._crew.outbox.stop(_HAND_BACK_S)
 
 
 def _keep_logging(**_said: Any) -> None:

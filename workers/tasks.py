@@ -1,7 +1,7 @@
 """The tasks Celery knows: one per kind of job, each hands the job's id to the runner."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 from celery import Celery
 from celery.exceptions import Reject
@@ -10,20 +10,29 @@ from shared.errors import Unavailable
 from shared.routing import task_name
 from shared.specs import JobKind
 from shared.telemetry import bound
+from shared.upkeep import ALONE
 
 _TRAVELLING = ("request_id", "traceparent")
 """Headers of a message that its job's log lines carry. One that is sent again has none."""
 
 
-def register(app: Celery, kinds: Iterable[JobKind], run: Callable[[str], None]) -> None:
-    """Make ``app`` run these kinds, and no others, with ``run``, which takes a job's id."""
+class Run(Protocol):
+    """Runs an attempt of a job; ``alone``: while nothing else runs in this process."""
+
+    def __call__(self, job_id: str, *, alone: bool) -> None:
+        """Raises an error of the tree of Unavailable if nothing was begun."""
+        ...
+
+
+def register(app: Celery, kinds: Iterable[JobKind], run: Run) -> None:
+    """Make ``app`` run these kinds, and no others, with ``run``."""
 
     def attempt(self: Any, job_id: str, *_newer: Any, **_options: Any) -> None:
         # What newer gateways may add to the message isn't needed: the record says everything.
         said = {name: self.request.get(name) for name in _TRAVELLING}
         with bound(**{name: value for name, value in said.items() if isinstance(value, str)}):
             try:
-                run(job_id)
+                run(job_id, alone=self.request.get(ALONE) is not None)
             except Unavailable as error:
                 raise Reject(error, requeue=True) from error
 

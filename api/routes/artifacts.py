@@ -15,6 +15,8 @@ from shared.errors import ArtifactNotFound
 from shared.ports import ObjectInfo
 
 router = APIRouter(tags=["artifacts"])
+links = APIRouter(tags=["artifacts"])
+"""Of which the artifact store signed the query: it is nobody else's."""
 
 
 @router.get("/jobs/{job_id}/artifacts", responses=problems(404, 503))
@@ -38,7 +40,7 @@ async def get_artifact(request: Request, here: Here, job_id: JobId, name: str) -
     return RedirectResponse(f"{base_url(request)}{link}" if link.startswith("/") else link)
 
 
-@router.get("/files/{key:path}", response_class=StreamingResponse, responses=BINARY | problems(403, 404, 503))
+@links.get("/files/{key:path}", response_class=StreamingResponse, responses=BINARY | problems(403, 404, 503))
 async def get_file(request: Request, here: Here, key: str) -> Response:
     """The content behind such a link, where this gateway serves it itself."""
     if here.parts.check_link is None:

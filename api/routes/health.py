@@ -1,6 +1,7 @@
 """How the gateway is."""
 
 import asyncio
+from datetime import datetime
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -17,6 +18,8 @@ from shared.errors import StoreUnavailable
 from shared.workers import LaneState
 
 router = APIRouter(tags=["operation"])
+
+_RECORDS_LOST = "the job store lost all its records; noticed at {at}; jobs accepted before that are gone"
 
 
 class Alive(BaseModel):
@@ -61,21 +64,28 @@ class LaneView(BaseModel):
 
 
 class Status(BaseModel):
-    """The gateway and the lanes behind it. ``oldest_wait_ms`` is over all lanes."""
+    """The gateway and the lanes behind it. ``oldest_wait_ms`` is over all lanes.
+
+    ``records_since`` is null unless all records were lost while this gateway ran: then, when it noticed.
+    """
 
     phase: Phase
     version: str
     lanes: list[LaneView]
     workers: int
     oldest_wait_ms: float | None
+    records_since: datetime | None
+    warnings: list[str]
 
 
+@router.head("/health/live", include_in_schema=False)
 @router.get("/health/live")
 async def live() -> Alive:
     """200 as long as the process answers."""
     return Alive()
 
 
+@router.head("/health/ready", include_in_schema=False)
 @router.get("/health/ready", responses={200: {"model": Ready}} | problems(503))
 async def ready(request: Request, here: Here) -> Response:
     """200 if every part answers; else 503, naming those that don't."""
@@ -102,10 +112,13 @@ async def status(here: Here) -> Status:
         workers, lanes = [], []
     views = [LaneView.of(lane) for lane in lanes]
     waits = [lane.oldest_wait_ms for lane in views if lane.oldest_wait_ms is not None]
+    lost_at = here.lookout.records_lost_at
     return Status(
         phase=here.phase,
         version=here.version,
         lanes=views,
         workers=len(workers),
         oldest_wait_ms=max(waits, default=None),
+        records_since=lost_at,
+        warnings=[] if lost_at is None else [_RECORDS_LOST.format(at=lost_at.isoformat(timespec="seconds"))],
     )

@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from api.dependencies import Here, JobId
@@ -20,8 +21,16 @@ from shared.states import JobState
 router = APIRouter(tags=["jobs"])
 
 JSON = "application/json"
+_LONGEST_NAME = 63
 
-LabelFilter = Annotated[str, Field(pattern=r"^[^:]{1,63}:", max_length=264, examples=["camera:door"])]
+
+def _label(value: str) -> str:
+    if not 1 <= value.find(":") <= _LONGEST_NAME:
+        raise PydanticCustomError("label", "must be name:value, the name of at most 63 characters")
+    return value
+
+
+LabelFilter = Annotated[str, AfterValidator(_label), Field(max_length=264, examples=["camera:door"])]
 """``name:value`` of a label."""
 
 

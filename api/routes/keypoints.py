@@ -1,6 +1,7 @@
 """Landmarks of a photo: what a client app feeds to gestures later."""
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -20,8 +21,7 @@ from api.routes.asking import (
 from api.routes.gestures import PHOTO_PART
 from api.uploads import read_photo
 from shared.inputs import FileInput, Point, PosePoint
-from shared.jobs import JobRecord
-from shared.results import DetectedHand, InferenceResult, KeypointsPrediction
+from shared.results import DetectedHand, KeypointsPrediction
 
 router = APIRouter(tags=["gestures"])
 
@@ -54,22 +54,14 @@ class PoseKeypoints(Answered):
 )
 async def find_hands(request: Request, here: Here, choices: Annotated[PhotoChoices, Query()]) -> Response:
     """Find the 21 points of each hand in a photo. 404 if it shows none."""
-    record, found = await _look(request, here, HANDS, choices)
-    if isinstance(found, Response):
-        return found
-    result, keypoints = found
-    if not keypoints.hands:
-        return nothing_detected(record, request)
-    first = keypoints.hands[0]
-    return json_response(
-        HandKeypoints(
-            landmarks=first.landmarks,
-            handedness=first.handedness,
-            score=first.score,
-            hands=keypoints.hands,
-            **about(record, result, request),
+
+    def said(seen: KeypointsPrediction, of_job: dict[str, Any]) -> HandKeypoints:
+        first = seen.hands[0]
+        return HandKeypoints(
+            landmarks=first.landmarks, handedness=first.handedness, score=first.score, hands=seen.hands, **of_job
         )
-    )
+
+    return await _look(request, here, HANDS, choices, said)
 
 
 @router.post(
@@ -79,32 +71,29 @@ async def find_hands(request: Request, here: Here, choices: Annotated[PhotoChoic
 )
 async def find_pose(request: Request, here: Here, choices: Annotated[PhotoChoices, Query()]) -> Response:
     """Find the 33 points of a person in a photo, and both hands. 404 if it shows nobody."""
-    record, found = await _look(request, here, POSE, choices)
-    if isinstance(found, Response):
-        return found
-    result, keypoints = found
-    if not keypoints.detected:
-        return nothing_detected(record, request)
-    return json_response(
-        PoseKeypoints(
-            pose=keypoints.pose,
-            left_hand=keypoints.left_hand,
-            right_hand=keypoints.right_hand,
-            **about(record, result, request),
-        )
-    )
+
+    def said(seen: KeypointsPrediction, of_job: dict[str, Any]) -> PoseKeypoints:
+        return PoseKeypoints(pose=seen.pose, left_hand=seen.left_hand, right_hand=seen.right_hand, **of_job)
+
+    return await _look(request, here, POSE, choices, said)
 
 
 async def _look(
-    request: Request, here: Here, model: str, choices: PhotoChoices
-) -> tuple[JobRecord, tuple[InferenceResult, KeypointsPrediction] | Response]:
+    request: Request,
+    here: Here,
+    model: str,
+    choices: PhotoChoices,
+    said: Callable[[KeypointsPrediction, dict[str, Any]], Answered],
+) -> Response:
     upload = await read_photo(request, here.settings.limits, PHOTO_PART)
     record = await ask(request, here, model, FileInput(file=PHOTO_PART), upload, choices)
     result = completed(record, request)
     if isinstance(result, Response):
-        return record, result
-    keypoints = result.predictions[0]
-    if not isinstance(keypoints, KeypointsPrediction):
-        msg = f"{model} answered a {keypoints.type} prediction"
+        return result
+    seen = result.predictions[0]
+    if not isinstance(seen, KeypointsPrediction):
+        msg = f"{model} answered a {seen.type} prediction"
         raise TypeError(msg)
-    return record, (result, keypoints)
+    if not seen.detected or (model == HANDS and not seen.hands):
+        return nothing_detected(record, request)
+    return json_response(said(seen, about(record, result, request)))

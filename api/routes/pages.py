@@ -1,10 +1,11 @@
 """Interactive documentation that needs no internet: every asset is served by us."""
 
+from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 ASSETS = "/docs-assets"
@@ -15,7 +16,17 @@ _POLICY = (
 )
 _HEADERS = {"Content-Security-Policy": _POLICY}
 
+_FOLDER = files("fastapi_offline") / "static"
+_FOREIGN_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
+_NO_LOGO = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E"
+
 router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def root() -> RedirectResponse:
+    """To the documentation."""
+    return RedirectResponse("docs")
 
 
 @router.get("/docs")
@@ -46,7 +57,18 @@ async def redoc() -> HTMLResponse:
     return page
 
 
+@router.get(f"{ASSETS}/redoc.standalone.js")
+async def redoc_script() -> Response:
+    """ReDoc without the one picture that it fetches from elsewhere."""
+    return Response(_redoc_script(), media_type="text/javascript", headers={"Cache-Control": "max-age=86400"})
+
+
+@cache
+def _redoc_script() -> bytes:
+    script = (_FOLDER / "redoc.standalone.js").read_bytes()
+    return script.replace(_FOREIGN_LOGO.encode(), _NO_LOGO.encode())
+
+
 def mount_assets(app: FastAPI) -> None:
     """Serve the scripts and styles of both pages."""
-    folder = files("fastapi_offline") / "static"
-    app.mount(ASSETS, StaticFiles(directory=str(folder)), name="docs-assets")
+    app.mount(ASSETS, StaticFiles(directory=str(_FOLDER)), name="docs-assets")

@@ -1,7 +1,7 @@
 """JSON documents as models, with every broken rule named by its place in the caller's own document."""
 
-from collections.abc import Sequence
-from typing import TypeVar, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,6 +11,15 @@ from shared.specs import JOB_SPEC, AnySpec, JobKind
 
 _Model = TypeVar("_Model")
 _KINDS = frozenset(get_args(JobKind))
+_PLAIN: Mapping[str, str] = {
+    "extra_forbidden": "not known here",
+    "missing": "is required",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "dict_type": "must be an object",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+}
 _NO_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
 
 
@@ -19,10 +28,8 @@ def parse(adapter: TypeAdapter[_Model], document: bytes) -> _Model:
     try:
         return adapter.validate_json(document)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        if found[0]["type"] == "json_invalid":
-            raise MalformedDocument(found[0]["msg"]) from None
-        raise InvalidSpec(*((pointer(each["loc"]), each["msg"]) for each in found)) from None
+        found = _found(error)
+        raise InvalidSpec(*((pointer(each["loc"]), plainly(each)) for each in found)) from None
 
 
 def parse_spec(document: bytes) -> AnySpec:
@@ -30,12 +37,27 @@ def parse_spec(document: bytes) -> AnySpec:
     try:
         return JOB_SPEC.validate_json(document)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        if found[0]["type"] == "json_invalid":
-            raise MalformedDocument(found[0]["msg"]) from None
+        found = _found(error)
         raise InvalidSpec(
-            *(("/kind" if each["type"] in _NO_KIND else spec_pointer(each["loc"]), each["msg"]) for each in found)
+            *(
+                ("/kind" if each["type"] in _NO_KIND else spec_pointer(each["loc"]), plainly(each))
+                for each in found
+            )
         ) from None
+
+
+def plainly(broken: Mapping[str, Any]) -> str:
+    """What is wrong, for somebody who knows neither pydantic nor how we call our models."""
+    if broken["type"] in _NO_KIND:
+        return f"must be one of {', '.join(get_args(JobKind))}"
+    return _PLAIN.get(broken["type"]) or str(broken["msg"])
+
+
+def _found(error: ValidationError) -> Sequence[Mapping[str, Any]]:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        raise MalformedDocument(found[0]["msg"]) from None
+    return found
 
 
 def pointer(place: Sequence[int | str]) -> str:

@@ -1,11 +1,15 @@
 """The files jobs leave behind."""
 
+import asyncio
+
 import structlog
 from anyio import CapacityLimiter, to_thread
 
 from shared.errors import ArtifactNotFound, FramelaneError
 from shared.jobs import JobRecord, artifact_key, artifact_prefix
 from shared.ports import ArtifactStore, JobStore
+
+_REMOVAL_S = 0.9
 
 _log = structlog.stdlib.get_logger()
 
@@ -32,12 +36,17 @@ class JobFiles:
     async def delete_job(self, job_id: str) -> None:
         """Remove a job that has ended, and its files. Raises IllegalTransition, JobNotFound.
 
-        The record goes first: it decides, at once, whether the job has ended. A file that can't be removed is
-        logged and left.
+        The record goes first: it decides, at once, whether the job has ended. A file that can't be removed soon is
+        logged and left to a sweep.
         """
         await self._store.delete(job_id)
         try:
-            await to_thread.run_sync(self._remove_files, artifact_prefix(job_id), limiter=self._threads)
+            async with asyncio.timeout(_REMOVAL_S):
+                await to_thread.run_sync(
+                    self._remove_files, artifact_prefix(job_id), limiter=self._threads, abandon_on_cancel=True
+                )
+        except TimeoutError:
+            _log.warning("artifacts may be left behind", job_id=job_id, reason="the store is slow")
         except FramelaneError as error:
             _log.warning("artifacts left behind", job_id=job_id, reason=error.detail)
 

@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from api.parts import Parts
 from shared.errors import Unavailable
 
-CHECK_S = 2.0
+CHECK_S = 0.9
 OK = "ok"
 
 _log = structlog.stdlib.get_logger()
@@ -26,7 +26,7 @@ class Phase(StrEnum):
 
 
 class Health:
-    """Asks each part whether it answers; no answer within two seconds is none."""
+    """Asks each part whether it answers; no answer within CHECK_S is none."""
 
     def __init__(self, parts: Parts, events_heard: Callable[[], bool]) -> None:
         self._parts = parts

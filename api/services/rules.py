@@ -1,15 +1,22 @@
-"""What the catalogue allows: rules between a spec and the model it names."""
+"""What a spec may say beyond its form: rules of the catalogue, and of who may be called back."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from shared.addresses import literal_host_refused
 from shared.catalogue import Catalogue, CatalogueEntry
 from shared.devices import AUTO, family_of
 from shared.inputs import DataInput, FileInput, LandmarksInput, SequenceInput, TensorInput
 from shared.packing import AnyTask, InferenceTask, PackedKind
+from shared.settings import CallbackSettings
 from shared.specs import AnySpec, InferenceSpec, ModelDownloadSpec
 
 Broken = list[tuple[str, str]]
+
+_UNSIGNED = (
+    "this gateway takes no callbacks: nothing is set to sign them with; the operator sets "
+    "FRAMELANE_CALLBACKS__SECRET (whsec_ and base64 of 24 to 64 bytes), the same for gateways and workers"
+)
 
 _KINDS: dict[type, PackedKind] = {
     LandmarksInput: "landmarks",
@@ -21,13 +28,17 @@ _KINDS: dict[type, PackedKind] = {
 
 
 class Rules:
-    """Checks specs against one catalogue."""
+    """Checks specs against one catalogue and the operator's settings."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, callbacks: CallbackSettings) -> None:
         self.entries = dict(catalogue.by_name)
+        self._callbacks = callbacks
 
     def broken(self, spec: AnySpec) -> Broken:
         """Every rule the spec breaks, by JSON pointer."""
+        return [*self._work(spec), *self._callback(spec.callback_url)]
+
+    def _work(self, spec: AnySpec) -> Broken:
         if isinstance(spec, ModelDownloadSpec):
             return self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
         if not isinstance(spec, InferenceSpec):
@@ -39,6 +50,14 @@ class Rules:
             (f"/inputs/{number}", _KINDS[type(item)]) for number, item in enumerate(spec.inputs)
         ]
         return [*_wrong_inputs(entry, kinds), *_wrong_place(entry, spec)]
+
+    def _callback(self, url: str | None) -> Broken:
+        if url is None:
+            return []
+        if not self._callbacks.secret.get_secret_value():
+            return [("/callback_url", _UNSIGNED)]
+        refused = literal_host_refused(url, self._callbacks.private_hosts)
+        return [("/callback_url", refused)] if refused else []
 
     def unknown_names(self, document: Any) -> Broken:
         """Unknown models in a document that isn't a valid spec."""

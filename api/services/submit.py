@@ -7,13 +7,20 @@ from uuid import uuid4
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from api.services.courier import Courier
 from api.services.lanes import Lanes
 from api.services.models import InstalledModels
 from api.services.prepare import Prepared, Preparer, fingerprint
 from shared.devices import Device
-from shared.errors import BrokerUnavailable, FramelaneError, IllegalTransition, StoreUnavailable
+from shared.errors import (
+    BrokerUnavailable,
+    DeviceUnavailable,
+    IllegalTransition,
+    ModelNotInstalled,
+    StoreUnavailable,
+)
 from shared.packing import InferenceTask
-from shared.ports import Created, JobQueue, JobStore, NewJob
+from shared.ports import Created, JobStore, NewJob
 from shared.routing import Route
 from shared.settings import JobSettings
 from shared.states import JobState
@@ -43,7 +50,7 @@ class Submitter:
     def __init__(
         self,
         store: JobStore,
-        queue: JobQueue,
+        courier: Courier,
         preparer: Preparer,
         models: InstalledModels,
         lanes: Lanes,
@@ -51,7 +58,7 @@ class Submitter:
         threads: CapacityLimiter,
     ) -> None:
         self._store = store
-        self._queue = queue
+        self._courier = courier
         self._preparer = preparer
         self._models = models
         self._lanes = lanes
@@ -74,13 +81,13 @@ class Submitter:
         """
         try:
             route = await self._admit(prepared)
-        except FramelaneError:
+        except (ModelNotInstalled, DeviceUnavailable):
             # A job accepted earlier stays known when no worker lives any more.
             known = await self._store.known(ticket.job_id, prepared.fingerprint, ticket.idempotency_key)
             if known is None:
                 raise
             return Created(known, fresh=False)
-        message = self._queue.envelope(route, ticket.job_id, ticket.headers)
+        message = self._courier.envelope(route, ticket.job_id, ticket.headers)
         created = await self._store.create(
             NewJob(
                 id=ticket.job_id,
@@ -121,7 +128,7 @@ class Submitter:
 
     async def _publish(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         try:
-            await to_thread.run_sync(self._queue.send, route, job_id, headers, limiter=self._threads)
+            await self._courier.send(route, job_id, headers)
         except BrokerUnavailable:
             await self._store.discard(job_id)
             raise

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from client.cli import specs
+from client.cli.dead import dead, requeue
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, WrongUsage, complain, err, out, print_json
 from client.cli.render import device_table, ended, job_table, model_table, show
 from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway
@@ -41,6 +42,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command()(up)
+app.command()(dead)
+app.command()(requeue)
 
 
 def _tell_version(asked: bool) -> None:

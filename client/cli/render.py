@@ -15,6 +15,7 @@ from shared.results import (
     GesturePrediction,
     InferenceResult,
     KeypointsPrediction,
+    SweepResult,
 )
 from shared.states import JobState
 
@@ -41,6 +42,19 @@ def job_table(jobs: Iterable[Job]) -> Table:
         labels = " ".join(f"{name}={value}" for name, value in job.labels.items())
         ran = milliseconds(job.run_ms)
         table.add_row(job.id, state(job.state), job.kind, job.lane, age(job.created_at), ran, labels)
+    return table
+
+
+def dead_table(jobs: Iterable[Job]) -> Table:
+    """One line per job that died, with what of."""
+    table = plain_table("job", "kind", "lane", "age", "tried", "why")
+    for job in jobs:
+        match job.outcome:
+            case Failed(error=error):
+                why = f"{error.code}: {error.detail}"
+            case _:
+                why = ""
+        table.add_row(job.id, job.kind, job.lane, age(job.created_at), str(len(job.attempts)), why)
     return table
 
 
@@ -93,6 +107,9 @@ def ended(job: Job, where: Callable[[str], object]) -> RenderableType:
                 Text(f"  {model.name} {model.version}: {', '.join(model.variants) or 'as it is'}")
                 for model in result.models
             ]
+        case Completed(result=SweepResult() as result):
+            left = f"{result.orphans} files of no job, {result.uploads} unfinished uploads"
+            lines.append(Text(f"  removed {result.jobs} jobs, {result.artifacts} artifacts, {left}"))
         case Failed(error=error):
             lines.append(Text(f"  {error.title} ({error.code}): {error.detail}", style="red"))
         case Cancelled(reason=reason):

@@ -101,6 +101,7 @@ class Layout:
         environ = {
             "FRAMELANE_ARTIFACTS__DIRECTORY": str(here / "artifacts"),
             "FRAMELANE_WORKER__DATA_DIR": str(here / "worker"),
+            "FRAMELANE_WORKER__DRAIN_S": "5",  # with the grace after it, within the supervisor's for workers
             "FRAMELANE_LOG__FORMAT": "console",
             "PYTHONUNBUFFERED": "1",
         } | self._environ

@@ -27,7 +27,7 @@ import os, sys
 from shared.devices import Lane
 from shared.settings import Settings
 from workers.errors import CannotStart
-from workers.main import pin
+from workers.child import pin
 lane = Lane(sys.argv[1])
 try:
     pin(lane, lane.device, Settings().worker)

@@ -2,8 +2,10 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from shared.inputs import Point, PosePoint
-from shared.jobs import ArtifactRef, Job
+from shared.jobs import ArtifactRef, ErrorInfo, Job
 from shared.results import Answer, DetectedHand, InstalledModel, Score
 from shared.workers import WorkerInfo
 
@@ -12,6 +14,28 @@ class JobList(Answer):
     """A page, newest first. ``next_cursor`` is null at the end."""
 
     jobs: list[Job]
+    next_cursor: str | None = None
+
+
+class RequeuedJob(Answer):
+    """A dead job's id, and that of the new ``job`` it was requeued as."""
+
+    id: str
+    job: str
+
+
+class NotRequeued(Answer):
+    """A job that stays dead, and why."""
+
+    id: str
+    error: ErrorInfo
+
+
+class RequeueList(Answer):
+    """What became of the dead. ``next_cursor`` is null when all were looked at."""
+
+    requeued: list[RequeuedJob]
+    failed: list[NotRequeued]
     next_cursor: str | None = None
 
 
@@ -89,6 +113,7 @@ class Status(Answer):
     version: str
     lanes: list[LaneView]
     workers: int
+    warnings: list[str] = Field(default_factory=list[str])
 
 
 class Timings(Answer):

@@ -13,7 +13,17 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from client.sdk import calls
-from client.sdk.answers import DeviceView, GestureAnswer, HandsAnswer, ModelView, PoseAnswer, Status
+from client.sdk.answers import (
+    DeviceView,
+    GestureAnswer,
+    HandsAnswer,
+    ModelView,
+    NotRequeued,
+    PoseAnswer,
+    RequeuedJob,
+    RequeueList,
+    Status,
+)
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Track, parse_frame
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.saving import Saving, find_artifact
@@ -106,6 +116,34 @@ class AsyncFramelane:
     async def retry(self, job_id: str, *, wait: float | None = None, idempotency_key: str | None = None) -> Job:
         """A new job with the spec of one that failed or was cancelled."""
         return await self._do(calls.retry(job_id, wait, idempotency_key))
+
+    async def dead(self, *, page: int | None = None) -> AsyncGenerator[Job]:
+        """All jobs that failed as poison or after their last attempt, newest first."""
+        cursor: str | None = None
+        while True:
+            found = await self._do(calls.dead(page, cursor))
+            for job in found.jobs:
+                yield job
+            if (cursor := found.next_cursor) is None:
+                return
+
+    async def requeue(self, job_id: str) -> Job:
+        """The one new job of a FAILED one, which thereby isn't among the dead any more."""
+        return await self._do(calls.requeue(job_id))
+
+    async def requeue_all(
+        self, *, kind: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> RequeueList:
+        """The same for all dead jobs that match; what can't be requeued stays dead and is told in ``failed``."""
+        requeued: list[RequeuedJob] = []
+        failed: list[NotRequeued] = []
+        cursor: str | None = None
+        while True:
+            page = await self._do(calls.requeue_page(kind=kind, labels=labels, cursor=cursor))
+            requeued += page.requeued
+            failed += page.failed
+            if (cursor := page.next_cursor) is None:
+                return RequeueList(requeued=requeued, failed=failed)
 
     async def delete(self, job_id: str) -> None:
         """Remove a job that has ended, and its artifacts."""

@@ -22,6 +22,7 @@ from client.sdk.answers import (
     ModelList,
     ModelView,
     PoseAnswer,
+    RequeueList,
     Status,
     WorkerList,
 )
@@ -127,10 +128,8 @@ def jobs(
     cursor: str | None,
 ) -> Call[JobList]:
     """One page."""
-    given = {"kind": kind, "state": state, "device": device, "limit": limit, "cursor": cursor}
-    query = [(name, str(value)) for name, value in given.items() if value is not None]
-    query += [("label", f"{name}:{value}") for name, value in (labels or {}).items()]
-    return Call("GET", f"{API}/jobs?{urlencode(query)}", _as(JobList))
+    query = _query(labels, kind=kind, state=state, device=device, limit=limit, cursor=cursor)
+    return Call("GET", f"{API}/jobs{query}", _as(JobList))
 
 
 def cancel(job_id: str, reason: str | None) -> Call[Job]:
@@ -144,6 +143,22 @@ def retry(job_id: str, wait: float | None, idempotency_key: str | None) -> Call[
     seconds = _wait_seconds(wait)
     headers = _submission_headers(seconds, idempotency_key)
     return Call("POST", f"{_job(job_id)}/retry", _as(Job), headers, timeout_s=seconds + 4 * _MARGIN_S)
+
+
+def dead(limit: int | None, cursor: str | None) -> Call[JobList]:
+    """One page of jobs that died."""
+    return Call("GET", f"{API}/dead{_query(limit=limit, cursor=cursor)}", _as(JobList))
+
+
+def requeue(job_id: str) -> Call[Job]:
+    """The one new job of a dead one."""
+    return Call("POST", f"{API}/dead/{quote(job_id, safe='')}/requeue", _as(Job), timeout_s=4 * _MARGIN_S)
+
+
+def requeue_page(*, kind: str | None, labels: Mapping[str, str] | None, cursor: str | None) -> Call[RequeueList]:
+    """The same for the dead of one page that match."""
+    query = _query(labels, kind=kind, cursor=cursor)
+    return Call("POST", f"{API}/dead/requeue{query}", _as(RequeueList), timeout_s=4 * _MARGIN_S)
 
 
 def delete(job_id: str) -> Call[None]:
@@ -299,6 +314,12 @@ def _part(named: tuple[str, bytes | Path]) -> Part:
         return name, (name, content, "application/octet-stream")
     kind = mimetypes.guess_type(content.name)[0] or "application/octet-stream"
     return name, (content.name, content.read_bytes(), kind)
+
+
+def _query(labels: Mapping[str, str] | None = None, **given: str | int | None) -> str:
+    query = [(name, str(value)) for name, value in given.items() if value is not None]
+    query += [("label", f"{name}:{value}") for name, value in (labels or {}).items()]
+    return f"?{urlencode(query)}" if query else ""
 
 
 def _options(options: PhotoOptions) -> str:

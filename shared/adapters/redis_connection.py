@@ -16,7 +16,7 @@ import redis.retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
-from shared.adapters.circuit import Circuit
+from shared.circuit import Circuit
 from shared.errors import IllegalTransition, StoreUnavailable
 from shared.settings import Settings
 

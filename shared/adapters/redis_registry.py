@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from shared.adapters.circuit import Circuit
 from shared.adapters.redis_connection import AsyncRedis, BlockingRedis, Script
-from shared.adapters.redis_jobs.scripts import read_lua
+from shared.adapters.redis_jobs.scripts import ALLOW_OOM, read_lua
+from shared.circuit import Circuit
 from shared.results import InstalledModel
 from shared.settings import Settings
 from shared.workers import WorkerInfo
 
-_HOLD = Script.of("""
+_HOLD = Script.of(
+    ALLOW_OOM
+    + """
 local key, token = ARGV[1] .. ':models:holder', ARGV[2]
 local holder = redis.call('GET', key)
 if holder and holder ~= token then
@@ -17,7 +19,8 @@ if holder and holder ~= token then
 end
 redis.call('SET', key, token, 'PX', ARGV[3])
 return 1
-""")
+"""
+)
 _RELEASE = Script.of("""
 local key = ARGV[1] .. ':models:holder'
 if redis.call('GET', key) == ARGV[2] then
@@ -53,7 +56,7 @@ class RedisWorkerBeacon:
     def __init__(self, settings: Settings) -> None:
         self._prefix = settings.redis.prefix
         self._redis = BlockingRedis(settings)
-        self._announce = Script.of(read_lua("announce"))
+        self._announce = Script.of(ALLOW_OOM + read_lua("announce"))
 
     def announce(self, info: WorkerInfo, ttl_s: float) -> None:
         """``started_at`` and ``seen_at`` are the store's: of the first and of this announcement."""

@@ -2,6 +2,7 @@
 # pyright: basic
 # redis-py leaves most of its parameters untyped; nothing above this module touches it.
 
+from collections.abc import Mapping
 from typing import Any
 
 import redis
@@ -28,7 +29,9 @@ def check_servers(settings: Settings) -> None:
     """
     for url in dict.fromkeys((settings.store_url, settings.broker_url)):
         if url.startswith(("redis://", "rediss://", "unix://")):
-            _check(_about(url, settings))
+            reason = unfit(_about(url, settings))
+            if reason is not None:
+                raise UnfitServer(reason)
 
 
 def _about(url: str, settings: Settings) -> dict[str, Any]:
@@ -45,17 +48,17 @@ def _about(url: str, settings: Settings) -> dict[str, Any]:
         return {}
 
 
-def _check(about: dict[str, Any]) -> None:
+def unfit(about: Mapping[str, Any]) -> str | None:
+    """Why not, from what INFO tells; None if nothing is known against it."""
     for engine, oldest in OLDEST.items():
         # Valkey tells a version of Redis too, which it is compatible with.
         version = about.get(f"{engine}_version")
         if version and tuple(int(part) for part in version.split(".")[:2]) < oldest:
-            msg = f"{engine.title()} {version} is too old: use Redis 7.0 or Valkey 7.2, or newer"
-            raise UnfitServer(msg)
+            return f"{engine.title()} {version} is too old: use Redis 7.0 or Valkey 7.2, or newer"
     policy = about.get("maxmemory_policy", "noeviction")
     if about.get("maxmemory") and policy != "noeviction":
-        msg = (
+        return (
             f"Redis would throw jobs away when its memory is full (maxmemory-policy {policy}): run "
             "CONFIG SET maxmemory-policy noeviction, and write it into the server's configuration"
         )
-        raise UnfitServer(msg)
+    return None

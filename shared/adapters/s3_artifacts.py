@@ -121,11 +121,13 @@ class S3ArtifactStore:
 
     def sweep_uploads(self, older_than_s: float) -> int:
         """See the port. The age of an upload is counted from its beginning."""
-        swept = 0
+        swept, before = 0, -1
         with suppress(ArtifactNotFound), self._errors(""):
-            for upload in self._client.unfinished(self._bucket):
-                if self._http.age_s(upload.initiated_time) >= older_than_s:
-                    swept += self._abort(upload)
+            while swept > before:
+                before = swept
+                for upload in self._client.unfinished(self._bucket):
+                    if self._http.age_s(upload.initiated_time) >= older_than_s:
+                        swept += self._abort(upload)
         return swept
 
     def delete(self, key: str) -> None:

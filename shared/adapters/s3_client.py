@@ -1,7 +1,7 @@
 """What the S3 library leaves out: the server's clock, and uploads that were begun and never ended."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -34,19 +34,12 @@ class DatedPool(urllib3.PoolManager):
 class S3Client(Minio):
     """The library's client; what is its own business there is used here alone."""
 
-    def unfinished(self, bucket: str) -> Iterator[Upload]:
-        """Uploads of several parts that were begun and neither completed nor aborted, a page at a time.
+    def unfinished(self, bucket: str) -> Sequence[Upload]:
+        """Uploads of several parts that were begun and neither completed nor aborted; a thousand at most.
 
-        Of those under one key some may be left out where a page ends.
+        Servers don't agree on how to ask for the next thousand: abort some, then ask again.
         """
-        after: str | None = None
-        while True:
-            page = self._list_multipart_uploads(bucket, key_marker=after)
-            yield from page.uploads
-            following = page.next_key_marker
-            if not page.is_truncated or not following or following == after:
-                return
-            after = following
+        return self._list_multipart_uploads(bucket).uploads
 
     def abort(self, bucket: str, upload: Upload) -> None:
         """Forget the upload and its parts. Raises S3Error with code NoSuchUpload if it has ended."""

@@ -52,7 +52,8 @@ class AttemptStore(Protocol):
     def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
         """PENDING to RUNNING; None when there is nothing to run: gone, ended, or held by a live attempt.
 
-        A job whose ``expires_s`` has passed becomes FAILED (``expired``) instead, and None is returned.
+        A record that this version can't read stays PENDING, for one that can. A job whose ``expires_s`` has passed
+        becomes FAILED (``expired``). None is returned then too.
         """
         ...
 
@@ -113,11 +114,14 @@ class AttemptStore(Protocol):
         ...
 
     def waiting_lanes(self, after_s: float) -> list[str]:
-        """Lanes with a PENDING job that was sent ``after_s`` ago or earlier."""
+        """Lanes with a PENDING job that was sent ``after_s`` ago or earlier and isn't noted as overtaken."""
         ...
 
     def unpublished(self, older_than_s: float, limit: int = 100) -> list[JobRecord]:
-        """PENDING jobs noted as not yet published for that long."""
+        """PENDING jobs noted as not yet published for that long; those noted as lost at once.
+
+        Records that this version can't read are left out.
+        """
         ...
 
     def published(self, job_id: str, fence: int = 0) -> None:
@@ -136,7 +140,10 @@ class AttemptStore(Protocol):
         ...
 
     def outlived(self, limit: int = 100) -> list[str]:
-        """Terminal jobs that were kept for their time of retention, the longest ago first."""
+        """Terminal jobs that were kept for their time of retention, the longest ago first.
+
+        Until its callback is delivered or given up, a job is kept for ``callbacks.patience_s`` at least.
+        """
         ...
 
     def remove(self, job_id: str) -> bool:

@@ -129,8 +129,9 @@ class JobStore(Protocol):
         ...
 
     async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
-        """FAILED jobs whose last attempt was lost or ended with an error that may be retried, newest first.
+        """FAILED jobs whose last attempt was lost or ended with an error that may be retried.
 
+        The newest accepted first, as in ``find``. Their inputs are kept as long as they are.
         Raises InvalidSpec at ``/cursor`` for a cursor that isn't one of ours.
         """
         ...

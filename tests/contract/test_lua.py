@@ -8,7 +8,7 @@ from importlib import resources
 import pytest
 import redis
 
-from shared.adapters.redis_jobs.scripts import Scripts, load_scripts, prelude, read_lua
+from shared.adapters.redis_jobs.scripts import ALLOW_OOM, Scripts, load_scripts, prelude, read_lua
 from shared.events import INLINE_OUTCOME_BYTES
 from shared.settings import JobSettings, Settings
 from shared.states import TERMINAL, JobState, may_become
@@ -52,6 +52,12 @@ def test_only_one_place_writes_the_state():
     assert writers == ["prelude"]
     calls = [name for name in FILES if "become(" in read_lua(name)]
     assert calls == ["cancel", "claim", "expire", "give_up", "prelude", "settle"]
+
+
+def test_only_what_makes_jobs_is_refused_when_memory_is_full():
+    scripts = load_scripts(Settings())
+    refused = [each.name for each in fields(scripts) if not getattr(scripts, each.name).text.startswith(ALLOW_OOM)]
+    assert refused == ["create"]
 
 
 def test_a_digest_changes_with_the_limits():

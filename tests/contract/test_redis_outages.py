@@ -20,8 +20,8 @@ from shared.jobs import Cancelled, Progress
 from shared.ports import JobQuery, Published
 from shared.settings import JobSettings, RedisSettings, Settings
 from shared.states import JobState
-from tests.support.jobs import completed, new_job
-from tests.support.rigs import redis_jobs
+from tests.support.jobs import ERROR, completed, new_job
+from tests.support.rigs import Jobs, redis_jobs
 
 PATIENCE_S = 10
 
@@ -124,6 +124,19 @@ async def test_a_restart_between_two_calls_is_not_noticed(own: EmbeddedValkey):
     jobs.workshop.close()
 
 
+async def test_records_that_were_all_lost_have_another_name(own: EmbeddedValkey):
+    front = RedisJobStore(settings_of(own))
+    first = await front.identity()
+    with redis.Redis.from_url(own.url) as client:
+        client.execute_command("WAITAOF", 1, 0, 5_000)
+        kill(own)
+        await asyncio.to_thread(own.start)
+        assert await front.identity() == first
+        client.flushall()
+    assert await front.identity() != first
+    await front.close()
+
+
 async def test_scripts_that_the_server_forgot_are_sent_again(own: EmbeddedValkey):
     jobs = redis_jobs(settings_of(own))
     new = new_job()
@@ -216,18 +229,37 @@ async def test_events_and_what_is_kept_are_bounded(settings: Settings):
 
 async def test_a_deleted_job_leaves_no_key_behind(settings: Settings):
     jobs = redis_jobs(settings)
-    for _ in range(2):
-        new = new_job(idempotency_key=uuid.uuid4().hex)
-        await jobs.front.create(new)
-        await jobs.front.request_cancel(new.id, "why")
-        await jobs.front.delete(new.id)
-        other = new_job(idempotency_key=uuid.uuid4().hex)
-        await jobs.front.create(other)
-        await jobs.front.discard(other.id)
+    for step in ("cancelled", "discarded", "dead", "expired", "resent"):
+        await _made_and_deleted(jobs, step)
 
     prefix = settings.redis.prefix
     with redis.Redis.from_url(settings.store_url) as client:
         left = {key.decode() for key in client.scan_iter(f"{prefix}:*", count=1_000)}
-    assert left == {f"{prefix}:order", f"{prefix}:lanes"}
+    assert left == {f"{prefix}:order", f"{prefix}:lanes", f"{prefix}:passed"}
     await jobs.front.close()
     jobs.workshop.close()
+
+
+async def _made_and_deleted(jobs: Jobs, step: str) -> None:
+    expires_s = 0.000_001 if step == "expired" else 1_000
+    new = new_job(
+        idempotency_key=uuid.uuid4().hex, expires_s=expires_s, callback_url="https://example.com/", max_attempts=1
+    )
+    await jobs.front.create(new)
+    if step != "discarded":
+        await jobs.front.published(new.id)
+    match step:
+        case "discarded":
+            await jobs.front.discard(new.id)
+            return
+        case "cancelled":
+            await jobs.front.request_cancel(new.id, "why")
+        case "expired":
+            assert jobs.workshop.expire() == [new.id]
+        case _:
+            if step == "resent":
+                assert jobs.workshop.note_lost(["cpu"], 0) == 1
+            claim = jobs.workshop.claim(new.id, "w", 10)
+            assert claim is not None
+            jobs.workshop.give_up(new.id, claim.fence, "w", ERROR)
+    await jobs.front.delete(new.id)

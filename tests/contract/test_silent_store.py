@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from client.local.embedded import EmbeddedValkey
-from shared.adapters.circuit import Circuit
 from shared.adapters.redis_jobs import RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
+from shared.circuit import Circuit
 from shared.errors import StoreUnavailable
 from shared.settings import RedisSettings, Settings
 
@@ -25,7 +25,7 @@ class Front:
     """What a gateway asks, over one circuit."""
 
     def __init__(self, settings: Settings) -> None:
-        self.circuit = Circuit()
+        self.circuit = Circuit(StoreUnavailable)
         self.store = RedisJobStore(settings, self.circuit)
         self.directory = RedisWorkerDirectory(settings, self.circuit)
 
@@ -72,7 +72,7 @@ async def test_many_callers_wait_once_and_later_ones_not_at_all(own: EmbeddedVal
     with frozen(own):
         begun = time.monotonic()
         assert not any(await asyncio.gather(*(front.ask() for _ in range(300))))
-        assert time.monotonic() - begun < 2 * ANSWER_S
+        assert time.monotonic() - begun < 4 * ANSWER_S
         begun = time.monotonic()
         assert not any([await front.ask() for _ in range(300)])
         assert time.monotonic() - begun < ANSWER_S

@@ -1,6 +1,7 @@
 """Whatever is asked in whatever order: the store in memory and the one on Redis answer the same."""
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -21,7 +22,7 @@ from hypothesis.stateful import (
 from shared.errors import FramelaneError
 from shared.events import JOB_EVENT
 from shared.jobs import Cancelled, Failed, JobRecord, Progress
-from shared.ports import Claim, JobQuery
+from shared.ports import Callback, Claim, Envelope, JobQuery
 from shared.settings import RedisSettings, Settings
 from shared.states import JobState
 from tests.support.jobs import ERROR, completed, new_job
@@ -39,8 +40,10 @@ def timeless(value: Any) -> Any:
         value = [value.job, value.fence, value.worker, value.blobs]
     elif isinstance(value, JobRecord):
         value = value.model_dump()
+    elif isinstance(value, Callback):
+        value = [value.job_id, value.url, json.loads(value.event), value.tried, value.age_s >= 0]
     elif is_dataclass(value):
-        value = [getattr(value, each.name) for each in fields(value)]
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, dict):
         return {name: part is not None if name in TIMES else timeless(part) for name, part in value.items()}
     return [timeless(each) for each in value] if isinstance(value, list | tuple) else value
@@ -80,9 +83,27 @@ class Twins(RuleBasedStateMachine):
         key=st.sampled_from([None, "k1", "k2"]),
         most=st.integers(1, 3),
         lane=st.sampled_from(["cpu", "gpu"]),
+        message=st.none() | st.just(Envelope("queue", b"x")),
+        later=st.fixed_dictionaries(
+            {},
+            optional={
+                "callback_url": st.just("https://example.com/"),
+                "retention_s": st.just(50),
+                "expires_s": st.just(500),
+                "priority": st.sampled_from([0, 9]),
+            },
+        ),
     )
-    def create(self, job_id: str, fingerprint: str, key: str | None, most: int, lane: str) -> None:
-        new = new_job(id=job_id, fingerprint=fingerprint, idempotency_key=key, max_attempts=most, lane=lane)
+    def create(self, job_id: str, fingerprint: str, key: str | None, most: int, lane: str, **options: Any) -> None:
+        new = new_job(
+            id=job_id,
+            fingerprint=fingerprint,
+            idempotency_key=key,
+            max_attempts=most,
+            lane=lane,
+            message=options["message"],
+            **options["later"],
+        )
         self.both(lambda jobs: jobs.front.create(new))
 
     @rule(job_id=IDS)
@@ -119,9 +140,11 @@ class Twins(RuleBasedStateMachine):
     def settle(self, claims: Any, outcome: Any) -> None:
         self.with_claim(claims, lambda jobs, claim: jobs.workshop.settle(claim, outcome))
 
-    @rule(claims=claims)
-    def give_up(self, claims: Any) -> None:
-        self.with_claim(claims, lambda jobs, c: jobs.workshop.give_up(c.job_id, c.fence, "reaper", ERROR))
+    @rule(claims=claims, costs=st.booleans())
+    def give_up(self, claims: Any, costs: bool) -> None:
+        self.with_claim(
+            claims, lambda jobs, c: jobs.workshop.give_up(c.job_id, c.fence, "reaper", ERROR, costs=costs)
+        )
 
     @rule(
         job_id=IDS,
@@ -166,10 +189,60 @@ class Twins(RuleBasedStateMachine):
         if first.next_cursor:
             self.both(lambda jobs: jobs.front.find(JobQuery(state=state, limit=limit, cursor=first.next_cursor)))
 
+    @rule(seconds=st.sampled_from([5, 100, 1_000]))
+    def time_passes(self, seconds: float) -> None:
+        for twin in self.twins:
+            twin.advance(seconds)
+
+    @rule()
+    def expire(self) -> None:
+        self.both(lambda jobs: jobs.workshop.expire())
+
+    @rule(empty=st.sets(st.sampled_from(["cpu", "gpu"])), after_s=st.sampled_from([0, 50]))
+    def note_lost(self, empty: set[str], after_s: float) -> None:
+        self.both(lambda jobs: jobs.workshop.waiting_lanes(after_s))
+        self.both(lambda jobs: jobs.workshop.note_lost(sorted(empty), after_s))
+
+    @rule(limit=st.integers(1, 3))
+    def look_for_callbacks(self, limit: int) -> None:
+        self.both(lambda jobs: jobs.workshop.due_callbacks(50, limit))
+
+    @rule(job_id=IDS, error=st.sampled_from([None, 'a "reason"', ""]), again=st.sampled_from([None, 0, 50]))
+    def call_back(self, job_id: str, error: str | None, again: float | None) -> None:
+        self.both(lambda jobs: jobs.workshop.callback_tried(job_id, error, again))
+
+    @rule(limit=st.integers(1, 3))
+    def look_for_the_dead(self, limit: int) -> None:
+        first, _ = self.both(lambda jobs: jobs.front.dead(limit))
+        if first.next_cursor:
+            self.both(lambda jobs: jobs.front.dead(limit, first.next_cursor))
+
+    @rule(job_id=IDS)
+    def revive(self, job_id: str) -> None:
+        self.both(lambda jobs: jobs.front.revived(job_id))
+
+    @rule()
+    def sweep(self) -> None:
+        gone, _ = self.both(lambda jobs: jobs.workshop.outlived())
+        for job_id in gone:
+            self.both(lambda jobs, job_id=job_id: jobs.workshop.remove(job_id))  # type: ignore[misc]
+
+    @rule(job_id=IDS)
+    def remove(self, job_id: str) -> None:
+        self.both(lambda jobs: jobs.workshop.remove(job_id))
+
+    @rule(what=st.sampled_from(["sweep", "upkeep"]))
+    def take_turn(self, what: str) -> None:
+        self.both(lambda jobs: jobs.workshop.take_turn(what, 50))
+
     @invariant()
     def they_keep_the_same(self) -> None:
         self.both(lambda jobs: jobs.workshop.lapsed())
-        self.both(lambda jobs: jobs.workshop.unpublished(0))
+        self.both(lambda jobs: jobs.workshop.held_by("w"))
+        # Those that were lost together are sent in any order.
+        self.both(lambda jobs: sorted(record.id for record in jobs.workshop.unpublished(0)))
+        self.both(lambda jobs: jobs.workshop.holdings(["a", "b", "c"]))
+        self.both(lambda jobs: jobs.front.seqs(["c", "a", "b"]))
         depths = [
             {lane: each.depth for lane, each in self._answer(lambda jobs: jobs.front.backlog(), twin).items()}
             for twin in self.twins

@@ -12,7 +12,7 @@ from shared.ports import JobQuery
 from shared.results import BatchPrediction, InferenceResult, InferenceTimings
 from shared.settings import Settings
 from shared.states import JobState
-from tests.support.jobs import new_job
+from tests.support.jobs import ERROR, new_job
 from tests.support.rigs import Jobs, redis_jobs
 
 
@@ -81,3 +81,92 @@ async def test_it_does_not_stop_a_sweep(jobs: Jobs, settings: Settings):
         client.hset(f"{settings.redis.prefix}:job:{bad.id}", "progress", "{")
 
     assert [record.id for record in jobs.workshop.unpublished(0)] == [good.id]
+
+
+NEWER = {
+    "a field of a later version": (
+        "spec",
+        b'{"kind":"inference","model":"asl","inputs":[],"of_a_later_version":1}',
+    ),
+    "a kind of a later version": ("spec", b'{"kind":"of_a_later_version"}'),
+    "broken": ("progress", b"{"),
+}
+
+
+def become_newer(settings: Settings, job_id: str, how: str) -> bytes:
+    """As if a later version had written it; what it was."""
+    field, value = NEWER[how]
+    with redis.Redis.from_url(settings.store_url) as client:
+        key = f"{settings.redis.prefix}:job:{job_id}"
+        was: bytes = client.hget(key, field)  # type: ignore[assignment]
+        client.hset(key, field, value)
+    return was
+
+
+@pytest.mark.parametrize("how", NEWER)
+async def test_a_worker_leaves_it_to_one_that_can_read_it(jobs: Jobs, settings: Settings, how: str):
+    new = new_job()
+    await jobs.front.create(new)
+    was = become_newer(settings, new.id, how)
+
+    with capture_logs() as logs:
+        assert [jobs.workshop.claim(new.id, "old", 10) for _ in range(3)] == [None] * 3
+
+    assert [log["event"] for log in logs] == ["record_unreadable"]
+    assert new.id in logs[0]["reason"]
+    assert len(await jobs.front.events(new.id, 0)) == 1
+    assert (await jobs.front.backlog())["cpu"].depth == 1
+    with redis.Redis.from_url(settings.store_url) as client:
+        client.hset(f"{settings.redis.prefix}:job:{new.id}", NEWER[how][0], was)
+    claim = jobs.workshop.claim(new.id, "new", 10)
+    assert claim is not None
+    assert (claim.fence, claim.job.attempts) == (1, []), "nothing was used up"
+
+
+async def test_many_of_them_hide_nobody_that_waits_to_be_sent(jobs: Jobs, settings: Settings):
+    for _ in range(25):
+        new = new_job(blobs=())
+        await jobs.front.create(new)
+        become_newer(settings, new.id, "a kind of a later version")
+    good = [(await jobs.front.create(new_job())).record.id for _ in range(3)]
+
+    assert [record.id for record in jobs.workshop.unpublished(0, limit=10)] == good
+    assert [record.id for record in jobs.workshop.unpublished(0, limit=2)] == good[:2]
+
+
+async def test_its_message_is_noted_as_lost_like_any_other(jobs: Jobs, settings: Settings):
+    new = new_job()
+    await jobs.front.create(new)
+    await jobs.front.published(new.id)
+    was = become_newer(settings, new.id, "a field of a later version")
+    jobs.advance(5)
+
+    assert jobs.workshop.note_lost(["cpu"], 5) == 1
+    assert jobs.workshop.unpublished(0) == [], "who can't read it doesn't send it"
+
+    with redis.Redis.from_url(settings.store_url) as client:
+        client.hset(f"{settings.redis.prefix}:job:{new.id}", "spec", was)
+    assert [record.id for record in jobs.workshop.unpublished(0)] == [new.id]
+
+
+@pytest.mark.parametrize("how", NEWER)
+async def test_it_ends_like_any_other(jobs: Jobs, settings: Settings, how: str):
+    late, killed = [new_job(expires_s=5, max_attempts=1, callback_url="https://example.com/") for _ in range(2)]
+    for new in (late, killed):
+        await jobs.front.create(new)
+    claim = jobs.workshop.claim(killed.id, "w", 0)
+    assert claim is not None
+    for new in (late, killed):
+        become_newer(settings, new.id, how)
+    jobs.advance(6)
+
+    assert jobs.workshop.expire() == [late.id]
+    (lapsed,) = jobs.workshop.lapsed()
+    assert jobs.workshop.give_up(lapsed.job_id, lapsed.fence, "w", ERROR) is JobState.FAILED
+    assert (await jobs.front.dead(10)).jobs == []
+    assert {each.job_id for each in jobs.workshop.due_callbacks(10)} == {late.id, killed.id}
+    for new in (late, killed):
+        jobs.workshop.callback_tried(new.id, None, None)
+        assert jobs.workshop.remove(new.id)
+    with redis.Redis.from_url(settings.store_url) as client:
+        assert not list(client.scan_iter(f"{settings.redis.prefix}:job:*"))

@@ -11,10 +11,12 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from shared.events import JOB_EVENT, CancelRequested, Progressed, StateChanged
+from shared.jobs import Completed, Job
 from shared.specs import JOB_SPEC, JobKind
+from shared.states import JobState
 
 GOLDEN = sorted((Path(__file__).parent / "wire" / "v1").glob("*.json"))
-ADAPTERS: dict[str, TypeAdapter] = {"spec": JOB_SPEC, "event": JOB_EVENT}
+ADAPTERS: dict[str, TypeAdapter] = {"spec": JOB_SPEC, "event": JOB_EVENT, "job": TypeAdapter(Job)}
 
 
 def parsed(path: Path) -> BaseModel:
@@ -37,8 +39,20 @@ def test_a_document_is_read_and_written_again(path: Path):
 
 def test_there_is_one_of_each():
     documents = [parsed(path) for path in GOLDEN]
-    kinds = {each.kind for each in documents if not isinstance(each, StateChanged | Progressed | CancelRequested)}  # type: ignore[attr-defined]
+    kinds = {
+        each.kind for each in documents if not isinstance(each, StateChanged | Progressed | CancelRequested | Job)
+    }  # type: ignore[attr-defined]
     assert kinds == set(get_args(JobKind))
     assert {StateChanged, Progressed, CancelRequested} <= {type(each) for each in documents}
     outcomes = {each.outcome.outcome for each in documents if isinstance(each, StateChanged) and each.outcome}
     assert outcomes == {"completed", "failed", "cancelled"}
+    assert {each.state for each in documents if isinstance(each, StateChanged)} == set(JobState)
+    results = {
+        each.outcome.result.kind
+        for each in documents
+        if isinstance(each, StateChanged) and isinstance(each.outcome, Completed)
+    }
+    assert results == set(get_args(JobKind))
+    callbacks = [each.callback for each in documents if isinstance(each, Job)]
+    assert None in callbacks
+    assert len(callbacks) > 1

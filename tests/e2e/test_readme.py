@@ -48,7 +48,7 @@ def environ(stack: LocalStack) -> dict[str, str]:
 
 
 def test_commands_are_those_we_know_how_to_run() -> None:
-    assert MAKE == ["make demo", "make test", "make up"]
+    assert MAKE == ["make demo", "make test", "make up", "make faults"]
     assert [line for line in COMMANDS if line not in MAKE + OTHERS] == [". .venv/bin/activate"]
     assert len(OTHERS) >= 7
 
@@ -79,7 +79,7 @@ def test_program(block: str, folder: Path, environ: dict[str, str]) -> None:
     assert re.fullmatch(r"\S 0\.\d+\n", done.stdout), done.stdout
 
 
-@pytest.mark.parametrize("line", ["make demo", "make test"])
+@pytest.mark.parametrize("line", ["make demo", "make test", "make faults"])
 def test_make_runs_what_it_says(line: str) -> None:
     # The demo runs in its own story, the tests are running now: here it counts what make would do.
     done = subprocess.run(
@@ -91,7 +91,7 @@ def test_make_runs_what_it_says(line: str) -> None:
         timeout=60,
         check=True,
     )
-    expected = {"make demo": "-m client.demo", "make test": "-m pytest"}[line]
+    expected = {"make demo": "-m client.demo", "make test": "-m pytest", "make faults": "-m tests.faults"}[line]
     assert expected in done.stdout
 
 

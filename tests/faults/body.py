@@ -66,7 +66,7 @@ class Probe:
             "thread": threading.get_ident(),
         }
 
-    def warm(self, _models: Sequence[InstalledModel]) -> None:
+    def warm(self, models: Sequence[InstalledModel]) -> None:
         """Nothing to load."""
 
     def loaded(self) -> list[str]:

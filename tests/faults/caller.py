@@ -29,7 +29,7 @@ class Caller:
         self._ledger = ledger
         self._chance = random.Random(seed)
         self._asked = 0
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, tuple[str, int]] = {}
         self._http = httpx2.AsyncClient(
             timeout=30, limits=httpx2.Limits(max_connections=200, max_keepalive_connections=200), trust_env=False
         )
@@ -146,12 +146,24 @@ class Caller:
     def saw(self, job: dict[str, Any]) -> bool:
         """Whether this is an end."""
         if job["state"] not in _TERMINAL:
+            if job["seq"] > self._seen.get(job["id"], ("", job["seq"]))[1]:
+                # An end that wasn't one: as bad as two different ones.
+                del self._seen[job["id"]]
+                self._pen.note(
+                    "ended",
+                    row=self.row,
+                    job=job["id"],
+                    state=job["state"],
+                    code=None,
+                    fence=None,
+                    digest="reopened",
+                )
             return False
         outcome = job["outcome"] or {}
         text = json.dumps([job["state"], outcome, job["artifacts"]], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        if self._seen.get(job["id"]) != digest:
-            self._seen[job["id"]] = digest
+        if self._seen.get(job["id"], ("", 0))[0] != digest:
+            self._seen[job["id"]] = digest, job["seq"]
             version = (outcome.get("result") or {}).get("version")
             self._pen.note(
                 "ended",

@@ -50,6 +50,14 @@ class Row:
     def figure(self, text: str) -> None:
         self.figures.append(text)
 
+    def unfinished(self, pids: Collection[int]) -> set[tuple[str, int]]:
+        """Job and fence of every attempt that began in these processes and hasn't reached its end."""
+        tally = self.tally
+        begun = {
+            (job, line["fence"]) for job, lines in tally.starts.items() for line in lines if line["pid"] in pids
+        }
+        return begun - {(job, line["fence"]) for job, lines in tally.ends.items() for line in lines}
+
     def kept(self) -> Tally:
         """0 lost, 0 double commits, nothing COMPLETED that no body completed."""
         tally = self.tally

@@ -16,6 +16,7 @@ class Scale:
     heartbeat_s: float
     drain_s: float
     grace_s: float
+    resend_s: float
 
     def pick(self, short: T, full: T) -> T:
         return short if self.short else full
@@ -28,10 +29,11 @@ class Scale:
             "FRAMELANE_WORKER__HEARTBEAT_S": str(self.heartbeat_s),
             "FRAMELANE_WORKER__DRAIN_S": str(self.drain_s),
             "FRAMELANE_WORKER__GRACE_S": str(self.grace_s),
+            "FRAMELANE_JOBS__RESEND_S": str(self.resend_s),
             "FRAMELANE_CALLBACKS__TIMEOUT_S": "1",
             "FRAMELANE_CALLBACKS__FIRST_PAUSE_S": "0.3",
         }
 
 
-FULL = Scale(short=False, lease_s=15, renew_s=5, heartbeat_s=2, drain_s=8, grace_s=3)
-SHORT = Scale(short=True, lease_s=2.5, renew_s=0.5, heartbeat_s=0.5, drain_s=2, grace_s=1.5)
+FULL = Scale(short=False, lease_s=15, renew_s=5, heartbeat_s=2, drain_s=8, grace_s=3, resend_s=5)
+SHORT = Scale(short=True, lease_s=2.5, renew_s=0.5, heartbeat_s=0.5, drain_s=2, grace_s=1.5, resend_s=1.5)

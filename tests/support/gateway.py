@@ -30,6 +30,7 @@ from shared.jobs import ArtifactRef, Completed, ErrorInfo, Failed, Progress
 from shared.ports import Claim
 from shared.results import GesturePrediction, InferenceResult, InferenceTimings, InstalledModel, Prediction, Score
 from shared.settings import Settings
+from shared.states import JobState
 from shared.workers import WorkerInfo
 
 HAND = [{"x": 0.1 + n / 100, "y": 0.2 + n / 50, "z": -n / 200} for n in range(21)]
@@ -116,6 +117,15 @@ class House:
         """Run a job to its bad end."""
         error = ErrorInfo(code=code, title="It can't be", detail=detail)
         self.attempts.settle(self.claim(job_id), Failed(error=error))
+
+    def bury(self, job_id: str) -> None:
+        """Let the job take one worker after the other along, until none is left for it."""
+        lost = ErrorInfo(code="lost", title="The worker was lost", detail="SIGKILL", retryable=True)
+        poison = ErrorInfo(code="poison", title="Its attempts were lost", detail="SIGKILL")
+        state = JobState.PENDING
+        while state is JobState.PENDING:
+            claim = self.claim(job_id)
+            state = self.attempts.give_up(job_id, claim.fence, claim.worker, lost, final=poison)
 
     def progress(self, claim: Claim, fraction: float) -> None:
         """Get further."""

@@ -29,13 +29,13 @@ _REPO = Path(__file__).parents[2]
 
 
 class WorkerProcess:
-    """``python -m workers.main``; its log is read as it comes."""
+    """``python -m workers.main``, a warden; its child's log and its own are read as they come."""
 
-    def __init__(self, env: Mapping[str, str], *arguments: str) -> None:
+    def __init__(self, env: Mapping[str, str], *arguments: str, module: str = "workers.main") -> None:
         self.lines: list[dict[str, Any]] = []
         self._changed = threading.Condition()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "workers.main", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=_REPO,
             env={**os.environ, **env},
             stdout=subprocess.DEVNULL,
@@ -47,6 +47,17 @@ class WorkerProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def lives(self) -> list[str]:
+        """The ids of the children that were ready, the latest last."""
+        with self._changed:
+            return [line["worker"] for line in self.lines if line["event"] == "worker_ready"]
+
+    @property
+    def child(self) -> int:
+        """The process that does the work, as long as it does."""
+        return int(self.lives[-1].rpartition("-")[2])
 
     def says(self, event: str, **fields: Any) -> dict[str, Any]:
         """The first line of its log about ``event`` with these fields; waits for it."""
@@ -112,9 +123,9 @@ class System:
         }
         self.workers: list[WorkerProcess] = []
 
-    def start(self, lane: str = "io", **env: str) -> WorkerProcess:
+    def start(self, lane: str = "io", module: str = "workers.main", **env: str) -> WorkerProcess:
         """A worker that is ready."""
-        worker = WorkerProcess(self.env | env, "--lane", lane)
+        worker = WorkerProcess(self.env | env, "--lane", lane, module=module)
         self.workers.append(worker)
         worker.says("worker_ready")
         return worker

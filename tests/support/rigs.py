@@ -10,7 +10,7 @@ from shared.adapters.records import micros
 from shared.adapters.redis_connection import Script
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
-from shared.adapters.redis_jobs.scripts import Scripts, load_scripts
+from shared.adapters.redis_jobs.scripts import Scripts
 from shared.ports import AttemptStore, EventBus, JobStore, WorkerBeacon, WorkerDirectory
 from shared.settings import JobSettings, Settings
 
@@ -53,6 +53,7 @@ def redis_jobs(settings: Settings) -> Jobs:
     """Until the clock is put forward, the scripts are those of production to the letter."""
     front, workshop = RedisJobStore(settings), RedisAttemptStore(settings)
     skew = f"{settings.redis.prefix}:skew"
+    skewed = _skewed(front._scripts)
 
     def age(job_id: str) -> None:
         key = f"{settings.redis.prefix}:job:{job_id}:blobs"
@@ -63,7 +64,7 @@ def redis_jobs(settings: Settings) -> Jobs:
     def advance(seconds: float) -> None:
         with redis.Redis.from_url(settings.store_url) as client:
             client.incrby(skew, micros(seconds))
-        front._scripts = workshop._scripts = _skewed(load_scripts(settings))
+        front._scripts = workshop._scripts = skewed
 
     return Jobs(front, workshop, RedisEventBus(settings), age, advance)
 

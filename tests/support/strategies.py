@@ -10,6 +10,7 @@ from shared.events import CancelRequested, Progressed, StateChanged
 from shared.jobs import (
     ArtifactRef,
     Attempt,
+    CallbackStatus,
     Cancelled,
     Completed,
     ErrorInfo,
@@ -27,8 +28,9 @@ from shared.results import (
     InstalledFile,
     InstalledModel,
     Score,
+    SweepResult,
 )
-from shared.specs import InferenceOptions, ModelDownloadSpec
+from shared.specs import InferenceOptions, ModelDownloadSpec, SweepSpec
 from shared.states import JobState
 
 lane_names = st.one_of(
@@ -56,6 +58,8 @@ common = {
     "timeout_s": seconds,
     "expires_s": seconds,
     "max_attempts": st.integers(1, 10),
+    "callback_url": st.none() | st.from_regex(r"https?://[a-z0-9.]{2,9}(/[a-zé?=&%]{0,9})?", fullmatch=True),
+    "retention_s": st.none() | st.floats(1, 31_536_000),
     "labels": st.dictionaries(st.text(min_size=1, max_size=10), texts, max_size=4),
 }
 inference_tasks = st.builds(
@@ -78,7 +82,10 @@ downloads = st.builds(
     models=st.lists(names, min_size=1, max_size=3),
     **(common | {"device": st.sampled_from(["AUTO", "CPU"])}),
 )
-tasks = inference_tasks | downloads
+sweeps = st.builds(
+    SweepSpec, orphan_s=st.none() | st.floats(0, 1_000), **(common | {"device": st.sampled_from(["AUTO", "CPU"])})
+)
+tasks = inference_tasks | downloads | sweeps
 
 errors = st.builds(ErrorInfo, code=names, title=texts, detail=texts, retryable=st.booleans())
 installed = st.builds(
@@ -103,6 +110,7 @@ batches = st.builds(
     indices=st.lists(st.integers(0, 9), max_size=3),
     confidences=st.lists(fractions, max_size=3),
 )
+counts = st.integers(0, 2**53)
 results = st.builds(
     InferenceResult,
     model=names,
@@ -112,11 +120,21 @@ results = st.builds(
     predictions=st.lists(gestures | batches, max_size=2),
     timings=st.builds(InferenceTimings, model_ms=finite, decode_ms=finite),
 ) | st.builds(DownloadResult, models=st.lists(installed, max_size=2), downloaded_bytes=st.integers(0, 2**53))
+results |= st.builds(
+    SweepResult, jobs=counts, artifacts=counts, orphans=counts, uploads=counts, freed_bytes=counts
+)
 outcomes = (
     st.builds(Completed, result=results) | st.builds(Failed, error=errors) | st.builds(Cancelled, reason=texts)
 )
 progresses = st.builds(Progress, fraction=fractions, stage=texts, message=st.none() | texts)
 artifact_refs = st.builds(ArtifactRef, name=texts, size=st.integers(0, 2**53), sha256=texts, media_type=texts)
+
+callbacks = st.builds(
+    CallbackStatus,
+    state=st.sampled_from(["waiting", "delivered", "failed"]),
+    tries=st.integers(0, 99),
+    error=st.none() | st.text(min_size=1, max_size=20),
+)
 
 
 @st.composite
@@ -155,6 +173,7 @@ def records(draw: st.DrawFn) -> JobRecord:
         outcome=draw(st.none() | outcomes),
         attempts=draw(st.lists(attempts, max_size=3)),
         artifacts=draw(st.lists(artifact_refs, max_size=2)),
+        callback=draw(st.none() | callbacks),
         retry_of=draw(st.none() | st.text(min_size=1, max_size=9)),
         seq=draw(st.integers(1, 10**6)),
         spec=task,
@@ -167,7 +186,7 @@ _event = {
     "seq": st.integers(1, 10**6),
     "at_ms": st.integers(0, 2**45),
     "job_id": texts,
-    "kind": st.sampled_from(["inference", "model_download"]),
+    "kind": st.sampled_from(["inference", "model_download", "sweep"]),
     "device": device_requests,
     "lane": lane_names,
     "labels": common["labels"],

@@ -1,4 +1,4 @@
-"""A workshop on the in-memory twins: the real runner, keeper, reaper and outbox, and a handler told what to do."""
+"""A workshop on the in-memory twins: the real runner, keeper, outbox and upkeep, and a handler told what to do."""
 
 import hashlib
 import threading
@@ -20,15 +20,17 @@ from shared.jobs import JobRecord
 from shared.ports import Claim, NewJob
 from shared.results import DownloadResult, InferenceResult, InstalledModel
 from shared.specs import ModelDownloadSpec
+from shared.upkeep import Upkeep
 from workers.context import JobContext
 from workers.keeper import Keeper
 from workers.outbox import Outbox
-from workers.reaper import Reaper
 from workers.runner import Runner, WorkerIdentity
 
 CPU = DeviceInfo(id="CPU", family=Device.CPU, full_name="a CPU")
 DONE = DownloadResult(models=[], downloaded_bytes=1)
 LEASE_S = 15.0
+GRACE_S = 3.0
+RESEND_S = 5.0
 Work = Callable[[JobContext], DownloadResult | InferenceResult]
 
 
@@ -106,19 +108,30 @@ class FlakyAttemptStore(MemoryAttemptStore):
         self._lose("settle")
         return state
 
-    def give_up(self, job_id, fence, worker, error, *, final=None):
+    def give_up(self, job_id, fence, worker, error, *, final=None, costs=True):
         self._fail("give_up")
-        return super().give_up(job_id, fence, worker, error, final=final)
+        return super().give_up(job_id, fence, worker, error, final=final, costs=costs)
 
 
 class CrampedArtifactStore(MemoryArtifactStore):
-    """Has room for ``room`` more objects."""
+    """Has room for ``room`` more objects. Is away for the next ``away`` calls of each named method."""
 
     def __init__(self) -> None:
         super().__init__()
         self.room = 1_000
+        self.away: dict[str, float] = {}
+
+    def _fail(self, name: str) -> None:
+        if self.away.get(name, 0) > 0:
+            self.away[name] -= 1
+            raise StoreUnavailable("the store of artifacts is away")
+
+    def stat(self, key):
+        self._fail("stat")
+        return super().stat(key)
 
     def put_bytes(self, key, content, media_type):
+        self._fail("put_bytes")
         if self.room < 1:
             raise OutOfSpace("the store is full")
         self.room -= 1
@@ -137,9 +150,9 @@ class Workshop:
         self.queue = MemoryJobQueue()
         self.handler = ScriptedHandler(work)
         self.scratch_root = folder / "scratch"
-        self.keeper = Keeper(self.store, LEASE_S, renew_s=5.0, **keeping)
+        self.keeper = Keeper(self.store, LEASE_S, **{"renew_s": 5.0, "grace_s": GRACE_S, **keeping})
         self.outbox = Outbox(self.store, self.queue, retry_base_s=0.01)
-        self.reaper = Reaper(self.store, self.outbox, LEASE_S)
+        self.upkeep = Upkeep(self.store, self.queue, resend_s=RESEND_S, retry_base_s=0.01)
         self.runner = self.new_runner()
 
     def new_runner(self, name: str = "worker-1") -> Runner:

@@ -13,9 +13,10 @@ if j.cancel then
 end
 local used = j.attempt + costs
 local v = redis.call('HMGET', job, 'max_attempts', 'order')
-if costs == '1' and used >= tonumber(v[1]) then
+if used >= tonumber(v[1]) then
   become(j, 'FAILED', at, worker, failed, changes)
   redis.call('ZADD', DEAD, v[2], id)
+  redis.call('PERSIST', blobs_key)  -- it may be requeued as long as it is kept
   return 'FAILED'
 end
 j.attempt = used

@@ -155,7 +155,7 @@ class MemoryJobStore:
             return {job_id: jobs[job_id].record.seq for job_id in job_ids if job_id in jobs}
 
     async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
-        """See the port. In the order of their acceptance."""
+        """See the port."""
         return self._page(JobQuery(limit=limit, cursor=cursor), dead=True)
 
     async def revived(self, job_id: str) -> None:

@@ -118,14 +118,13 @@ class MemoryAttemptStore(MemoryUpkeep):
             history = _history(record, worker, now, error)
             if record.cancel_requested:
                 self._shared.become(job, JobState.CANCELLED, now, worker, outcome=job.stop, attempts=history)
-            elif costs and record.attempt + 1 >= record.spec.max_attempts:
+            elif (used := record.attempt + costs) >= record.spec.max_attempts:
                 failed = Failed(error=final or error)
                 self._shared.become(job, JobState.FAILED, now, worker, outcome=failed, attempts=history)
-                job.dead = True
+                job.dead, job.blobs_until = True, None
             else:
-                again = record.attempt + costs
                 self._shared.become(
-                    job, JobState.PENDING, now, worker, attempt=again, attempts=history, progress=QUEUED
+                    job, JobState.PENDING, now, worker, attempt=used, attempts=history, progress=QUEUED
                 )
             return job.record.state
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -93,13 +94,13 @@ def from_flat(reply: Sequence[bytes]) -> JobRecord:
 
 
 def readable(replies: Iterable[Sequence[bytes]]) -> list[JobRecord]:
-    """The records that can be read; the others are logged: one that is broken must not hide its neighbours."""
+    """The records that can be read; the others are logged once: a broken one must not hide its neighbours."""
     records: list[JobRecord] = []
     for reply in replies:
         try:
             records.append(from_flat(reply))
         except StoreUnavailable as error:
-            _log.error("record_unreadable", reason=error.detail)
+            _report(error.detail)
     return records
 
 
@@ -108,7 +109,7 @@ def is_readable(fields: Mapping[bytes, bytes]) -> bool:
     try:
         decode({name.decode(): value for name, value in fields.items()})
     except StoreUnavailable as error:
-        _log.error("record_unreadable", reason=error.detail)
+        _report(error.detail)
         return False
     return True
 
@@ -118,7 +119,7 @@ def from_flat_or_bare(reply: Sequence[bytes]) -> JobRecord:
     try:
         return from_flat(reply)
     except StoreUnavailable as error:
-        _log.error("record_unreadable", reason=error.detail)
+        _report(error.detail)
     fields = {name.decode(): value for name, value in zip(reply[::2], reply[1::2], strict=True)}
     return decode(fields | {"outcome": b"", "attempts": b"", "artifacts": b"[]"})
 
@@ -169,6 +170,12 @@ def _decode(fields: Mapping[str, bytes]) -> JobRecord:
             "fingerprint": fields["fingerprint"].decode(),
         }
     )
+
+
+@lru_cache(maxsize=1_000)
+def _report(reason: str) -> None:
+    # Once: who sweeps meets the same records every second.
+    _log.error("record_unreadable", reason=reason)
 
 
 def _callback(fields: Mapping[str, bytes]) -> CallbackStatus | None:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from shared.adapters.circuit import Circuit
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
 from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.codec import decode
 from shared.adapters.redis_jobs.scripts import load_scripts
+from shared.circuit import Circuit
 from shared.jobs import Cancelled, JobRecord
 from shared.ports import Created, JobPage, JobQuery, NewJob
 from shared.settings import Settings
@@ -91,7 +91,7 @@ class RedisJobStore:
         return calls.read_picked(job_ids, await self._about_many(self._scripts.pick, "seq", *job_ids))
 
     async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
-        """See the port. In the order of their acceptance."""
+        """See the port."""
         arguments = calls.find_arguments(JobQuery(limit=limit, cursor=cursor), "dead")
         return calls.read_page(await self._about_many(self._scripts.find, *arguments))
 
@@ -102,12 +102,11 @@ class RedisJobStore:
     async def identity(self) -> str:
         """See the port."""
         key = f"{self._prefix}:identity"
-        name = await self._redis.command("GET", key)
-        if name is None:
-            mine = uuid4().hex
-            # Whoever was first names it. Asked for before, so that a full server answers too.
-            name = await self._redis.command("SET", key, mine, "NX", "GET") or mine.encode()
-        return name.decode()
+        name: bytes | None = await self._redis.command("GET", key)
+        if name is None:  # else a full server, which sets nothing, answers too
+            await self._redis.command("SET", key, uuid4().hex, "NX")
+            name = await self._redis.command("GET", key)
+        return (name or b"").decode()
 
     async def backlog(self) -> dict[str, LaneBacklog]:
         """See the port."""

@@ -36,7 +36,7 @@ async def test_a_download_installs_a_model_for_everyone(system, gate):
     job = await system.ended(await system.submit("gated"))
     assert job.state is JobState.COMPLETED
     workers, models = await system.directory()
-    assert [(one.lane, one.pid, one.queues) for one in workers] == [("io", worker.pid, ["io"])]
+    assert [(one.lane, one.pid, one.queues) for one in workers] == [("io", worker.child, ["io"])]
     assert models["gated"] == job.outcome.result.models[0]
     assert models["gated"].files[0].sha256 == hashlib.sha256(CONTENT).hexdigest()
     assert files_of(system) == [f"models/gated/{models['gated'].version}/gated.bin"]
@@ -62,7 +62,7 @@ async def test_another_worker_finishes_the_job_of_a_killed_one(system, gate):
     job = await system.ended(job_id)
     assert job.state is JobState.COMPLETED
     assert [(one.number, one.error and one.error.code) for one in job.attempts] == [(0, "lost"), (1, None)]
-    assert [f"-{first.pid}" in job.attempts[0].worker, f"-{second.pid}" in job.attempts[1].worker] == [True, True]
+    assert [one.worker for one in job.attempts] == [*first.lives, *second.lives]
     assert scratch_of(system) == [], "what the killed one left is swept"
 
 
@@ -157,6 +157,7 @@ async def test_a_job_outlives_a_restart_of_the_store(tmp_path, gate, monkeypatch
             assert {one.error.code for one in job.attempts if one.error} <= {"store-unavailable"}
             # Celery's connection has come back too.
             assert (await system.ended(await system.submit("gated"))).state is JobState.COMPLETED
+            assert not [line for line in worker.lines if "emergency_state_file" in line], "nothing left in /tmp"
 
 
 def test_a_lane_whose_device_is_missing_refuses_to_start(system):
@@ -184,7 +185,7 @@ def test_a_lane_that_is_none_refuses_to_start(system):
 
 def test_an_io_worker_loads_no_model_library():
     code = (
-        "import sys, workers.main, workers.handlers.model_download;"
+        "import sys, workers.child, workers.handlers.model_download;"
         "print(sorted({'torch', 'mediapipe', 'openvino', 'cv2', 'numpy', 'gi'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

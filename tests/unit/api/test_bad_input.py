@@ -73,12 +73,15 @@ WRONG_SPECS: dict[str, tuple[Any, dict[str, str]]] = {
     ),
     "an unknown model": (SPEC | {"model": "bsl"}, {"/model": "known models: asl, vgt, lstm"}),
     "an unknown device": (SPEC | {"device": "TPU"}, {"/device": "use AUTO, CPU, GPU"}),
-    "an unknown field": (SPEC | {"prioritty": 3}, {"/prioritty": "not permitted"}),
-    "an unknown field of an input": (with_input(landmarks=HAND, hand="left"), {"/inputs/0/hand": "not permitted"}),
+    "an unknown field": (SPEC | {"prioritty": 3}, {"/prioritty": "not known here"}),
+    "an unknown field of an input": (
+        with_input(landmarks=HAND, hand="left"),
+        {"/inputs/0/hand": "not known here"},
+    ),
     "an input of no known form": (with_input(points=HAND), {"/inputs/0": "exactly one of"}),
     "no inputs": (SPEC | {"inputs": []}, {"/inputs": "at least 1"}),
     "an unknown kind": (SPEC | {"kind": "magic"}, {"/kind": "inference"}),
-    "no kind": ({"model": "asl"}, {"/kind": "tag"}),
+    "no kind": ({"model": "asl"}, {"/kind": "must be one of inference, model_download, sweep"}),
     "a list": ([SPEC], {"": "object"}),
     "an input the model doesn't take": (with_input(sequence=[{}]), {"/inputs/0": "landmarks, tensor, image"}),
     "a device the model can't use": (
@@ -123,7 +126,7 @@ WRONG_SPECS: dict[str, tuple[Any, dict[str, str]]] = {
             "/inputs/0/landmarks": "at least 21",
             "/device": "unknown device",
             "/priority": "less than or equal to 9",
-            "/x": "not permitted",
+            "/x": "not known here",
         },
     ),
     "wrong inputs of a known form together": (

@@ -1,6 +1,7 @@
 """Looking at jobs, stopping them, removing them, and their files."""
 
 import asyncio
+import threading
 from typing import Any
 
 import httpx2
@@ -87,6 +88,23 @@ async def test_list_filters_hold_together(client: httpx2.AsyncClient, house: Hou
     assert await listed("kind=model_download") == []
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "jobs?stat=FAILED&lable=a:b",
+        "dead?stat=1&lable=x",
+        "models?stat=1&lable=x",
+        "status?stat=1&lable=x",
+        "gestures/models?lable=1&stat=x",
+    ],
+)
+async def test_parameters_nobody_knows_are_refused(path: str, client: httpx2.AsyncClient) -> None:
+    answer = await client.get(f"/api/v1/{path}")
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/lable", "/stat"]
+    assert "not known here; known: " in answer.json()["errors"][0]["message"]
+
+
 async def test_cancel_of_a_queued_job(client: httpx2.AsyncClient) -> None:
     job_id = await submitted(client)
     answer = await client.post(f"/api/v1/jobs/{job_id}/cancel", json={"reason": "changed my mind"})
@@ -122,6 +140,18 @@ async def test_delete_takes_the_files_too(client: httpx2.AsyncClient, house: Hou
     assert house.artifacts.keys("jobs/") == []
     assert (await client.get(f"/api/v1/jobs/{job_id}")).status_code == 404
     assert (await client.delete(f"/api/v1/jobs/{job_id}")).status_code == 404
+
+
+async def test_delete_doesnt_wait_for_a_store_that_hangs(client: httpx2.AsyncClient, house: House) -> None:
+    job_id = await with_file(client, house, "a.png", b"pixels")
+    answered = threading.Event()
+    house.artifacts.delete = lambda _key: answered.wait(20)
+    try:
+        async with asyncio.timeout(5):
+            assert (await client.delete(f"/api/v1/jobs/{job_id}")).status_code == 204
+    finally:
+        answered.set()
+    assert (await client.get(f"/api/v1/jobs/{job_id}")).status_code == 404
 
 
 async def test_job_that_goes_on_is_not_deleted(client: httpx2.AsyncClient) -> None:

@@ -21,6 +21,20 @@ async def test_live_and_ready(client: httpx2.AsyncClient) -> None:
     assert ready.json()["checks"].keys() == {"store", "queue", "artifacts", "events"}
 
 
+async def test_health_is_told_without_a_body_too(client: httpx2.AsyncClient, house: House) -> None:
+    for path in ("/health/live", "/health/ready"):
+        answer = await client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+    house.queue.down = True
+    assert (await client.head("/health/ready")).status_code == 503
+
+
+async def test_root_leads_to_the_documentation(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/", follow_redirects=True)
+    assert (answer.status_code, answer.url.path) == (200, "/docs")
+    assert b"cdn.redoc.ly" not in (await client.get("/docs-assets/redoc.standalone.js")).content
+
+
 async def test_not_ready_names_the_part(client: httpx2.AsyncClient, house: House) -> None:
     house.queue.down = True
     answer = await client.get("/health/ready")
@@ -54,7 +68,8 @@ async def test_status_without_the_store_tells_the_phase(
         again = (await client.get("/api/v1/status")).json()
     told = answer.json()
     assert (answer.status_code, told.pop("version") != "") == (200, True)
-    assert told == {"phase": "initializing", "lanes": [], "workers": 0, "oldest_wait_ms": None}
+    nothing = {"lanes": [], "workers": 0, "oldest_wait_ms": None, "records_since": None, "warnings": []}
+    assert told == {"phase": "initializing"} | nothing
     assert [lane["name"] for lane in again["lanes"]] == ["cpu", "io"]
 
 

@@ -47,6 +47,12 @@ async def hand(server: StartedServer, request: pytest.FixtureRequest) -> AsyncIt
             yield Hand(client)
 
 
+async def died(hand: Hand, house: House, **changes: object) -> str:
+    job_id = (await hand.submit(SPEC | changes)).id
+    house.bury(job_id)
+    return job_id
+
+
 @dataclass
 class Photo:
     path: Path
@@ -129,6 +135,17 @@ async def test_jobs_come_page_by_page_newest_first_and_filtered(hand: Hand):
     assert [job.id for job in await hand.collect("jobs", labels={"n": "1"}, page=1)] == [made[3], made[1]]
     assert [job.id for job in await hand.collect("jobs", state="CANCELLED")] == [made[0]]
     assert await hand.collect("jobs", kind="model_download", device="CPU") == []
+
+
+async def test_the_dead_are_listed_and_brought_back(hand: Hand, house: House):
+    dead = [await died(hand, house, labels={"n": str(n % 2)}) for n in range(5)]
+    assert [job.id for job in await hand.collect("dead", page=2)] == dead[::-1]
+    again = await hand.requeue(dead[0])
+    assert (again.state, again.retry_of) == (JobState.PENDING, dead[0])
+    assert (await hand.requeue(dead[0])).id == again.id
+    done = await hand.requeue_all(kind="inference", labels={"n": "1"})
+    assert ({each.id for each in done.requeued}, done.failed) == ({dead[1], dead[3]}, [])
+    assert [job.id for job in await hand.collect("dead")] == [dead[4], dead[2]]
 
 
 async def test_cancel_retry_and_delete(hand: Hand):

@@ -90,4 +90,5 @@ def test_task_names_are_stable():
     assert {kind: task_name(kind) for kind in get_args(JobKind)} == {
         "inference": "framelane.inference",
         "model_download": "framelane.model_download",
+        "sweep": "framelane.sweep",
     }

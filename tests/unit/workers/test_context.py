@@ -1,8 +1,9 @@
+import asyncio
 import json
 
 import pytest
 
-from shared.errors import JobCancelled, JobTimedOut, StaleClaim
+from shared.errors import JobCancelled, JobTimedOut, StaleClaim, StoreUnavailable
 from tests.support.workshop import Workshop
 
 
@@ -98,7 +99,7 @@ async def test_time_is_up_after_timeout_s(context, hand):
 
 async def test_a_report_of_an_attempt_that_lost_its_job_stops_it(shop, context):
     shop.clock.ahead_s += 3600
-    shop.reaper.sweep()
+    shop.upkeep.tend()
     context.progress(0.1, "work")
     with pytest.raises(StaleClaim):
         context.check()
@@ -128,3 +129,40 @@ async def test_an_artifact_saved_again_is_replaced(shop, context):
     assert b"".join(shop.artifacts.read("jobs/job/1/a.txt")) == b"three"
     context.drop_artifacts()
     assert shop.artifacts.keys("") == []
+
+
+async def test_a_store_of_artifacts_that_comes_back_gets_what_was_made(shop, context):
+    shop.artifacts.away = {"put_bytes": 2, "stat": 1}
+    context.save_artifact("a.txt", b"one", "text/plain")
+    context.confirm_artifacts()
+    assert [ref.name for ref in context.artifacts] == ["a.txt"]
+
+
+async def test_patience_with_a_store_of_artifacts_ends(shop, hand):
+    await shop.submit()
+    context = shop.context(shop.claim(), clock=hand, artifact_patience_s=0)
+    shop.artifacts.away = {"put_bytes": float("inf")}
+    with pytest.raises(StoreUnavailable):
+        context.save_artifact("a.txt", b"one", "text/plain")
+
+
+async def test_whoever_waits_for_a_store_of_artifacts_can_be_stopped(shop, context):
+    shop.artifacts.away = {"put_bytes": float("inf")}
+    saving = asyncio.create_task(asyncio.to_thread(context.save_artifact, "a.txt", b"one", "text/plain"))
+    context.stop(JobCancelled())
+    with pytest.raises(JobCancelled):
+        await asyncio.wait_for(saving, 20)
+
+
+async def test_an_artifact_that_is_not_what_was_saved_is_told(shop, context):
+    context.save_artifact("a.txt", b"one", "text/plain")
+    shop.artifacts.put_bytes("jobs/job/1/a.txt", b"another", "text/plain")
+    with pytest.raises(StoreUnavailable, match="isn't what was saved"):
+        context.confirm_artifacts()
+
+
+async def test_time_counts_from_the_beginning_of_the_work(context, hand):
+    hand.now += 60
+    context.begin()
+    hand.now += 60
+    context.check()

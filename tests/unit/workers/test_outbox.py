@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.upkeep import LONGEST_BACKOFF_S, backoff_s, due_at
 from tests.support.workshop import Workshop
-from workers.outbox import LONGEST_BACKOFF_S, backoff_s, due_at
 
 LIMIT_S = 20
 ids = st.text("0123456789abcdef", min_size=1, max_size=32)

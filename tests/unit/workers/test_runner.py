@@ -10,11 +10,12 @@ from shared.errors import (
     SourceUnavailable,
     StaleClaim,
     StoreUnavailable,
+    WorkerLeaves,
 )
 from shared.jobs import Cancelled, Completed, Failed
 from shared.states import JobState
+from tests.support.stacks import eventually
 from tests.support.workshop import DONE, Workshop
-from workers.errors import WorkerLeaves
 
 LIMIT_S = 20
 
@@ -183,7 +184,7 @@ async def test_a_stale_commit_changes_nothing_and_drops_its_own_artifacts(shop):
     def work(context):
         context.save_artifact("mine.txt", b"mine", "text/plain")
         shop.clock.ahead_s += 3600
-        shop.reaper.sweep()
+        shop.upkeep.tend()
         other = shop.claim(worker="worker-2")
         theirs = shop.context(other)
         theirs.save_artifact("theirs.txt", b"theirs", "text/plain")
@@ -206,7 +207,7 @@ async def test_a_stale_commit_changes_nothing_and_drops_its_own_artifacts(shop):
 async def test_work_that_lost_its_job_is_told_to_stop(shop):
     def work(context):
         shop.clock.ahead_s += 3600
-        shop.reaper.sweep()
+        shop.upkeep.tend()
         shop.keeper.look()
         with pytest.raises(StaleClaim):
             context.check()
@@ -290,3 +291,112 @@ async def test_a_worker_that_leaves_does_not_wait_for_the_store(shop):
     shop.runner.leave()
     with pytest.raises((StoreUnavailable, WorkerLeaves)):
         await asyncio.wait_for(run, LIMIT_S)
+
+
+async def test_an_attempt_that_a_leaving_worker_hands_back_costs_nothing(shop):
+    shop.handler.work = raising(WorkerLeaves())
+    await shop.submit(max_attempts=1)
+    shop.runner.run("job")
+    job = await shop.job()
+    assert (job.state, job.attempt, len(job.attempts)) == (JobState.PENDING, 0, 1)
+
+
+async def test_a_suspect_runs_alone_whether_or_not_its_message_says_so(shop):
+    began, end = threading.Event(), threading.Event()
+
+    def work(context):
+        if context.job.id == "ordinary":
+            began.set()
+            assert end.wait(LIMIT_S)
+        return DONE
+
+    shop.handler.work = work
+    for name in ("told", "untold"):
+        await shop.submit(name, max_attempts=2)
+        shop.claim(name, worker="dead")
+    shop.upkeep.bury("dead", "it died")
+    await shop.submit("ordinary")
+    runs = [asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))]
+    assert await asyncio.to_thread(began.wait, LIMIT_S)
+    runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "untold")))
+    await asyncio.to_thread(eventually, lambda: shop.keeper.busy == 2 or None)
+    runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "told", alone=True)))
+    await asyncio.to_thread(eventually, lambda: shop.runner._waiting or None)
+    assert len(shop.handler.contexts) == 1, "they wait"
+    assert (await shop.job("told")).state is JobState.PENDING, "its lease doesn't run meanwhile"
+    end.set()
+    await asyncio.wait_for(asyncio.gather(*runs), LIMIT_S)
+    assert {context.job.id for context in shop.handler.contexts} == {"ordinary", "told", "untold"}
+    for name in ("ordinary", "told", "untold"):
+        assert (await shop.job(name)).state is JobState.COMPLETED
+
+
+async def test_a_second_message_of_a_job_that_waits_for_its_turn_takes_up_no_thread(shop):
+    began, end = threading.Event(), threading.Event()
+
+    def work(context):
+        if context.job.id == "ordinary":
+            began.set()
+            assert end.wait(LIMIT_S)
+        return DONE
+
+    shop.handler.work = work
+    await shop.submit("ordinary")
+    await shop.submit("suspect")
+    runs = [asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))]
+    assert await asyncio.to_thread(began.wait, LIMIT_S)
+    runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "suspect", alone=True)))
+    await asyncio.to_thread(eventually, lambda: shop.runner._waiting or None)
+    await asyncio.wait_for(asyncio.to_thread(shop.runner.run, "suspect", alone=True), LIMIT_S)
+    assert (await shop.job("suspect")).state is JobState.PENDING
+    end.set()
+    await asyncio.wait_for(asyncio.gather(*runs), LIMIT_S)
+    assert (await shop.job("suspect")).state is JobState.COMPLETED
+
+
+async def test_a_suspect_that_waits_for_its_turn_can_be_cancelled(shop):
+    began, end = threading.Event(), threading.Event()
+
+    def work(context):
+        began.set()
+        assert end.wait(LIMIT_S)
+        return DONE
+
+    shop.handler.work = work
+    await shop.submit("suspect", max_attempts=2)
+    shop.claim("suspect", worker="dead")
+    shop.upkeep.bury("dead", "it died")
+    await shop.submit("ordinary")
+    ordinary = asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))
+    assert await asyncio.to_thread(began.wait, LIMIT_S)
+    suspect = asyncio.create_task(asyncio.to_thread(shop.runner.run, "suspect"))
+    await asyncio.to_thread(eventually, lambda: shop.keeper.busy == 2 or None)
+    await shop.front.request_cancel("suspect", "enough")
+    shop.keeper.look()
+    await asyncio.wait_for(suspect, LIMIT_S)
+    assert (await shop.job("suspect")).state is JobState.CANCELLED
+    end.set()
+    await ordinary
+
+
+async def test_a_job_is_completed_only_if_what_it_saved_can_be_read(shop):
+    def work(context):
+        context.save_artifact("kept.txt", b"kept", "text/plain")
+        shop.artifacts.delete(f"jobs/job/{context.claim.fence}/kept.txt")
+        return DONE
+
+    shop.handler.work = work
+    await shop.submit(max_attempts=1)
+    shop.runner.run("job")
+    job = await shop.job()
+    assert isinstance(job.outcome, Failed)
+    assert (job.outcome.error.code, "kept.txt" in job.outcome.error.detail) == ("store-unavailable", True)
+
+
+async def test_work_that_asks_the_process_to_exit_has_failed(shop):
+    shop.handler.work = raising(SystemExit(0))
+    await shop.submit(max_attempts=1)
+    shop.runner.run("job")
+    job = await shop.job()
+    assert isinstance(job.outcome, Failed)
+    assert job.outcome.error.detail == "SystemExit: 0"

@@ -9,6 +9,7 @@ from shared.results import InstalledModel
 from shared.workers import WorkerInfo
 from tests.support.workshop import CPU, Workshop
 from workers.presence import Presence
+from workers.pulse import Pulse
 from workers.shift import Crew, Shift
 
 ME = WorkerInfo(id="io@here-1", host="here", pid=os.getpid(), version="1", lane="io", queues=["io"], device=CPU)
@@ -28,7 +29,8 @@ def test_models_are_loaded_before_the_first_job_unless_told_otherwise(tmp_path, 
     beacon = MemoryWorkerBeacon(MemoryWorkers())
     beacon.install(TINY)
     presence = Presence(ME, beacon, [shop.handler], lambda: 0, heartbeat_s=60.0, warm=preload)
-    crew = Crew(shop.runner, shop.keeper, shop.outbox, shop.reaper, presence, closers=[])
+    pulse = Pulse(ME.id, lease_s=15.0)
+    crew = Crew(shop.runner, shop.keeper, shop.outbox, presence, pulse, beside=[], closers=[])
     app = Celery("framelane", set_as_current=False)
-    Shift(app, crew, ME.id, ["io"], slots=1, drain_s=1.0)._warm_up()
+    Shift(app, crew, ME.id, ["io"], slots=1, drain_s=1.0, grace_s=1.0)._warm_up()
     assert shop.handler.warmed == warmed

@@ -1,32 +1,12 @@
 """Event streams over real sockets, and the end of everything that follows."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import httpx2
-import pytest
 
 from shared.events import FRAME
-from shared.settings import LimitSettings, Settings
 from tests.support.following import events_of, frame, frames_to_end, opened_feeds, socket, submitted
 from tests.support.gateway import House, StartedServer, serving
-
-
-@pytest.fixture
-def house() -> House:
-    return House(Settings(limits=LimitSettings(follower_queue=8, shutdown_s=5)))
-
-
-@pytest.fixture
-async def server(house: House) -> AsyncIterator[StartedServer]:
-    async with serving(house) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(server: StartedServer) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=f"http://{server.address}", timeout=20) as calls:
-        yield calls
 
 
 async def test_event_stream_replays_goes_on_and_ends(

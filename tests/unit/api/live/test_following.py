@@ -1,7 +1,7 @@
 """WebSockets and event streams over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
 
 import httpx2
 import pytest
@@ -14,23 +14,6 @@ from tests.support.following import events_of, frame, frames_to_end, opened_feed
 from tests.support.gateway import House, StartedServer, serving
 
 ID = "0e0bf1de-1b0c-4bcb-9a47-c2c8f3cf8a2f"
-
-
-@pytest.fixture
-def house() -> House:
-    return House(Settings(limits=LimitSettings(follower_queue=8, shutdown_s=5)))
-
-
-@pytest.fixture
-async def server(house: House) -> AsyncIterator[StartedServer]:
-    async with serving(house) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(server: StartedServer) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=f"http://{server.address}", timeout=20) as calls:
-        yield calls
 
 
 async def test_socket_tells_a_job_from_its_snapshot_to_its_end(
@@ -151,13 +134,18 @@ async def test_socket_of_an_unknown_job(job_id: str, server: StartedServer) -> N
         "events?device=TPU",
         "events?label=x",
         "events?kind=magic",
+        "events?after_seq=1",
+        f"jobs/{ID}?after=1",
     ],
 )
 async def test_socket_with_a_wrong_query_isnt_opened(path: str, server: StartedServer) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with socket(server, path):
             pass
-    assert refused.value.response.status_code == 403
+    response = refused.value.response
+    assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+    assert json.loads(response.body or b"")["errors"][0]["pointer"].startswith("/")
+    assert response.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_ping_when_nothing_happens(house: House) -> None:
@@ -299,6 +287,8 @@ async def test_pages_of_strangers_get_no_socket(origin: str, server: StartedServ
             async with socket(server, path, origin=origin):
                 pass
         assert refused.value.response.status_code == 403
+        problem = json.loads(refused.value.response.body or b"")
+        assert problem["type"] == "urn:framelane:error:forbidden-origin"
 
 
 @pytest.mark.parametrize("origin", [None, "http://localhost:3000", "http://127.0.0.1:5173", "https://[::1]"])

@@ -1,0 +1,75 @@
+"""A gateway is killed between keeping the record and sending the message."""
+
+import asyncio
+import signal
+import time
+import uuid
+
+import redis
+
+from tests.faults.field import until
+from tests.faults.row import Row, Spec
+
+_GAP_S = 0.3
+"""After the first record. A gateway waits longer than that for its broker, then takes records back and says 503."""
+
+
+async def run(row: Row) -> None:
+    jobs = row.field.scale.pick(40, 500)
+    await row.field.crew("cpu", slots=8)
+    row.injected = "broker stopped, so that sending hangs; kill -9 of the gateway; both back"
+    row.load = f"{jobs} submits, half of them never repeated"
+    await row.caller.submit(sleep_ms=1)  # connections are open
+    broker, (gateway, *_) = row.field.broker, row.field.gateways
+    assert broker
+    assert broker.process
+    ids = [str(uuid.UUID(int=row.chance.getrandbits(128), version=4)) for _ in range(jobs)]
+    before = _keys(row)
+    broker.process.send_signal(signal.SIGSTOP)
+    asking = asyncio.create_task(row.caller.many(jobs, lambda n: _put(row, ids[n]), at_once=jobs))
+    await until(lambda: _keys(row) > before + 10, 30, "the first records are kept", every_s=0.01)
+    await asyncio.sleep(_GAP_S)
+    await row.field.drop(gateway)
+    broker.process.send_signal(signal.SIGCONT)
+    back = time.monotonic()
+    answered = {job for job, status in zip(ids, await asking, strict=True) if status in {200, 202}}
+    await row.field.start_gateway()
+    repeated, left = ids[::2], ids[1::2]
+    await row.caller.many(len(repeated), lambda n: _repeat(row, repeated[n]), at_once=20)
+    kept = [job for job in left if await _is_kept(row, job)]
+    row.figure(f"{len(kept)} kept without an answer, {len(answered)} answered")
+    row.check(kept, "the kill met no gap")
+    await row.caller.drain(30, jobs=[*repeated, *kept])
+    tally = row.kept()
+    row.none(answered - set(tally.answers), "answered 202 and lost")
+    row.none(set(kept) - set(tally.answers), "kept and never run")
+    row.none({job for job in ids if len(tally.starts.get(job, [])) > 1}, "executed twice")
+    starts = [tally.starts[job][0]["mono"] - back for job in kept if job in tally.starts]
+    row.figure(f"the last one began {max(starts, default=0):.1f} s after the broker was back")
+    row.check(max(starts, default=0) <= 10, "the outbox took longer than 10 s")
+
+
+def _keys(row: Row) -> int:
+    with redis.Redis.from_url(row.field.store.url) as store:
+        return int(store.dbsize())
+
+
+async def _put(row: Row, job: str) -> int:
+    answer = await row.caller.ask("PUT", f"/api/v1/jobs/{job}", json=row.caller.spec({"sleep_ms": 5}))
+    return answer.status_code if answer is not None else 0
+
+
+async def _repeat(row: Row, job: str) -> None:
+    async def taken() -> bool:
+        return await _put(row, job) in {200, 202}
+
+    await until(taken, 60, f"{job} is taken", every_s=0.5)
+    row.field.pen.note("accepted", row=row.name, job=job, key=job, status=200)
+
+
+async def _is_kept(row: Row, job: str) -> bool:
+    answer = await row.caller.ask("GET", f"/api/v1/jobs/{job}")
+    return answer is not None and answer.status_code == 200
+
+
+SPEC = Spec("F13", "what was kept is sent <= 10 s later; nothing runs twice", run, frozenset({"broker"}))

@@ -1,0 +1,171 @@
+"""The process that does the work, as a warden's child. The composition root of the workshop: it knows adapters."""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+import structlog
+
+from shared.adapters.build import artifact_store
+from shared.adapters.celery_queue import CeleryJobQueue
+from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
+from shared.adapters.redis_registry import RedisWorkerBeacon
+from shared.adapters.redis_server import UnfitServer, check_servers
+from shared.catalogue import load_catalogue
+from shared.devices import DeviceInfo, Lane
+from shared.errors import StoreUnavailable
+from shared.ports import ArtifactStore
+from shared.settings import ArtifactSettings, Settings, WorkerSettings
+from shared.specs import JobKind
+from shared.telemetry import configure_logging
+from shared.upkeep import Upkeep
+from shared.workers import WorkerInfo
+from workers import hardware, pinning, tasks
+from workers.errands import errands
+from workers.errors import CannotStart
+from workers.handlers import Handler, WorkerEnvironment, build_handlers
+from workers.keeper import Keeper
+from workers.loops import Loop
+from workers.model_store import ModelStore
+from workers.outbox import Outbox
+from workers.presence import Presence
+from workers.pulse import Pulse
+from workers.runner import Runner, WorkerIdentity
+from workers.scratch import ScratchRoot
+from workers.shift import Crew, Shift
+
+BuildHandlers = Callable[[WorkerEnvironment], Mapping[JobKind, Handler]]
+
+_UPKEEP_PAUSE_S = 5.0
+
+log = structlog.stdlib.get_logger()
+
+
+def main(arguments: Sequence[str] | None = None, build: BuildHandlers = build_handlers) -> int:
+    """Run a worker until it is told to stop. Exit status 78 (EX_CONFIG) if it can't start as asked."""
+    given = _parser().parse_args(arguments)
+    settings = _with(Settings(), given)
+    configure_logging(settings.log, f"worker:{settings.worker.lane}")
+    try:
+        lane = _lane(settings.worker.lane)
+        check_servers(settings)
+        device = pin(lane, given.device or lane.device, settings.worker)
+        shift = assemble(settings, lane, device, build)
+    except (CannotStart, UnfitServer) as error:
+        log.error("worker_cannot_start", reason=str(error))  # noqa: TRY400 - a sentence for people, no crash
+        return os.EX_CONFIG
+    return shift.run()
+
+
+def pin(lane: Lane, device: str, settings: WorkerSettings) -> DeviceInfo:
+    """Bind this process to its device. Raises CannotStart. No heavy library may be loaded yet."""
+    pinning.check_family(lane, device)
+    cores = pinning.pin_cores(settings.cores)
+    info, vendor = hardware.detect(device)
+    os.environ.update(pinning.pinned_environment(lane, device, vendor, settings.threads or cores, os.environ))
+    return info
+
+
+def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHandlers = build_handlers) -> Shift:
+    """Make the parts and wire them; ``build`` makes the handlers and loads their libraries. Raises CannotStart."""
+    host = socket.gethostname()
+    me = f"{lane.name}@{host}-{os.getpid()}"
+    scratch = ScratchRoot(settings.worker.data_dir, me)
+    store, beacon, artifacts = (
+        RedisAttemptStore(settings),
+        RedisWorkerBeacon(settings),
+        _artifacts(settings.artifacts),
+    )
+    queue = CeleryJobQueue(settings)
+    environment = WorkerEnvironment(
+        settings=settings,
+        device=device,
+        lane=lane,
+        catalogue=load_catalogue(settings.worker.catalogue),
+        model_store=ModelStore(settings.worker.data_dir / "models", artifacts, beacon),
+        artifacts=artifacts,
+        beacon=beacon,
+        attempts=store,
+    )
+    handlers = build(environment)
+    worker = settings.worker
+    keeper = Keeper(store, worker.lease_s, worker.renew_s, worker.grace_s)
+    outbox = Outbox(store, queue, worker.retry_base_s)
+    identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s)
+    runner = Runner(identity, store, artifacts, handlers, keeper, outbox)
+    tasks.register(queue.app, handlers, runner.run)
+    said = WorkerInfo(
+        id=me,
+        host=host,
+        pid=os.getpid(),
+        version=_version(),
+        lane=lane.name,
+        queues=list(lane.queues),
+        device=device,
+        concurrency=worker.concurrency,
+    )
+    upkeep = Upkeep(store, queue, resend_s=settings.jobs.resend_s, retry_base_s=worker.retry_base_s)
+    crew = Crew(
+        runner=runner,
+        keeper=keeper,
+        outbox=outbox,
+        presence=Presence(
+            said, beacon, list(handlers.values()), lambda: keeper.busy, worker.heartbeat_s, warm=worker.preload
+        ),
+        pulse=Pulse(me, worker.lease_s),
+        beside=[
+            Loop("upkeep", upkeep.every_s, upkeep.round, _UPKEEP_PAUSE_S),
+            *errands(settings, lane, store, queue, lambda: RedisJobStore(settings)),
+        ],
+        closers=[*(one.close for one in handlers.values()), scratch.close, queue.close, beacon.close, store.close],
+    )
+    return Shift(
+        *(queue.app, crew, me, lane.queues),
+        slots=worker.concurrency,
+        drain_s=worker.drain_s,
+        grace_s=worker.grace_s,
+    )
+
+
+def _lane(name: str) -> Lane:
+    try:
+        return Lane(name)
+    except ValueError as error:
+        raise CannotStart(str(error)) from error
+
+
+def _artifacts(settings: ArtifactSettings) -> ArtifactStore:
+    store = artifact_store(settings)
+    try:
+        store.ping()  # makes the bucket or the folder
+    except StoreUnavailable as error:
+        log.warning("artifact_store_awaited", reason=error.detail)
+    return store
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workers.main", description="Run a Framelane worker.")
+    parser.add_argument("--lane", help="cpu, gpu, gpu.1, npu or io (default: FRAMELANE_WORKER__LANE, else cpu)")
+    parser.add_argument("--device", help="device of the lane's family to use, such as GPU.1 (default: the lane's)")
+    parser.add_argument("--concurrency", type=int, help="jobs at a time")
+    return parser
+
+
+def _with(settings: Settings, given: argparse.Namespace) -> Settings:
+    named = {"lane": given.lane, "concurrency": given.concurrency}
+    chosen = settings.worker.model_dump() | {name: value for name, value in named.items() if value is not None}
+    return settings.model_copy(update={"worker": WorkerSettings.model_validate(chosen)})
+
+
+def _version() -> str:
+    try:
+        return version("framelane")
+    except PackageNotFoundError:
+        return "0"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
