@@ -45,14 +45,12 @@ class _Parser:
     nodes: list[Node] = field(default_factory=list[Node])
     links: list[tuple[_End, _End]] = field(default_factory=list[tuple[_End, _End]])
     names: dict[str, int] = field(default_factory=dict[str, int])
-    faults: list[tuple[int, TextFault]] = field(default_factory=list[tuple[int, TextFault]])
+    faults: dict[int, TextFault] = field(default_factory=dict[int, TextFault])
 
     def fault(self, expected: str, at: int | None = None) -> None:
         """Note what was expected at ``at`` (default: here); of several faults at one place the first counts."""
         at = self.tokens.at if at is None else at
-        if self.faults and self.faults[-1][0] == at:
-            return
-        self.faults.append((at, self.tokens.fault(expected, at)))
+        self.faults.setdefault(at, self.tokens.fault(expected, at))
         if len(self.faults) >= MOST_FAULTS:
             raise _GiveUpError
 
@@ -294,7 +292,7 @@ def parse(text: str) -> Graph:
     except _GiveUpError:
         graph = None
     if graph is None or parser.faults:
-        raise PipelineUnreadable(*(fault for _, fault in sorted(parser.faults, key=lambda each: each[0])))
+        raise PipelineUnreadable(*(fault for _, fault in sorted(parser.faults.items())))
     return graph
 
 
