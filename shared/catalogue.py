@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
@@ -45,21 +45,24 @@ class CatalogueEntry(_Entry):
     """A model that can be installed.
 
     ``architecture`` names the code that knows its tensors; ``accepts`` the packed inputs it takes;
+    ``model_proc``: how pipelines prepare its input and read its output, in DL Streamer's words (a JSON file beside
+    the model); architecture ``pipeline``: only they use it, its first file is the model.
     ``requires`` models that must be installed for some of them (a photo needs landmarks first).
     """
 
     name: str
     display_name: str
-    category: Literal["gesture", "landmarks"]
+    category: Literal["gesture", "landmarks", "detection", "classification", "pose", "ocr", "embedding"]
     licence: str
-    architecture: Literal["alphabet_mlp", "word_lstm", "hand_landmarker", "pose_landmarker"]
+    architecture: Literal["alphabet_mlp", "word_lstm", "hand_landmarker", "pose_landmarker", "pipeline"]
     description: str = ""
     files: list[ModelFile]
     labels: list[str] = []
-    accepts: list[PackedKind]
+    model_proc: dict[str, Any] | None = None
+    accepts: list[PackedKind] = []
     requires: dict[PackedKind, list[str]] = {}
     devices: list[Device] = list(Device)
-    runtimes: list[Literal["torch", "openvino", "mediapipe"]]
+    runtimes: list[Literal["torch", "openvino", "mediapipe"]] = ["openvino"]
 
 
 class Catalogue(RootModel[list[CatalogueEntry]]):

@@ -13,6 +13,13 @@ FramelaneError
 │  ├─ ModelUnusable            installed, but it can't be loaded or run here
 │  ├─ ChecksumMismatch
 │  └─ SourceUnavailable        no source of the model could be read
+├─ PipelineError
+│  ├─ PipelineNotFound
+│  ├─ PipelineExists
+│  ├─ PipelineChanged          somebody else changed it meanwhile
+│  ├─ PipelineReadOnly         it ships with Framelane
+│  └─ PipelineFailed           it can't be built, linked or negotiated, or an element of it failed
+├─ MediumNotInstalled
 ├─ InputUnreadable             the bytes of an input can't be decoded
 ├─ ArtifactNotFound
 ├─ OutOfSpace
@@ -126,6 +133,48 @@ class SourceUnavailable(ModelError):
 
     code = "source-unavailable"
     retryable = True
+
+
+class PipelineError(FramelaneError):
+    """The pipeline can't be used."""
+
+    code = "pipeline-error"
+
+
+class PipelineNotFound(PipelineError):
+    """There is no such pipeline or variant."""
+
+    code = "pipeline-not-found"
+
+
+class PipelineExists(PipelineError):
+    """There is a pipeline or variant of this name."""
+
+    code = "pipeline-exists"
+
+
+class PipelineChanged(PipelineError):
+    """Somebody else changed the pipeline meanwhile."""
+
+    code = "pipeline-changed"
+
+
+class PipelineReadOnly(PipelineError):
+    """What ships with Framelane can't be changed."""
+
+    code = "pipeline-read-only"
+
+
+class PipelineFailed(PipelineError):
+    """The pipeline couldn't be run to its end."""
+
+    code = "pipeline-failed"
+
+
+class MediumNotInstalled(FramelaneError):
+    """The medium isn't in the library."""
+
+    code = "medium-not-installed"
 
 
 class InputUnreadable(FramelaneError):

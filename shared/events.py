@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from shared.jobs import ArtifactRef, Job, Outcome, Progress
-from shared.results import Answer
+from shared.results import Answer, StreamFigures
 from shared.specs import JobKind
 from shared.states import JobState
 
@@ -49,14 +49,22 @@ class Progressed(JobEventBase):
     progress: Progress
 
 
+class Measured(JobEventBase):
+    """How fast the streams of a running pipeline are; ``records``: metadata records so far."""
+
+    type: Literal["figures"] = "figures"
+    streams: list[StreamFigures]
+    records: int = 0
+
+
 class CancelRequested(JobEventBase):
     """A running job was asked to stop; its end follows as a ``state`` event."""
 
     type: Literal["cancel_requested"] = "cancel_requested"
 
 
-JobEvent = Annotated[StateChanged | Progressed | CancelRequested, Field(discriminator="type")]
-JOB_EVENT: TypeAdapter[StateChanged | Progressed | CancelRequested] = TypeAdapter(JobEvent)
+JobEvent = Annotated[StateChanged | Progressed | Measured | CancelRequested, Field(discriminator="type")]
+JOB_EVENT: TypeAdapter[StateChanged | Progressed | Measured | CancelRequested] = TypeAdapter(JobEvent)
 
 
 class Snapshot(Answer):
@@ -86,7 +94,7 @@ class Gone(Answer):
     type: Literal["gone"] = "gone"
 
 
-AnyFrame = Snapshot | StateChanged | Progressed | CancelRequested | Ping | Lagged | Gone
+AnyFrame = Snapshot | StateChanged | Progressed | Measured | CancelRequested | Ping | Lagged | Gone
 
 Frame = Annotated[AnyFrame, Field(discriminator="type")]
 """Anything a follower of a job can receive."""

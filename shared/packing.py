@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from shared.errors import InvalidSpec
+from shared.graph.model import Graph
 from shared.inputs import (
     HAND_POINTS,
     LANDMARK_COLUMNS,
@@ -31,7 +32,14 @@ from shared.inputs import (
     Tensor,
     TensorInput,
 )
-from shared.specs import InferenceFields, InferenceSpec, ModelDownloadSpec, SweepSpec
+from shared.specs import (
+    InferenceFields,
+    InferenceSpec,
+    MediaDownloadSpec,
+    ModelDownloadSpec,
+    PipelineFields,
+    SweepSpec,
+)
 
 PackedKind = Literal["landmarks", "sequence", "image", "tensor"]
 
@@ -56,7 +64,17 @@ class InferenceTask(InferenceFields):
     inputs: list[PackedInput]
 
 
-AnyTask = InferenceTask | ModelDownloadSpec | SweepSpec
+class PipelineTask(PipelineFields):
+    """An accepted pipeline job: its graph, by names, as it was when the job was accepted.
+
+    ``pipeline_id``: what results call it: ``/pipelines/<id>/variants/<id>``, or the caller's name for it.
+    """
+
+    pipeline_id: str
+    graph: Graph
+
+
+AnyTask = InferenceTask | ModelDownloadSpec | MediaDownloadSpec | PipelineTask | SweepSpec
 """A spec as the record keeps it."""
 
 Task = Annotated[AnyTask, Field(discriminator="kind")]

@@ -123,6 +123,76 @@ class DownloadResult(Answer):
     downloaded_bytes: int
 
 
+class Latency(Answer):
+    """Source to sink, in milliseconds, over the frames of an interval or of the whole run."""
+
+    avg_ms: float
+    min_ms: float
+    max_ms: float
+
+
+class StreamFigures(Answer):
+    """One stream. ``fps``: of the latest interval while it runs, of the whole run at the end.
+
+    ``stream`` counts from 0 within the job.
+    """
+
+    stream: int
+    frames: int
+    fps: float
+    latency: Latency | None = None
+
+
+class PipelineResult(Answer):
+    """``ended``: all files came to their end, the run time was over, or the caller's limit.
+
+    ``total_fps`` is the sum over streams; ``slowest_fps`` the least of them. ``outputs`` and ``metadata`` are names
+    of artifacts, by stream. ``records`` counts metadata records.
+    """
+
+    kind: Literal["pipeline"] = "pipeline"
+    pipeline_id: str
+    ended: Literal["eos", "max_runtime"]
+    streams: list[StreamFigures]
+    total_fps: float
+    slowest_fps: float
+    run_s: float
+    first_frame_ms: float | None
+    outputs: list[str]
+    metadata: list[str]
+    records: int
+    warnings: list[str]
+
+
+class InstalledMedium(Answer):
+    """A video or image set in the library; the file is in the artifact store, in ``media/<name>/<version>/``.
+
+    ``version``: the first 16 hexadecimal digits of the file's sha256. ``fps`` is 0 where it isn't constant.
+    """
+
+    name: str
+    version: str
+    kind: Literal["video", "image_set"]
+    file: InstalledFile
+    container: str
+    codec: str
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration_s: float
+    licence: str
+    installed_at: str
+
+
+class MediaResult(Answer):
+    """The media the job installed, or found installed already."""
+
+    kind: Literal["media_download"] = "media_download"
+    media: list[InstalledMedium]
+    downloaded_bytes: int
+
+
 class SweepResult(Answer):
     """What was removed.
 
@@ -137,4 +207,6 @@ class SweepResult(Answer):
     freed_bytes: int
 
 
-Result = Annotated[InferenceResult | DownloadResult | SweepResult, Field(discriminator="kind")]
+Result = Annotated[
+    InferenceResult | DownloadResult | MediaResult | PipelineResult | SweepResult, Field(discriminator="kind")
+]

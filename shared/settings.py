@@ -93,6 +93,9 @@ class JobSettings(BaseModel):
         Field(description="inputs are kept this long after the end; of dead jobs as long as these"),
     ] = 3_600
     idempotency_ttl_s: PositiveInt = 86_400
+    records_kept: Annotated[PositiveInt, Field(description="metadata records per job, for paging and replay")] = (
+        10_000
+    )
     retention_s: Annotated[
         PositiveFloat, Field(description="ended jobs and their artifacts are kept this long, unless they say")
     ] = 604_800.0
@@ -154,6 +157,16 @@ class PipelineSettings(BaseModel):
         list[str],
         Field(description="elements and properties (`element.property`) beside the shipped list; globs"),
     ] = []
+    inactivity_s: Annotated[
+        PositiveFloat, Field(description="a pipeline that moves no frame for so long is ended")
+    ] = 120.0
+    memory_bytes: Annotated[
+        int, Field(ge=0, description="address space of a pipeline's process; 0: as the worker")
+    ] = 0
+    open_files: Annotated[PositiveInt, Field(description="of a pipeline's process")] = 1_024
+    stop_s: Annotated[
+        PositiveFloat, Field(le=10, description="for a pipeline to finish its files when it is stopped")
+    ] = 5.0
     simple_visible: Annotated[list[str], Field(description="element types a person edits; globs")] = [
         "*src",
         "urisourcebin",

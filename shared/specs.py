@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.devices import AUTO, DeviceRequest, LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
+from shared.pipelines import PipelineSource
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Label = Annotated[str, Field(max_length=200)]
@@ -110,17 +111,63 @@ class SweepSpec(CommonSpec):
     _device = field_validator("device")(_no_accelerator)
 
 
-AnySpec = InferenceSpec | ModelDownloadSpec | SweepSpec
+class MediaDownloadSpec(CommonSpec):
+    """Fetch media of the catalogue, check them and add them to the library."""
+
+    kind: Literal["media_download"] = "media_download"
+    media: Annotated[list[Name], Field(min_length=1, max_length=50)]
+
+    _device = field_validator("device")(_no_accelerator)
+
+
+class PipelineFields(CommonSpec):
+    """What a pipeline job has beside its pipeline."""
+
+    kind: Literal["pipeline"] = "pipeline"
+    streams: Annotated[int, Field(strict=True, ge=1, le=64, description="copies that run at once")] = 1
+    inputs: Annotated[
+        list[Name],
+        Field(
+            max_length=64, description="media in place of those the pipeline names, one for each of its sources"
+        ),
+    ] = Field(default_factory=list[str])
+    output_mode: Annotated[
+        Literal["disabled", "file", "live_stream"],
+        Field(description="what becomes of the frames at the main sink: dropped, an mp4 artifact, published"),
+    ] = "disabled"
+    metadata_mode: Annotated[
+        Literal["disabled", "file"],
+        Field(description="file: records as an artifact, and live under `/jobs/{id}/metadata`"),
+    ] = "disabled"
+    max_runtime_s: Annotated[
+        FiniteFloat,
+        Field(strict=True, ge=0, le=86_400, description="files are repeated until then; 0: once, to their end"),
+    ] = 0.0
+    latency_metrics: Annotated[bool, Field(strict=True)] = False
+    isolation: Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")] = (
+        "pipeline"
+    )
+
+
+class PipelineSpec(PipelineFields):
+    """Run a media pipeline."""
+
+    pipeline: PipelineSource
+
+
+AnySpec = InferenceSpec | ModelDownloadSpec | MediaDownloadSpec | PipelineSpec | SweepSpec
 
 JobSpec = Annotated[AnySpec, Field(discriminator="kind")]
 """What a client posts."""
 
-JobKind = Literal["inference", "model_download", "sweep"]
+JobKind = Literal["inference", "model_download", "media_download", "pipeline", "sweep"]
 
 JOB_SPEC: TypeAdapter[AnySpec] = TypeAdapter(JobSpec)
 
 LANE_CLASSES: Mapping[JobKind, LaneClass] = {
     "inference": LaneClass.FAST,
     "model_download": LaneClass.IO,
+    "media_download": LaneClass.IO,
+    "pipeline": LaneClass.LONG,
     "sweep": LaneClass.IO,
 }

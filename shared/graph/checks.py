@@ -40,14 +40,11 @@ def unwritable(graph: Graph) -> list[Broken]:
 
 
 def invalid(graph: Graph, shapes: Mapping[str, Shape]) -> list[Broken]:
-    """Why ``graph`` isn't a pipeline: all of ``unwritable``, and links that no element can have.
+    """Why ``graph`` isn't a pipeline: all of ``unwritable``, links that no element can have, and circles.
 
     ``shapes``: of the element types that are known; of the others nothing is assumed.
     """
-    broken = unwritable(graph)
-    if broken:
-        return broken
-    return [*_shared_pads(graph), *_crowded(graph, shapes), *_circles(graph)]
+    return [*unwritable(graph), *_shared_pads(graph), *_crowded(graph, shapes), *_circles(graph)]
 
 
 def _nodes(graph: Graph) -> Iterator[Broken]:
@@ -118,7 +115,7 @@ def _crowded(graph: Graph, shapes: Mapping[str, Shape]) -> Iterator[Broken]:
     counts: dict[tuple[str, str], int] = {}
     for number, edge in enumerate(graph.edges):
         for end, node, word in (("source", edge.source, "out of"), ("target", edge.target, "into")):
-            type_, shape = known[node]
+            type_, shape = known.get(node, ("", None))
             counts[end, node] = counts.get((end, node), 0) + 1
             most = MANY if shape is None else shape.outputs if end == "source" else shape.inputs
             if counts[end, node] > most:
@@ -128,9 +125,7 @@ def _crowded(graph: Graph, shapes: Mapping[str, Shape]) -> Iterator[Broken]:
 
 def _circles(graph: Graph) -> Iterator[Broken]:
     """Every edge that closes a circle when one goes down the graph."""
-    out: dict[str, list[tuple[int, str]]] = {node.id: [] for node in graph.nodes}
-    for number, edge in enumerate(graph.edges):
-        out[edge.source].append((number, edge.target))
+    out = _out(graph)
     on_path: dict[str, bool] = {}
     for start, first in out.items():
         if start in on_path:
@@ -148,6 +143,15 @@ def _circles(graph: Graph) -> Iterator[Broken]:
                 path.append((target, iter(out[target])))
             elif on_path[target]:
                 yield f"/edges/{number}", f"the link from node {node} to node {target} closes a circle"
+
+
+def _out(graph: Graph) -> dict[str, list[tuple[int, str]]]:
+    """By node: numbers and targets of the edges out of it that lead anywhere."""
+    out: dict[str, list[tuple[int, str]]] = {node.id: [] for node in graph.nodes}
+    for number, edge in enumerate(graph.edges):
+        if edge.source in out and edge.target in out:
+            out[edge.source].append((number, edge.target))
+    return out
 
 
 def escaped(key: str) -> str:

@@ -50,7 +50,8 @@ class _Parser:
     def fault(self, expected: str, at: int | None = None) -> None:
         """Note what was expected at ``at`` (default: here); of several faults at one place the first counts."""
         at = self.tokens.at if at is None else at
-        self.faults.setdefault(at, self.tokens.fault(expected, at))
+        if at not in self.faults:
+            self.faults[at] = self.tokens.fault(expected, at)
         if len(self.faults) >= MOST_FAULTS:
             raise _GiveUpError
 

@@ -38,7 +38,7 @@ class View:
         return not node.is_caps and _fits(node.type, self.visible) and not _fits(node.type, self.hidden)
 
     def of(self, graph: Graph) -> Graph:
-        """The view of a graph without circles. Nodes keep their ids; edges lead from one shown to the next.
+        """The view of a graph whose edges end at nodes. Nodes keep their ids; edges lead from shown to shown.
 
         Raises InvalidSpec for a graph so branched that its view has more than MAX_EDGES edges.
         """

@@ -9,9 +9,10 @@ behind them doesn't answer.
 """
 
 from shared.ports.artifacts import ArtifactStore, ObjectInfo, StoredObject
-from shared.ports.attempts import AttemptStore, Callback, Claim, Lapsed
+from shared.ports.attempts import AttemptStore, Callback, Claim, Lapsed, Record
 from shared.ports.events import EventBus, Published
-from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob
+from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob, NumberedRecord, RecordPage
+from shared.ports.pipelines import PipelineStore
 from shared.ports.queue import Envelope, JobQueue
 from shared.ports.workers import WorkerBeacon, WorkerDirectory
 
@@ -29,8 +30,12 @@ __all__ = [
     "JobStore",
     "Lapsed",
     "NewJob",
+    "NumberedRecord",
     "ObjectInfo",
+    "PipelineStore",
     "Published",
+    "Record",
+    "RecordPage",
     "StoredObject",
     "WorkerBeacon",
     "WorkerDirectory",

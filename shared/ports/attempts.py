@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
+from shared.results import StreamFigures
 from shared.states import JobState
 
 
@@ -30,6 +31,14 @@ class Lapsed:
     job_id: str
     fence: int
     worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Metadata of a frame: JSON on one line, and the stream it is from."""
+
+    stream: int
+    json: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,13 @@ class AttemptStore(Protocol):
 
     def report(self, claim: Claim, progress: Progress) -> bool:
         """Keep and publish progress; True when the job was asked to stop."""
+        ...
+
+    def measure(self, claim: Claim, streams: Sequence[StreamFigures], records: Sequence[Record] = ()) -> bool:
+        """Publish figures of a pipeline and keep its newest records; True when the job was asked to stop.
+
+        Of a job's records the newest ``jobs.records_kept`` are kept; they are numbered from 1 without gaps.
+        """
         ...
 
     def settle(

@@ -58,6 +58,24 @@ class JobPage:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedRecord:
+    """A metadata record of a job. ``number`` counts from 1 over all its streams."""
+
+    number: int
+    stream: int
+    json: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """``first`` and ``last``: numbers of the oldest and newest record that is kept, 0 if there is none."""
+
+    records: list[NumberedRecord]
+    first: int
+    last: int
+
+
 class JobStore(Protocol):
     """The records, from the front door."""
 
@@ -122,6 +140,12 @@ class JobStore(Protocol):
 
     async def events(self, job_id: str, after_seq: int, limit: int = 1_000) -> list[str]:
         """The kept events with a higher seq, oldest first, as JSON. The oldest of a long job may be gone."""
+        ...
+
+    async def records(
+        self, job_id: str, after: int = 0, stream: int | None = None, limit: int = 100
+    ) -> RecordPage:
+        """Kept metadata records numbered higher than ``after``, oldest first. Raises JobNotFound."""
         ...
 
     async def seqs(self, job_ids: Sequence[str]) -> dict[str, int]:

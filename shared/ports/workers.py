@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from shared.results import InstalledModel
+from shared.results import InstalledMedium, InstalledModel
 from shared.workers import WorkerInfo
 
 
@@ -11,6 +11,10 @@ class WorkerDirectory(Protocol):
 
     async def workers(self) -> list[WorkerInfo]:
         """Workers whose heartbeat is fresh."""
+        ...
+
+    async def media(self) -> dict[str, InstalledMedium]:
+        """Media of the library by name."""
         ...
 
     async def models(self) -> dict[str, InstalledModel]:
@@ -31,6 +35,18 @@ class WorkerBeacon(Protocol):
 
     def models(self) -> dict[str, InstalledModel]:
         """Installed models by name."""
+        ...
+
+    def media(self) -> dict[str, InstalledMedium]:
+        """Media of the library by name."""
+        ...
+
+    def add_medium(self, medium: InstalledMedium) -> None:
+        """The medium's file is in the artifact store, under ``media/<name>/<version>/``."""
+        ...
+
+    def remove_medium(self, name: str) -> None:
+        """The medium is no longer in the library."""
         ...
 
     def install(self, model: InstalledModel) -> None:
