@@ -55,6 +55,10 @@ def graph(nodes: str, *edges: str) -> Graph:
         (graph("a:tee b:mux", "a>b", "b>a"), ["/edges/1"]),
         (graph("a:what", "a>a"), ["/edges/0"]),
         (graph("a:tee b:what c:what d:what", "a>b", "b>c", "c>d", "d>b", "c>a"), ["/edges/3", "/edges/4"]),
+        (
+            graph("a:src b:tee c:sink", "b>x", "b>b", "c>b"),
+            ["/edges/0/target", "/edges/2/source", "/edges/2/target", "/edges/1"],
+        ),
         (graph("a:src b:sink", "a.s p>b.x!y"), ["/edges/0/source_pad", "/edges/0/target_pad"]),
     ],
 )

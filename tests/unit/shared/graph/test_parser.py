@@ -44,6 +44,10 @@ STATION = "an element, a reference such as t. or a bin"
         ("filesrc location= ! b", [(1, 19, 'a value; location="" is an empty one')]),
         ('filesrc location="a ! b', [(1, 18, "a closing quote")]),
         ("filesrc location='a ! b", [(1, 18, "a closing quote")]),
+        (
+            'a x="1\n2\\\\"',
+            [(1, 5, "a value without a backslash at the end of several lines, or a preset on one line")],
+        ),
         ('filesrc location="a"b', [(1, 21, "a blank after the closing quote")]),
         ("a ! video/x-raw", [(1, 16, "! after caps")]),
         ("video/x-raw,width=3 ! a", [(1, 1, "an element: caps stand between two links")]),
