@@ -165,7 +165,7 @@ class PipelineResult(Answer):
 
 
 class InstalledMedium(Answer):
-    """A video or image set in the library; the file is in the artifact store, in ``media/<name>/<version>/``.
+    """A video or image set; its file is in the artifact store, in ``media/<name>/<version>/``.
 
     ``version``: the first 16 hexadecimal digits of the file's sha256. ``fps`` is 0 where it isn't constant.
     """
