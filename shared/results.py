@@ -146,8 +146,8 @@ class StreamFigures(Answer):
 class PipelineResult(Answer):
     """``ended``: all files came to their end, the run time was over, or the caller's limit.
 
-    ``total_fps`` is the sum over streams; ``slowest_fps`` the least of them. ``outputs`` and ``metadata`` are names
-    of artifacts, by stream. ``records`` counts metadata records.
+    ``total_fps`` is the sum over streams; ``slowest_fps`` the least. ``outputs`` and ``metadata``: names of
+    artifacts, by stream. ``records`` counts metadata records.
     """
 
     kind: Literal["pipeline"] = "pipeline"
