@@ -2,13 +2,14 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from shared.errors import InvalidSpec
-from shared.events import INLINE_OUTCOME_BYTES, CancelRequested, Progressed, StateChanged
+from shared.events import INLINE_OUTCOME_BYTES, CancelRequested, Measured, Progressed, StateChanged
 from shared.jobs import Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
 from shared.ports import JobQuery, NewJob
+from shared.results import StreamFigures
 from shared.states import JobState
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -144,6 +145,11 @@ def state_event(record: JobRecord, at_us: int, worker: str | None) -> StateChang
 def progress_event(record: JobRecord, at_us: int) -> Progressed:
     """The event of a report."""
     return Progressed.model_validate({**_common(record, at_us), "progress": record.progress})
+
+
+def figures_event(record: JobRecord, at_us: int, streams: Sequence[StreamFigures], records: int) -> Measured:
+    """The event of a measurement."""
+    return Measured.model_validate({**_common(record, at_us), "streams": list(streams), "records": records})
 
 
 def cancel_event(record: JobRecord, at_us: int) -> CancelRequested:

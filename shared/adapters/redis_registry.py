@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from shared.adapters.redis_connection import AsyncRedis, BlockingRedis, Script
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM, read_lua
 from shared.circuit import Circuit
-from shared.results import InstalledModel
+from shared.results import InstalledMedium, InstalledModel
 from shared.settings import Settings
 from shared.workers import WorkerInfo
 
@@ -45,6 +45,10 @@ class RedisWorkerDirectory:
         """Installed models by name, in the order of the names."""
         return _models(await self._redis.command("HGETALL", f"{self._prefix}:models"))
 
+    async def media(self) -> dict[str, InstalledMedium]:
+        """Media by name, in the order of the names."""
+        return _media(await self._redis.command("HGETALL", f"{self._prefix}:media"))
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._redis.close()
@@ -78,6 +82,18 @@ class RedisWorkerBeacon:
         """See the port."""
         self._redis.command("HDEL", f"{self._prefix}:models", name)
 
+    def media(self) -> dict[str, InstalledMedium]:
+        """Media by name, in the order of the names."""
+        return _media(self._redis.command("HGETALL", f"{self._prefix}:media"))
+
+    def add_medium(self, medium: InstalledMedium) -> None:
+        """See the port."""
+        self._redis.command("HSET", f"{self._prefix}:media", medium.name, medium.model_dump_json())
+
+    def remove_medium(self, name: str) -> None:
+        """See the port."""
+        self._redis.command("HDEL", f"{self._prefix}:media", name)
+
     def hold_models(self, token: str, ttl_s: float) -> bool:
         """See the port."""
         return self._redis.run(_HOLD, self._prefix, token, max(1, round(ttl_s * 1000))) == 1
@@ -104,3 +120,8 @@ def _workers(reply: Sequence[bytes]) -> list[WorkerInfo]:
 def _models(reply: Mapping[bytes, bytes]) -> dict[str, InstalledModel]:
     models = [InstalledModel.model_validate_json(model) for model in reply.values()]
     return {model.name: model for model in sorted(models, key=lambda model: model.name)}
+
+
+def _media(reply: Mapping[bytes, bytes]) -> dict[str, InstalledMedium]:
+    media = [InstalledMedium.model_validate_json(medium) for medium in reply.values()]
+    return {medium.name: medium for medium in sorted(media, key=lambda medium: medium.name)}

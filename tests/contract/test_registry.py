@@ -6,7 +6,7 @@ import time
 import pytest
 
 from shared.devices import DeviceInfo
-from shared.results import InstalledFile, InstalledModel
+from shared.results import InstalledFile, InstalledMedium, InstalledModel
 from shared.workers import WorkerInfo
 from tests.support.rigs import Registry
 
@@ -89,6 +89,40 @@ async def test_installed_models(registry: Registry):
     registry.workshop.uninstall("asl")
     registry.workshop.uninstall("nothing")
     assert list(registry.workshop.models()) == ["vgt"]
+
+
+def medium(name: str, version: str = "0123456789abcdef") -> InstalledMedium:
+    return InstalledMedium(
+        name=name,
+        version=version,
+        kind="video",
+        file=InstalledFile(name="a.mp4", size=3, sha256="0" * 64),
+        container="mp4",
+        codec="h264",
+        width=640,
+        height=272,
+        fps=25.0,
+        frames=250,
+        duration_s=10.0,
+        licence="BSD-3-Clause",
+        installed_at="2026-01-01T00:00:00Z",
+    )
+
+
+async def test_media_of_the_library(registry: Registry):
+    assert await registry.front.media() == {}
+    registry.workshop.add_medium(medium("bikes"))
+    registry.workshop.add_medium(medium("a", "old"))
+    registry.workshop.add_medium(medium("a"))
+
+    assert list(await registry.front.media()) == ["a", "bikes"]
+    assert await registry.front.media() == {"a": medium("a"), "bikes": medium("bikes")}
+    assert registry.workshop.media() == await registry.front.media()
+    assert registry.workshop.models() == {}
+
+    registry.workshop.remove_medium("a")
+    registry.workshop.remove_medium("nothing")
+    assert list(registry.workshop.media()) == ["bikes"]
 
 
 @pytest.mark.parametrize("name", ["a:b", "a b", "é", "*"])

@@ -22,7 +22,8 @@ from hypothesis.stateful import (
 from shared.errors import FramelaneError
 from shared.events import JOB_EVENT
 from shared.jobs import Cancelled, Failed, JobRecord, Progress
-from shared.ports import Callback, Claim, Envelope, JobQuery
+from shared.ports import Callback, Claim, Envelope, JobQuery, Record
+from shared.results import StreamFigures
 from shared.settings import RedisSettings, Settings
 from shared.states import JobState
 from tests.support.jobs import ERROR, completed, new_job
@@ -135,6 +136,16 @@ class Twins(RuleBasedStateMachine):
     def report(self, claims: Any, fraction: float, message: str | None) -> None:
         progress = Progress(fraction=fraction, stage="s", message=message)
         self.with_claim(claims, lambda jobs, claim: jobs.workshop.report(claim, progress))
+
+    @rule(claims=claims, streams=st.lists(st.integers(0, 1), max_size=3))
+    def measure(self, claims: Any, streams: list[int]) -> None:
+        figures = [StreamFigures(stream=0, frames=3, fps=1.5)]
+        records = [Record(stream, f'{{"n":{at}}}') for at, stream in enumerate(streams)]
+        self.with_claim(claims, lambda jobs, claim: jobs.workshop.measure(claim, figures, records))
+
+    @rule(job_id=IDS, after=st.integers(0, 5), stream=st.none() | st.just(1), limit=st.integers(1, 3))
+    def read_records(self, job_id: str, after: int, stream: int | None, limit: int) -> None:
+        self.both(lambda jobs: jobs.front.records(job_id, after, stream, limit))
 
     @rule(claims=claims, outcome=OUTCOMES)
     def settle(self, claims: Any, outcome: Any) -> None:

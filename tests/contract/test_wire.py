@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from shared.events import JOB_EVENT, CancelRequested, Progressed, StateChanged
+from shared.events import JOB_EVENT, CancelRequested, Measured, Progressed, StateChanged
 from shared.jobs import Completed, Job
 from shared.specs import JOB_SPEC, JobKind
 from shared.states import JobState
@@ -40,10 +40,12 @@ def test_a_document_is_read_and_written_again(path: Path):
 def test_there_is_one_of_each():
     documents = [parsed(path) for path in GOLDEN]
     kinds = {
-        each.kind for each in documents if not isinstance(each, StateChanged | Progressed | CancelRequested | Job)
+        each.kind
+        for each in documents
+        if not isinstance(each, StateChanged | Progressed | Measured | CancelRequested | Job)
     }  # type: ignore[attr-defined]
     assert kinds == set(get_args(JobKind))
-    assert {StateChanged, Progressed, CancelRequested} <= {type(each) for each in documents}
+    assert {StateChanged, Progressed, Measured, CancelRequested} <= {type(each) for each in documents}
     outcomes = {each.outcome.outcome for each in documents if isinstance(each, StateChanged) and each.outcome}
     assert outcomes == {"completed", "failed", "cancelled"}
     assert {each.state for each in documents if isinstance(each, StateChanged)} == set(JobState)

@@ -29,12 +29,12 @@ class Jobs:
     advance: Callable[[float], None]
 
 
-def memory_jobs() -> Jobs:
+def memory_jobs(settings: JobSettings | None = None) -> Jobs:
     bus = MemoryEventBus()
     late = 0
     real = MemoryJobs().clock
 
-    shared = MemoryJobs(bus, clock=lambda: real() + late)
+    shared = MemoryJobs(bus, clock=lambda: real() + late, settings=settings)
 
     def advance(seconds: float) -> None:
         nonlocal late

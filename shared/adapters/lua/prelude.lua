@@ -12,12 +12,12 @@ local function key_of(job_id)
   return P .. ':job:' .. job_id
 end
 
-local job, blobs_key, events_key
+local job, blobs_key, events_key, records_key
 
 -- What follows is about this job.
 local function turn_to(job_id)
   id, job = job_id, key_of(job_id)
-  blobs_key, events_key = job .. ':blobs', job .. ':events'
+  blobs_key, events_key, records_key = job .. ':blobs', job .. ':events', job .. ':records'
 end
 
 turn_to(id)
@@ -219,7 +219,7 @@ local function forget()
   if v[1] ~= '' and redis.call('GET', v[1]) == id then
     redis.call('DEL', v[1])
   end
-  redis.call('DEL', job, blobs_key, events_key)
+  redis.call('DEL', job, blobs_key, events_key, records_key)
   for _, index in ipairs({INDEX, DEAD, RETENTION, CALLBACKS}) do
     redis.call('ZREM', index, id)
   end

@@ -11,6 +11,7 @@ from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.records import micros, milliseconds, state_event
 from shared.errors import IllegalTransition, JobConflict, JobNotFound, StaleClaim
 from shared.jobs import CallbackStatus, Cancelled, JobRecord, from_micros
+from shared.ports import NumberedRecord
 from shared.settings import CallbackSettings, JobSettings
 from shared.states import JobState, may_become
 
@@ -35,6 +36,8 @@ class Kept:
     waiting_since: int
     unpublished_since: int | None
     shared: bool = False
+    records: deque[NumberedRecord] = field(default_factory=deque[NumberedRecord])
+    recorded: int = 0
     sent_at: int | None = None
     doubted_until: int | None = None
     resent: int = 0

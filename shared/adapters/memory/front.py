@@ -20,7 +20,7 @@ from shared.jobs import (
     JobRecord,
     from_micros,
 )
-from shared.ports import Created, JobPage, JobQuery, NewJob
+from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage
 from shared.states import JobState
 from shared.workers import LaneBacklog
 
@@ -147,6 +147,15 @@ class MemoryJobStore:
                 return []
             first = job.record.seq - len(job.events) + 1
             return list(job.events)[max(0, after_seq + 1 - first) :][:limit]
+
+    async def records(
+        self, job_id: str, after: int = 0, stream: int | None = None, limit: int = 100
+    ) -> RecordPage:
+        """See the port."""
+        with self._shared.lock:
+            kept = list(self._shared.kept(job_id).records)
+        found = [each for each in kept if each.number > after and stream in {None, each.stream}]
+        return RecordPage(found[:limit], kept[0].number if kept else 0, kept[-1].number if kept else 0)
 
     async def seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
         """See the port."""

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from shared.results import InstalledModel
+from shared.results import InstalledMedium, InstalledModel
 from shared.workers import WorkerInfo
 
 
@@ -17,6 +17,7 @@ class MemoryWorkers:
         self.until: dict[str, float] = {}
         self.infos: dict[str, WorkerInfo] = {}
         self.installed: dict[str, InstalledModel] = {}
+        self.library: dict[str, InstalledMedium] = {}
         self.holder: tuple[str, float] = ("", 0.0)
 
     def alive(self) -> dict[str, WorkerInfo]:
@@ -29,6 +30,11 @@ class MemoryWorkers:
         """By name, in order."""
         with self.lock:
             return dict(sorted(self.installed.items()))
+
+    def media(self) -> dict[str, InstalledMedium]:
+        """By name, in order."""
+        with self.lock:
+            return dict(sorted(self.library.items()))
 
 
 class MemoryWorkerDirectory:
@@ -45,6 +51,10 @@ class MemoryWorkerDirectory:
     async def models(self) -> dict[str, InstalledModel]:
         """See the port."""
         return self._shared.models()
+
+    async def media(self) -> dict[str, InstalledMedium]:
+        """See the port."""
+        return self._shared.media()
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -83,6 +93,20 @@ class MemoryWorkerBeacon:
         """See the port."""
         with self._shared.lock:
             self._shared.installed.pop(name, None)
+
+    def media(self) -> dict[str, InstalledMedium]:
+        """See the port."""
+        return self._shared.media()
+
+    def add_medium(self, medium: InstalledMedium) -> None:
+        """See the port."""
+        with self._shared.lock:
+            self._shared.library[medium.name] = medium
+
+    def remove_medium(self, name: str) -> None:
+        """See the port."""
+        with self._shared.lock:
+            self._shared.library.pop(name, None)
 
     def hold_models(self, token: str, ttl_s: float) -> bool:
         """See the port."""

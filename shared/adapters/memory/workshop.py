@@ -9,6 +9,7 @@ from shared.adapters.records import (
     QUEUED,
     STARTING,
     error_of,
+    figures_event,
     final_progress,
     micros,
     milliseconds,
@@ -27,7 +28,8 @@ from shared.jobs import (
     Progress,
     from_micros,
 )
-from shared.ports import Claim
+from shared.ports import Claim, NumberedRecord, Record
+from shared.results import StreamFigures
 from shared.states import JobState
 
 
@@ -76,6 +78,20 @@ class MemoryAttemptStore(MemoryUpkeep):
             job = self._shared.held(claim.job_id, claim.fence)
             job.record = job.record.model_copy(update={"progress": progress, "seq": job.record.seq + 1})
             self._shared.emit(job, progress_event(job.record, self._shared.clock()).model_dump_json())
+            return job.record.cancel_requested
+
+    def measure(self, claim: Claim, streams: Sequence[StreamFigures], records: Sequence[Record] = ()) -> bool:
+        """See the port."""
+        with self._shared.lock:
+            job = self._shared.held(claim.job_id, claim.fence)
+            for record in records:
+                job.recorded += 1
+                job.records.append(NumberedRecord(job.recorded, record.stream, record.json))
+            while len(job.records) > self._shared.settings.records_kept:
+                job.records.popleft()
+            job.record = job.record.model_copy(update={"seq": job.record.seq + 1})
+            event = figures_event(job.record, self._shared.clock(), streams, job.recorded)
+            self._shared.emit(job, event.model_dump_json())
             return job.record.cancel_requested
 
     def settle(

@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from shared.adapters.records import (
     EXPIRED,
     LONGEST_RESEND_S,
@@ -32,13 +34,26 @@ from shared.jobs import (
     Progress,
     from_micros,
 )
-from shared.ports import Callback, Claim, Created, JobPage, JobQuery, Lapsed, NewJob
+from shared.ports import (
+    Callback,
+    Claim,
+    Created,
+    JobPage,
+    JobQuery,
+    Lapsed,
+    NewJob,
+    NumberedRecord,
+    Record,
+    RecordPage,
+)
+from shared.results import StreamFigures
 from shared.states import JobState
 from shared.workers import LaneBacklog
 
 _EXPIRED = EXPIRED.model_dump_json()
 _STARTING = STARTING.model_dump_json()
 _QUEUED = QUEUED.model_dump_json()
+_FIGURES: TypeAdapter[list[StreamFigures]] = TypeAdapter(list[StreamFigures])
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +253,24 @@ def read_picked(job_ids: Sequence[str], reply: Sequence[bytes | None]) -> dict[s
 def report_arguments(claim: Claim, progress: Progress) -> list[Argument]:
     """For the script, after prefix and id."""
     return [claim.fence, progress.model_dump_json()]
+
+
+def measure_arguments(claim: Claim, streams: Sequence[StreamFigures], records: Sequence[Record]) -> list[Argument]:
+    """For the script, after prefix and id."""
+    figures = _FIGURES.dump_json(list(streams)).decode()
+    return [claim.fence, figures, *(part for record in records for part in (record.stream, record.json))]
+
+
+def read_records(job_id: str, reply: Sequence[Any] | None) -> RecordPage:
+    """Raises JobNotFound."""
+    if reply is None:
+        raise not_found(job_id)
+    first, last, *parts = reply
+    records = [
+        NumberedRecord(number, int(stream), text.decode())
+        for number, stream, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    ]
+    return RecordPage(records, first, last)
 
 
 def _json(model: ErrorInfo | None) -> str:

@@ -10,7 +10,7 @@ from shared.adapters.redis_jobs.codec import decode
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.circuit import Circuit
 from shared.jobs import Cancelled, JobRecord
-from shared.ports import Created, JobPage, JobQuery, NewJob
+from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage
 from shared.settings import Settings
 from shared.workers import LaneBacklog
 
@@ -85,6 +85,14 @@ class RedisJobStore:
             "XRANGE", f"{self._prefix}:job:{job_id}:events", f"{max(after_seq, 0) + 1}-0", "+", "COUNT", limit
         )
         return [fields[b"e"].decode() for _, fields in entries]
+
+    async def records(
+        self, job_id: str, after: int = 0, stream: int | None = None, limit: int = 100
+    ) -> RecordPage:
+        """See the port."""
+        arguments = (max(after, 0), "" if stream is None else stream, limit)
+        reply = await self._redis.run(self._scripts.records, self._prefix, job_id, *arguments)
+        return calls.read_records(job_id, reply)
 
     async def seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
         """See the port."""

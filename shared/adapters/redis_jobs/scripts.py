@@ -11,7 +11,9 @@ from shared.settings import Settings
 from shared.states import TERMINAL, TRANSITIONS
 
 ALLOW_OOM = "#!lua flags=allow-oom\n"
-"""Only what makes jobs is refused when memory is full: all else leads to some being free again."""
+"""All but what makes jobs and keeps records runs when memory is full: it leads to some being free again."""
+
+_REFUSED = {"create", "measure"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,12 @@ class Scripts:
     give_up: Script
     known: Script
     leases: Script
+    measure: Script
     note_lost: Script
     outlived: Script
     pick: Script
     published: Script
+    records: Script
     renew: Script
     report: Script
     settle: Script
@@ -49,7 +53,7 @@ def load_scripts(settings: Settings) -> Scripts:
     start = prelude(settings)
     texts = {field.name: start + read_lua(field.name) for field in fields(Scripts)}
     return Scripts(
-        **{name: Script.of(text if name == "create" else ALLOW_OOM + text) for name, text in texts.items()}
+        **{name: Script.of(text if name in _REFUSED else ALLOW_OOM + text) for name, text in texts.items()}
     )
 
 
@@ -60,6 +64,7 @@ def prelude(settings: Settings) -> str:
         "MAY": _table(following),
         "TERMINAL": _table(dict.fromkeys(TERMINAL, "true")),
         "EVENTS_KEPT": settings.jobs.events_kept,
+        "RECORDS_KEPT": settings.jobs.records_kept,
         "INPUTS_TTL_S": settings.jobs.inputs_ttl_s,
         "RETENTION_US": micros(settings.jobs.retention_s),
         "PATIENCE_US": micros(settings.callbacks.patience_s),

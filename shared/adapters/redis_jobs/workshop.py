@@ -8,7 +8,8 @@ from shared.adapters.redis_jobs.codec import is_readable
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.adapters.redis_jobs.upkeep import RedisUpkeep
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, Progress
-from shared.ports import Claim
+from shared.ports import Claim, Record
+from shared.results import StreamFigures
 from shared.settings import Settings
 from shared.states import JobState
 
@@ -39,6 +40,13 @@ class RedisAttemptStore(RedisUpkeep):
         arguments = calls.report_arguments(claim, progress)
         return calls.read_flag(
             claim, self._redis.run(self._scripts.report, self._prefix, claim.job_id, *arguments)
+        )
+
+    def measure(self, claim: Claim, streams: Sequence[StreamFigures], records: Sequence[Record] = ()) -> bool:
+        """See the port. Raises StoreUnavailable too when the server's memory is full."""
+        arguments = calls.measure_arguments(claim, streams, records)
+        return calls.read_flag(
+            claim, self._redis.run(self._scripts.measure, self._prefix, claim.job_id, *arguments)
         )
 
     def settle(

@@ -1,0 +1,119 @@
+"""What every job store promises of figures and metadata records."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.errors import JobNotFound, StaleClaim
+from shared.events import JOB_EVENT, Measured
+from shared.ports import Claim, NumberedRecord, Record, RecordPage
+from shared.results import Latency, StreamFigures
+from shared.settings import JobSettings, Settings
+from tests.support.jobs import ERROR, completed, new_job
+from tests.support.rigs import Jobs, memory_jobs, redis_jobs
+
+KEPT = 5
+FIGURES = [
+    StreamFigures(stream=0, frames=12, fps=24.5, latency=Latency(avg_ms=1.5, min_ms=1, max_ms=2)),
+    StreamFigures(stream=1, frames=0, fps=0.0),
+]
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def jobs(request: pytest.FixtureRequest) -> AsyncIterator[Jobs]:
+    few = JobSettings(records_kept=KEPT)
+    if request.param == "memory":
+        rig = memory_jobs(few)
+    else:
+        settings: Settings = request.getfixturevalue("settings")
+        rig = redis_jobs(settings.model_copy(update={"jobs": few}))
+    yield rig
+    await rig.front.close()
+    rig.workshop.close()
+
+
+async def running(jobs: Jobs, job_id: str = "a") -> Claim:
+    await jobs.front.create(new_job(id=job_id))
+    claim = jobs.workshop.claim(job_id, "host:1", 10)
+    assert claim is not None
+    return claim
+
+
+def some(*streams: int) -> list[Record]:
+    return [Record(stream, json.dumps({"at": at, "é": '"\n'})) for at, stream in enumerate(streams)]
+
+
+async def test_figures_are_an_event_like_any_other(jobs: Jobs):
+    claim = await running(jobs)
+    before = await jobs.front.get("a")
+
+    assert jobs.workshop.measure(claim, FIGURES, some(0, 1)) is False
+
+    job = await jobs.front.get("a")
+    assert job.seq == before.seq + 1
+    (told,) = [JOB_EVENT.validate_json(each) for each in await jobs.front.events("a", before.seq)]
+    assert isinstance(told, Measured)
+    assert (told.seq, told.streams, told.records) == (job.seq, FIGURES, 2)
+
+
+async def test_whoever_measures_learns_that_the_job_shall_stop(jobs: Jobs):
+    claim = await running(jobs)
+    await jobs.front.request_cancel("a", "enough")
+    assert jobs.workshop.measure(claim, FIGURES) is True
+
+
+async def test_records_are_numbered_from_one_over_all_streams(jobs: Jobs):
+    claim = await running(jobs)
+    sent = some(0, 1, 0)
+    jobs.workshop.measure(claim, FIGURES, sent[:2])
+    jobs.workshop.measure(claim, FIGURES, sent[2:])
+
+    page = await jobs.front.records("a")
+    numbered = [NumberedRecord(number, each.stream, each.json) for number, each in enumerate(sent, 1)]
+    assert page == RecordPage(numbered, first=1, last=3)
+    assert (await jobs.front.records("a", after=1, limit=1)).records == numbered[1:2]
+    assert (await jobs.front.records("a", stream=0)).records == [numbered[0], numbered[2]]
+    assert (await jobs.front.records("a", stream=0, limit=1)).records == numbered[:1]
+    assert (await jobs.front.records("a", after=3)) == RecordPage([], first=1, last=3)
+
+
+async def test_the_newest_are_kept(jobs: Jobs):
+    claim = await running(jobs)
+    jobs.workshop.measure(claim, FIGURES, some(*range(KEPT + 2)))
+
+    page = await jobs.front.records("a")
+    assert [each.number for each in page.records] == [3, 4, 5, 6, 7]
+    assert (page.first, page.last) == (3, KEPT + 2)
+
+
+async def test_records_outlive_the_work_and_go_with_the_job(jobs: Jobs):
+    claim = await running(jobs)
+    jobs.workshop.measure(claim, FIGURES, some(0))
+    jobs.workshop.settle(claim, completed())
+    assert (await jobs.front.records("a")).last == 1
+
+    await jobs.front.delete("a")
+    with pytest.raises(JobNotFound):
+        await jobs.front.records("a")
+    await running(jobs)
+    assert await jobs.front.records("a") == RecordPage([], first=0, last=0)
+
+
+async def test_numbers_go_on_in_the_next_attempt(jobs: Jobs):
+    first = await running(jobs)
+    jobs.workshop.measure(first, FIGURES, some(0))
+    jobs.workshop.give_up("a", first.fence, "w", ERROR, costs=True)
+    second = jobs.workshop.claim("a", "host:2", 10)
+    assert second is not None
+    jobs.workshop.measure(second, FIGURES, some(0))
+    assert [each.number for each in (await jobs.front.records("a")).records] == [1, 2]
+
+    with pytest.raises(StaleClaim):
+        jobs.workshop.measure(first, FIGURES, some(0))
+    assert (await jobs.front.records("a")).last == 2
+
+
+async def test_records_of_nobodys_job(jobs: Jobs):
+    with pytest.raises(JobNotFound):
+        await jobs.front.records("nobody")
