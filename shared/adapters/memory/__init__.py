@@ -4,6 +4,7 @@ from shared.adapters.memory.artifacts import MemoryArtifactStore
 from shared.adapters.memory.core import MemoryJobs
 from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.memory.front import MemoryJobStore
+from shared.adapters.memory.pipelines import MemoryPipelineStore
 from shared.adapters.memory.queue import MemoryJobQueue, Message
 from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
 from shared.adapters.memory.workshop import MemoryAttemptStore
@@ -15,6 +16,7 @@ __all__ = [
     "MemoryJobQueue",
     "MemoryJobStore",
     "MemoryJobs",
+    "MemoryPipelineStore",
     "MemoryWorkerBeacon",
     "MemoryWorkerDirectory",
     "MemoryWorkers",
