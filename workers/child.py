@@ -17,6 +17,7 @@ from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane
 from shared.errors import StoreUnavailable
+from shared.media import load_media
 from shared.ports import ArtifactStore
 from shared.settings import ArtifactSettings, Settings, WorkerSettings
 from shared.specs import JobKind
@@ -29,6 +30,7 @@ from workers.errors import CannotStart
 from workers.handlers import Handler, WorkerEnvironment, build_handlers
 from workers.keeper import Keeper
 from workers.loops import Loop
+from workers.media_store import MediaStore
 from workers.model_store import ModelStore
 from workers.outbox import Outbox
 from workers.presence import Presence
@@ -85,7 +87,9 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         device=device,
         lane=lane,
         catalogue=load_catalogue(settings.worker.catalogue),
+        media=load_media(),
         model_store=ModelStore(settings.worker.data_dir / "models", artifacts, beacon),
+        media_store=MediaStore(settings.worker.data_dir / "media", artifacts, beacon),
         artifacts=artifacts,
         beacon=beacon,
         attempts=store,

@@ -17,6 +17,7 @@ from shared.adapters.memory import (
 from shared.catalogue import Catalogue, load_catalogue
 from shared.devices import DeviceInfo, Lane, family_of
 from shared.jobs import JobRecord
+from shared.media import load_media
 from shared.packing import pack
 from shared.ports import NewJob
 from shared.results import InferenceResult
@@ -26,6 +27,7 @@ from tests.support.models import install_into
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
 from workers.handlers.inference import build
+from workers.media_store import MediaStore
 from workers.model_store import ModelStore
 
 
@@ -43,7 +45,9 @@ class Workplace:
             device=self.device,
             lane=Lane(lane),
             catalogue=catalogue or load_catalogue(),
+            media=load_media(),
             model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
+            media_store=MediaStore(folder / "media", self.artifacts, self.beacon),
             artifacts=self.artifacts,
             beacon=self.beacon,
             attempts=MemoryAttemptStore(self._jobs),

@@ -7,16 +7,27 @@ from typing import Protocol, cast
 
 from shared.catalogue import Catalogue
 from shared.devices import DeviceInfo, Lane, LaneClass
+from shared.media import MediaCatalogue
 from shared.ports import ArtifactStore, AttemptStore, WorkerBeacon
-from shared.results import DownloadResult, InferenceResult, InstalledModel, SweepResult
+from shared.results import (
+    DownloadResult,
+    InferenceResult,
+    InstalledModel,
+    MediaResult,
+    PipelineResult,
+    SweepResult,
+)
 from shared.settings import Settings
 from shared.specs import LANE_CLASSES, JobKind
 from workers.context import JobContext
+from workers.media_store import MediaStore
 from workers.model_store import ModelStore
 
 HANDLERS: Mapping[JobKind, str] = {
     "inference": "workers.handlers.inference:build",
+    "media_download": "workers.handlers.media_download:build",
     "model_download": "workers.handlers.model_download:build",
+    "pipeline": "workers.handlers.pipeline:build",
     "sweep": "workers.handlers.sweep:build",
 }
 """Kind to ``module:factory``; a factory takes a WorkerEnvironment and gives a Handler."""
@@ -30,7 +41,9 @@ class WorkerEnvironment:
     device: DeviceInfo
     lane: Lane
     catalogue: Catalogue
+    media: MediaCatalogue
     model_store: ModelStore
+    media_store: MediaStore
     artifacts: ArtifactStore
     beacon: WorkerBeacon
     attempts: AttemptStore
@@ -39,7 +52,9 @@ class WorkerEnvironment:
 class Handler(Protocol):
     """Does the work of one kind. Made once per process; its methods are called from several threads at once."""
 
-    def run(self, context: JobContext) -> InferenceResult | DownloadResult | SweepResult:
+    def run(
+        self, context: JobContext
+    ) -> InferenceResult | DownloadResult | MediaResult | PipelineResult | SweepResult:
         """Do the job. A FramelaneError fails it, or is tried again if retryable; anything else is ``internal``."""
         ...
 

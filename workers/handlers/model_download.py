@@ -82,9 +82,9 @@ class ModelDownload:
         sources: list[str] = []
         for file in entry.files:
             meter.next_file(entry.name)
-            target = _inside(folder, file.name)
+            target = inside(folder, file.name)
             sources.append(fetcher.fetch(file, target, meter))
-            _verify(file, target, context.check)
+            verify(file, target, context.check)
         if precisions:
             context.progress(meter.fraction, "convert", f"{entry.name}: {', '.join(precisions)}")
             self._convert(self._settings, entry.name, folder, precisions, context.check)
@@ -189,14 +189,16 @@ def _precisions(entry: CatalogueEntry, task: ModelDownloadSpec, model: Installed
     return [one for one in ("FP32", "FP16") if one in task.precisions or variant_name(one) in kept]
 
 
-def _inside(folder: Path, name: str) -> Path:
+def inside(folder: Path, name: str) -> Path:
+    """The file of a catalogue's entry in ``folder``. Raises ValueError for a name with folders."""
     if name != Path(name).name or name in {"", ".", ".."}:
         msg = f"the catalogue names a file {name!r}; a name without folders is needed"
         raise ValueError(msg)
     return folder / name
 
 
-def _verify(file: ModelFile, path: Path, check: Callable[[], None]) -> None:
+def verify(file: ModelFile, path: Path, check: Callable[[], None]) -> None:
+    """Raises ChecksumMismatch, and what ``check`` raises."""
     got = file_sha256(path, check)
     if got != file.sha256:
         raise mismatch(file.name, file.sha256, got)

@@ -118,13 +118,17 @@ class LoadedModels:
     def warm(self, models: Iterable[InstalledModel]) -> None:
         """Load these, or their newer versions, and let each answer once; what fails is logged."""
         order = list(self._entries)
-        for model in sorted((m for m in models if m.name in order), key=lambda m: order.index(m.name)):
+        for model in sorted((m for m in models if self._is_ours(m.name)), key=lambda m: order.index(m.name)):
             try:
                 self._warm(self._entries[model.name], {file.name for file in model.files})
             except Exception as error:  # noqa: BLE001 - a broken model must not keep the others from being served
                 log.warning("model_not_loaded", model=model.name, reason=str(error))
             else:
                 log.info("model_loaded", model=model.name, version=model.version)
+
+    def _is_ours(self, name: str) -> bool:
+        entry = self._entries.get(name)
+        return entry is not None and entry.architecture != "pipeline"
 
     def _warm(self, entry: CatalogueEntry, files: set[str]) -> None:
         match entry.architecture:
@@ -141,6 +145,8 @@ class LoadedModels:
                     frames = np.zeros((1, WORD_FRAMES, FRAME_COLUMNS), np.float32)
                     lengths = np.array([WORD_FRAMES], np.int64)
                     self._classifiers.refresh(entry, runtime).model.predict(frames, lengths)
+            case "pipeline":
+                """The elements of pipelines load such a model themselves."""
 
     def names(self) -> list[str]:
         """Models that are in memory."""

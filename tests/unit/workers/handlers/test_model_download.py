@@ -17,11 +17,13 @@ from shared.errors import (
     SourceUnavailable,
     StoreUnavailable,
 )
+from shared.media import load_media
 from shared.settings import Settings, WorkerSettings
 from tests.support.wheels import build_wheel
 from tests.support.workshop import CPU, Workshop
 from workers.handlers import WorkerEnvironment
 from workers.handlers.model_download import ModelDownload, build
+from workers.media_store import MediaStore
 from workers.model_store import ModelStore
 
 WEIGHTS, TASK = b"\x80weights" * 20_000, b"landmarks" * 5_000
@@ -92,7 +94,9 @@ class Bench:
             device=CPU,
             lane=Lane("io"),
             catalogue=Catalogue.model_validate(entries),
+            media=load_media(),
             model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
+            media_store=MediaStore(folder / "media", self.artifacts, self.beacon),
             artifacts=self.artifacts,
             beacon=self.beacon,
             attempts=self.shop.store,
