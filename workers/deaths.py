@@ -14,19 +14,21 @@ _WORDS = {
 }
 
 
-def describe(status: int, *, hung_s: float | None = None, oom: bool = False) -> str:
-    """What became of the worker process. ``status`` is negative for a signal.
+def describe(
+    status: int, *, hung_s: float | None = None, oom: bool = False, what: str = "the worker process"
+) -> str:
+    """What became of a process. ``status`` is negative for a signal.
 
     ``hung_s``: it was killed because it gave no sign of life for so long; ``oom``: the kernel killed a process
     of ours for want of memory.
     """
     if hung_s is not None:
-        return f"the worker process hung: killed after {hung_s:.1f} s without a sign of life"
+        return f"{what} hung: killed after {hung_s:.1f} s without a sign of life"
     if status == -signal.SIGKILL and oom:
-        return "the worker process was killed by the kernel: out of memory (OOM)"
+        return f"{what} was killed by the kernel: out of memory (OOM)"
     if status < 0:
-        return f"the worker process was killed by {_name(-status)}"
-    return f"the worker process {_WORDS.get(status, f'ended with status {status} in the middle of its work')}"
+        return f"{what} was killed by {_name(-status)}"
+    return f"{what} {_WORDS.get(status, f'ended with status {status} in the middle of its work')}"
 
 
 def exit_status(status: int) -> int:
