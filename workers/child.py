@@ -15,7 +15,7 @@ from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.catalogue import load_catalogue
-from shared.devices import DeviceInfo, Lane
+from shared.devices import DeviceInfo, Lane, LaneClass
 from shared.errors import StoreUnavailable
 from shared.media import load_media
 from shared.ports import ArtifactStore
@@ -42,6 +42,8 @@ from workers.shift import Crew, Shift
 BuildHandlers = Callable[[WorkerEnvironment], Mapping[JobKind, Handler]]
 
 _UPKEEP_PAUSE_S = 5.0
+_PROCESS_STOP_S = 4.0
+"""For a pipeline's process, after the time it has for its files."""
 
 log = structlog.stdlib.get_logger()
 
@@ -96,7 +98,8 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     )
     handlers = build(environment)
     worker = settings.worker
-    keeper = Keeper(store, worker.lease_s, worker.renew_s, worker.grace_s)
+    slots = _slots(worker, lane)
+    keeper = Keeper(store, worker.lease_s, worker.renew_s, _grace_s(settings, lane))
     outbox = Outbox(store, queue, worker.retry_base_s)
     identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s)
     runner = Runner(identity, store, artifacts, handlers, keeper, outbox)
@@ -109,7 +112,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         lane=lane.name,
         queues=list(lane.queues),
         device=device,
-        concurrency=worker.concurrency,
+        concurrency=slots,
     )
     upkeep = Upkeep(store, queue, resend_s=settings.jobs.resend_s, retry_base_s=worker.retry_base_s)
     crew = Crew(
@@ -128,7 +131,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     )
     return Shift(
         *(queue.app, crew, me, lane.queues),
-        slots=worker.concurrency,
+        slots=slots,
         drain_s=worker.drain_s,
         grace_s=worker.grace_s,
     )
@@ -139,6 +142,19 @@ def _lane(name: str) -> Lane:
         return Lane(name)
     except ValueError as error:
         raise CannotStart(str(error)) from error
+
+
+def _slots(worker: WorkerSettings, lane: Lane) -> int:
+    """A long lane runs one job at a time unless more are asked for: each has processes of its own."""
+    asked = "concurrency" in worker.model_fields_set
+    return worker.concurrency if asked or lane.lane_class is not LaneClass.LONG else 1
+
+
+def _grace_s(settings: Settings, lane: Lane) -> float:
+    """A pipeline that is stopped finishes its files first."""
+    if lane.lane_class is not LaneClass.LONG:
+        return settings.worker.grace_s
+    return max(settings.worker.grace_s, settings.pipelines.stop_s + _PROCESS_STOP_S)
 
 
 def _artifacts(settings: ArtifactSettings) -> ArtifactStore:
@@ -160,7 +176,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _with(settings: Settings, given: argparse.Namespace) -> Settings:
     named = {"lane": given.lane, "concurrency": given.concurrency}
-    chosen = settings.worker.model_dump() | {name: value for name, value in named.items() if value is not None}
+    chosen = settings.worker.model_dump(exclude_unset=True) | {
+        name: value for name, value in named.items() if value is not None
+    }
     return settings.model_copy(update={"worker": WorkerSettings.model_validate(chosen)})
 
 

@@ -4,7 +4,7 @@ import re
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -21,7 +21,8 @@ from shared.errors import (
 )
 from shared.jobs import ArtifactRef, JobRecord, Progress, artifact_key
 from shared.packing import AnyTask
-from shared.ports import ArtifactStore, AttemptStore, Claim, ObjectInfo
+from shared.ports import ArtifactStore, AttemptStore, Claim, ObjectInfo, Record
+from shared.results import StreamFigures
 
 PROGRESS_PERIOD_S = 0.2
 """Progress is told at most this often; what came too soon is told later, or never if newer news came."""
@@ -131,6 +132,18 @@ class JobContext:
             self._pending, self._told = self._pending or news, None
             # Waiting for a store that doesn't answer, again and again, would hold up the work.
             self._reported_at = self._clock() + _PROGRESS_PAUSE_S
+
+    def measure(self, streams: Sequence[StreamFigures], records: Sequence[Record] = ()) -> bool:
+        """Tell figures of a pipeline and keep its newest records; False: not now, the store doesn't take them."""
+        try:
+            if self._store.measure(self.claim, streams, records):
+                self.stop(JobCancelled())
+        except StaleClaim as error:
+            self.stop(error)
+        except Unavailable as error:
+            log.warning("figures_not_told", reason=str(error))
+            return False
+        return True
 
     def stop(self, why: FramelaneError) -> None:
         """From now on ``check`` raises ``why``. The first reason stays."""

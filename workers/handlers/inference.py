@@ -50,6 +50,9 @@ class InferenceHandler:
                 return words(inputs, self._models, self._device)
             case "alphabet_mlp":
                 return letters(inputs, self._models, self._device)
+            case "pipeline":
+                msg = f"{entry.name} is for pipelines only"
+                raise ModelUnusable(msg)
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """See Handler."""

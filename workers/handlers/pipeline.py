@@ -1,0 +1,195 @@
+"""Pipelines: what is asked for by names gets its paths, runs in processes of its own, leaves files and figures."""
+
+import mimetypes
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from shared.errors import PipelineFailed
+from shared.packing import PipelineTask
+from shared.results import InstalledModel, PipelineResult, StreamFigures
+from workers.context import JobContext
+from workers.gst.limits import Limits
+from workers.gst.request import Request
+from workers.gst.supervise import Ended, run_pipeline
+from workers.handlers import WorkerEnvironment
+from workers.handlers.pipeline_plan import Plan, Planner
+from workers.handlers.pipeline_telling import Telling
+from workers.processes import ProcessFailed, run_watched
+
+_NATIVE = "gvadetect"
+_MOST_WARNINGS = 20
+_LINES = "application/x-ndjson"
+
+log = structlog.stdlib.get_logger()
+
+
+def build(environment: WorkerEnvironment) -> "PipelineHandler":
+    """The handler of ``pipeline`` jobs."""
+    return PipelineHandler(environment)
+
+
+class PipelineHandler:
+    """Handler of ``pipeline`` jobs; holds nothing between them but what GStreamer has here."""
+
+    def __init__(self, environment: WorkerEnvironment) -> None:
+        self._settings = environment.settings
+        self._installed = Installed()
+        self._installed.look()
+        self._planner = Planner(environment, self._installed.elements)
+
+    def run(self, context: JobContext) -> PipelineResult:
+        """See the port. Raises PipelineFailed, and what can't be had for the pipeline."""
+        task = context.task
+        if not isinstance(task, PipelineTask):
+            msg = f"not a pipeline: {task.kind}"
+            raise TypeError(msg)
+        began = time.monotonic()
+        context.progress(0.0, "prepare")
+        folder = context.scratch / "pipeline"
+        folder.mkdir()
+        plan = self._planner.plan(task, folder)
+        context.check()
+        kept = self._settings.jobs.records_kept
+        with Telling(context, task.streams, kept, plan.frames, began) as telling:
+            ends = self._play(context, plan, folder, telling)
+        context.progress(0.99, "store")
+        outputs = [
+            _saved(context, path) for path in (*plan.outputs, *sorted(plan.named.iterdir())) if path.exists()
+        ]
+        metadata = [_saved(context, path) for path in plan.metadata if path.exists()]
+        return _result(task, ends, telling, outputs, metadata)
+
+    def _play(self, context: JobContext, plan: Plan, folder: Path, telling: Telling) -> list[Ended]:
+        settings = self._settings.pipelines
+        limits = Limits(
+            memory_bytes=settings.memory_bytes,
+            open_files=settings.open_files,
+            inactivity_s=settings.inactivity_s,
+            stop_s=settings.stop_s,
+        )
+        together = _Together(context.check)
+        play = partial(run_pipeline, cwd=folder, limits=limits, check=together.check, on_message=telling.hear)
+        if len(plan.requests) == 1:
+            return [play(plan.requests[0])]
+        return together.all(play, plan.requests)
+
+    def warm(self, models: Sequence[InstalledModel]) -> None:
+        """Each run loads what it needs in its own process."""
+
+    def loaded(self) -> list[str]:
+        """None."""
+        return []
+
+    def runtimes(self) -> list[str]:
+        """``gstreamer``, and ``dlstreamer`` if its own elements are there."""
+        return self._installed.runtimes()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Installed:
+    """What GStreamer has here, looked up once, beside the start of the worker."""
+
+    def __init__(self) -> None:
+        self._known = threading.Event()
+        self._elements: frozenset[str] = frozenset()
+        self._missing = ""
+
+    def look(self) -> None:
+        """Begin to."""
+        threading.Thread(target=self._look, name="inventory", daemon=True).start()
+
+    def elements(self) -> frozenset[str]:
+        """Raises PipelineFailed where GStreamer, or its Python bindings, are missing, with what brings them."""
+        self._known.wait()
+        if self._missing:
+            raise PipelineFailed(self._missing)
+        return self._elements
+
+    def runtimes(self) -> list[str]:
+        """Of what is known by now."""
+        if not self._elements:
+            return []
+        return ["dlstreamer", "gstreamer"] if _NATIVE in self._elements else ["gstreamer"]
+
+    def _look(self) -> None:
+        said: list[str] = []
+        try:
+            run_watched([sys.executable, "-m", "workers.gst.inventory"], lambda: None, said.append)
+            self._elements = frozenset(said)
+        except ProcessFailed as error:
+            self._missing = error.last_words or f"GStreamer can't be looked at: status {error.status}"
+            log.warning("no_gstreamer", reason=self._missing)
+        finally:
+            self._known.set()
+
+
+class _StopTogetherError(Exception):
+    """Another process of the same job failed."""
+
+
+class _Together:
+    """Several processes of one job: if one fails, all stop."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._failed = threading.Event()
+
+    def check(self) -> None:
+        self._check()
+        if self._failed.is_set():
+            raise _StopTogetherError
+
+    def all(self, play: Callable[[Request], Ended], requests: Sequence[Request]) -> list[Ended]:
+        """What each came to. Raises what the first that failed did."""
+        with ThreadPoolExecutor(len(requests), thread_name_prefix="stream") as pool:
+            futures = [pool.submit(self._one, play, request) for request in requests]
+        errors = [error for future in futures if (error := future.exception())]
+        for error in errors:
+            if not isinstance(error, _StopTogetherError):
+                raise error
+        return [future.result() for future in futures]
+
+    def _one(self, play: Callable[[Request], Ended], request: Request) -> Ended:
+        try:
+            return play(request)
+        except BaseException:
+            self._failed.set()
+            raise
+
+
+def _saved(context: JobContext, path: Path) -> str:
+    kind = _LINES if path.suffix == ".jsonl" else mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return context.save_artifact(path.name, path, kind).name
+
+
+def _result(
+    task: PipelineTask, ends: Sequence[Ended], telling: Telling, outputs: list[str], metadata: list[str]
+) -> PipelineResult:
+    streams: list[StreamFigures] = sorted(
+        (each for end in ends for each in end.streams), key=lambda one: one.stream
+    )
+    warnings = list(dict.fromkeys(said for end in ends for said in end.warnings))[:_MOST_WARNINGS]
+    if telling.omitted:
+        warnings.append(f"{telling.omitted} records are in the artifact only, not among those for live readers")
+    return PipelineResult(
+        pipeline_id=task.pipeline_id,
+        ended="max_runtime" if any(end.ended == "max_runtime" for end in ends) else "eos",
+        streams=streams,
+        total_fps=round(sum(each.fps for each in streams), 2),
+        slowest_fps=min(each.fps for each in streams),
+        run_s=max(end.run_s for end in ends),
+        first_frame_ms=telling.first_frame_ms,
+        outputs=outputs,
+        metadata=metadata,
+        records=telling.records,
+        warnings=warnings,
+    )
