@@ -1,0 +1,1 @@
+"""From a model's output tensors to boxes, labels, texts. Pure numpy."""

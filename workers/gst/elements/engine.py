@@ -1,0 +1,261 @@
+"""A model on a device with its infer requests, shared by the elements that name the same instance."""
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import openvino as ov
+from openvino.preprocess import ColorFormat, PrePostProcessor
+
+from workers.gst.elements.frame import Array, Outputs
+from workers.gst.elements.modelproc import Recipe, recipe_of
+
+CACHE = "FRAMELANE_MODEL_CACHE"
+"""Environment variable: a folder for compiled models."""
+
+Done = Callable[[Outputs | Exception], None]
+"""Called once an item is through, in a thread of OpenVINO's. The arrays are the model's own: copy what is kept."""
+
+_ROW = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What makes one engine differ from another. ``size``: width and height, 0 where the model has its own."""
+
+    model: Path
+    device: str = "CPU"
+    config: Mapping[str, str] = field(default_factory=dict)
+    requests: int = 0
+    batch: int = 1
+    size: tuple[int, int] = (0, 0)
+    model_proc: Path | None = None
+    labels: str = ""
+
+
+class Slot:
+    """An infer request and the items in its batch."""
+
+    def __init__(self, request: Any, array: Array) -> None:
+        self.request = request
+        self.array = array
+        self.waiting: list[Done] = []
+
+
+class Engine:
+    """Compiled once; ``take`` blocks while all requests run. Requests free themselves, read or not."""
+
+    def __init__(self, order: Order) -> None:
+        core = ov.Core()
+        if folder := os.environ.get(CACHE):
+            core.set_property({"CACHE_DIR": folder})
+        model = core.read_model(order.model)
+        name = str(model.get_friendly_name())
+        self.name = order.model.stem if not name or name.endswith("_IR") else name
+        self.recipe = recipe_of(order.model_proc, _rt_info(model), order.labels)
+        self.batch = order.batch
+        self.width, self.height = _prepare(model, order, self.recipe)
+        prepared = _with_preprocessing(model, self.recipe)
+        config = _config(order)
+        self._compiled: Any = core.compile_model(prepared, order.device, config)
+        self.outputs = {_name(one): _shape(one) for one in self._compiled.outputs}
+        count = order.requests or int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self.requests = count
+        self._free: SimpleQueue[Slot] = SimpleQueue()
+        for _ in range(count):
+            self._free.put(self._slot())
+
+    def _slot(self) -> Slot:
+        request = self._compiled.create_infer_request()
+        tensor = ov.Tensor(ov.Type.u8, ov.Shape([self.batch, self.height, self.width, 3]))
+        request.set_input_tensor(tensor)
+        slot = Slot(request, tensor.data)
+        request.set_callback(self._finished, slot)
+        return slot
+
+    def take(self, *, block: bool = True) -> Slot | None:
+        """A request to fill, None if none is free and ``block`` is false."""
+        try:
+            return self._free.get(block)
+        except Empty:
+            return None
+
+    def give_back(self, slot: Slot) -> None:
+        """Taken, but not run."""
+        slot.waiting = []
+        self._free.put(slot)
+
+    def _finished(self, slot: Slot) -> None:
+        waiting, slot.waiting = slot.waiting, []
+        try:
+            tensors = {name: slot.request.get_output_tensor(i).data for i, name in enumerate(self.outputs)}
+            for number, done in enumerate(waiting):
+                done(item(tensors, number, self.batch))
+        except Exception as error:  # noqa: BLE001 - OpenVINO would end the process
+            for done in waiting:
+                done(error)
+        finally:
+            self._free.put(slot)
+
+
+class Feeder:
+    """An element's way into an engine: gathers items until a batch is full."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._slot: Slot | None = None
+
+    def add(self, fill: Callable[[Array], None], done: Done, *, block: bool = True) -> bool:
+        """Fill the next place in a batch. False if all requests are busy and ``block`` is false."""
+        slot = self._slot or self._engine.take(block=block)
+        if slot is None:
+            return False
+        self._slot = slot
+        fill(slot.array[len(slot.waiting)])
+        slot.waiting.append(done)
+        if len(slot.waiting) == self._engine.batch:
+            self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Start a batch though it isn't full."""
+        slot, self._slot = self._slot, None
+        if slot is None:
+            return
+        if slot.waiting:
+            slot.request.start_async()
+        else:
+            self._engine.give_back(slot)
+
+
+def item(tensors: Outputs, number: int, batch: int) -> Outputs:
+    """One item's part of the outputs of a batch. Rows of seven tell themselves whose they are."""
+    if batch == 1:
+        return tensors
+    return {name: _part(one, number, batch) for name, one in tensors.items()}
+
+
+def _part(one: Array, number: int, batch: int) -> Array:
+    if one.ndim and one.shape[0] == batch:
+        return one[number : number + 1]
+    if one.shape[-1:] == (_ROW,):
+        rows = one.reshape(-1, _ROW)
+        mine = rows[rows[:, 0] == number].copy()
+        return mine.reshape(1, 1, -1, _ROW)
+    return one
+
+
+_engines: dict[str, tuple[Engine, int]] = {}
+_engines_lock = threading.Lock()
+
+
+def obtain(order: Order, instance: str) -> Engine:
+    """The engine of this instance, made from ``order`` if it is the first to ask; its own one without a name."""
+    if not instance:
+        return Engine(order)
+    with _engines_lock:
+        engine, users = _engines.get(instance) or (Engine(order), 0)
+        _engines[instance] = engine, users + 1
+        return engine
+
+
+def release(instance: str) -> None:
+    """The last to release an instance ends it."""
+    with _engines_lock:
+        if instance in _engines:
+            engine, users = _engines.pop(instance)
+            if users > 1:
+                _engines[instance] = engine, users - 1
+
+
+def parsed_config(text: str) -> dict[str, str]:
+    """``KEY=VALUE,KEY=VALUE``. Raises ValueError."""
+    pairs = [one.partition("=") for one in text.split(",") if one.strip()]
+    if broken := [key for key, equals, _ in pairs if not equals]:
+        msg = f"ie-config wants KEY=VALUE, not {broken[0]!r}"
+        raise ValueError(msg)
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _config(order: Order) -> dict[str, str]:
+    chosen = dict(order.config)
+    if not chosen.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
+        chosen["PERFORMANCE_HINT"] = "THROUGHPUT"
+    return chosen
+
+
+def _prepare(model: Any, order: Order, recipe: Recipe) -> tuple[int, int]:
+    """Give the input its final shape; width and height."""
+    if len(model.inputs) != 1:
+        msg = f"{order.model.name} has {len(model.inputs)} inputs, one image is all there is"
+        raise ValueError(msg)
+    shape = model.input(0).partial_shape
+    rank = shape.rank
+    if not rank.is_static or rank.get_length() != 4:  # noqa: PLR2004 - batch, channels, height, width
+        msg = f"{order.model.name} doesn't take images: {shape}"
+        raise ValueError(msg)
+    rows, columns = (1, 2) if _is_nhwc(shape) else (2, 3)
+    asked = order.size if all(order.size) else recipe.shape or (0, 0)
+    for place, wanted in ((rows, asked[1]), (columns, asked[0])):
+        if wanted:
+            shape[place] = wanted
+        elif not shape[place].is_static:
+            msg = f"{order.model.name} leaves its size open ({shape}): set reshape-width and reshape-height"
+            raise ValueError(msg)
+    shape[0] = order.batch
+    model.reshape(shape)
+    return shape[columns].get_length(), shape[rows].get_length()
+
+
+def _is_nhwc(shape: Any) -> bool:
+    return shape[3].is_static and shape[3].get_length() == 3  # noqa: PLR2004 - colours
+
+
+def _with_preprocessing(model: Any, recipe: Recipe) -> Any:
+    """Takes BGR bytes, turns and scales them itself."""
+    steps: Any = PrePostProcessor(model)
+    input_info = steps.input()
+    layout = "NHWC" if _is_nhwc(model.input(0).partial_shape) else "NCHW"
+    input_info.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(ColorFormat.BGR)
+    input_info.model().set_layout(ov.Layout(layout))
+    process = input_info.preprocess()
+    if recipe.rgb:
+        process.convert_color(ColorFormat.RGB)
+    process.convert_element_type(model.input(0).element_type if not (recipe.mean or recipe.scale) else ov.Type.f32)
+    if recipe.mean:
+        process.mean(list(recipe.mean))
+    if recipe.scale:
+        process.scale(list(recipe.scale))
+    return steps.build()
+
+
+def _rt_info(model: Any) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for section in ("framework", "model_info"):
+        if model.has_rt_info([section]):
+            entries: Any = model.get_rt_info([section])
+            found |= {str(key): _text(model, section, str(key)) for key in _keys(entries)}
+    return found
+
+
+def _keys(entries: Any) -> list[str]:
+    value = getattr(entries, "value", entries)
+    return list(value) if isinstance(value, dict) else []
+
+
+def _text(model: Any, section: str, key: str) -> str:
+    return str(model.get_rt_info([section, key]).astype(str))
+
+
+def _name(output: Any) -> str:
+    """Frontends add names of their own; the shortest is the author's."""
+    names: set[str] = output.get_names()
+    return min(names, key=lambda name: (len(name), name)) if names else str(output.get_node().get_friendly_name())
+
+
+def _shape(output: Any) -> list[int]:
+    return [one.get_length() if one.is_static else -1 for one in output.partial_shape]
