@@ -19,3 +19,15 @@ class NothingDetected(FramelaneError):
     """The photo shows nothing the model looks for."""
 
     code = "nothing-detected"
+
+
+class MalformedYaml(FramelaneError):
+    """The document isn't YAML."""
+
+    code = "malformed-yaml"
+
+
+class PreconditionRequired(FramelaneError):
+    """Say what you have seen of it before you change it."""
+
+    code = "precondition-required"

@@ -14,11 +14,16 @@ from api.services.courier import Courier
 from api.services.dead import DeadJobs
 from api.services.files import JobFiles
 from api.services.follow import Followers
+from api.services.graphs import Graphs
 from api.services.health import OK, Health, Phase
 from api.services.intake import Intake
 from api.services.lanes import Lanes
 from api.services.lookout import Lookout
+from api.services.metadata import MetadataReaders
 from api.services.models import InstalledModels
+from api.services.pipeline_files import Files
+from api.services.pipeline_jobs import PipelineRules
+from api.services.pipelines import Registry
 from api.services.prepare import Preparer
 from api.services.rules import Rules
 from api.services.submit import Submitter
@@ -43,14 +48,25 @@ class Gateway:
         self.lanes = Lanes(parts.directory, parts.store)
         self.models = InstalledModels(parts.directory)
         self.followers = Followers(parts.store, self.hub, limits.ping_s)
+        self.metadata = MetadataReaders(parts.store, self.hub, limits.ping_s)
         self.lookout = Lookout(parts.store, self.hub, limits.recheck_s)
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
-        self.rules = Rules(parts.catalogue, settings.callbacks)
+        self.rules = Rules(parts.catalogue, parts.media, settings.callbacks)
+        self.graphs = Graphs(settings.pipelines)
+        self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
         self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
-        preparer = Preparer(self.rules, image_check(limits))
+        preparer = Preparer(self.rules, PipelineRules(self.graphs, self.rules.entries), image_check(limits))
         self.submitter = Submitter(
-            parts.store, self._courier, preparer, self.models, self.lanes, settings.jobs, self.threads
+            parts.store,
+            self._courier,
+            preparer,
+            self.models,
+            self.pipelines,
+            parts.directory,
+            self.lanes,
+            settings.jobs,
+            self.threads,
         )
         self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
@@ -100,6 +116,13 @@ class Gateway:
                     return
         if self.phase is Phase.INITIALIZING:
             self.phase = Phase.READY
+
+
+def _pipeline_files(graphs: Graphs, parts: Parts) -> Files:
+    models = {
+        f"{name}/{file.name}": name for name, entry in parts.catalogue.by_name.items() for file in entry.files
+    }
+    return Files(graphs, models, {entry.file.name: name for name, entry in parts.media.by_name.items()})
 
 
 def own_version() -> str:

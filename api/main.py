@@ -18,7 +18,23 @@ from api.gateway import Gateway, own_version
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
 from api.routes import artifacts as artifact_routes
-from api.routes import dead, devices, events, gestures, health, jobs, keypoints, models, pages, stream, submit
+from api.routes import (
+    convert,
+    dead,
+    devices,
+    events,
+    gestures,
+    health,
+    jobs,
+    keypoints,
+    media,
+    metadata,
+    models,
+    pages,
+    pipelines,
+    stream,
+    submit,
+)
 from api.server import configuration, serve
 from api.views import PREFIX
 from shared.adapters.build import artifact_store
@@ -26,16 +42,33 @@ from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
+from shared.adapters.redis_pipelines import RedisPipelineStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
 from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.catalogue import load_catalogue
 from shared.circuit import Circuit
 from shared.errors import StoreUnavailable
+from shared.media import load_media
 from shared.settings import Settings
 from shared.telemetry import configure_logging
 
 # Routers are tried in this order: what is asked for most stands first.
-_ROUTERS = (submit, gestures, jobs, keypoints, events, artifact_routes, stream, models, devices, dead)
+_ROUTERS = (
+    submit,
+    gestures,
+    jobs,
+    keypoints,
+    events,
+    metadata,
+    artifact_routes,
+    stream,
+    models,
+    media,
+    devices,
+    dead,
+    pipelines,
+    convert,
+)
 
 
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> FastAPI:
@@ -73,6 +106,8 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         closing.push_async_callback(store.close)
         directory = RedisWorkerDirectory(settings, circuit)
         closing.push_async_callback(directory.close)
+        pipelines = RedisPipelineStore(settings, circuit)
+        closing.push_async_callback(pipelines.close)
         closing.push_async_callback(circuit.close)
         brief = _impatient(settings)
         attempts = RedisAttemptStore(brief)
@@ -87,7 +122,9 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             bus=RedisEventBus(settings),
             artifacts=artifacts,
             directory=directory,
+            pipelines=pipelines,
             catalogue=load_catalogue(settings.worker.catalogue),
+            media=load_media(),
             check_link=artifacts.signer.check if isinstance(artifacts, LocalArtifactStore) else None,
         )
 

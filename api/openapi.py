@@ -4,16 +4,32 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from api.problems import Problem
 from api.routes.gestures import PredictRequest
 from api.routes.jobs import CancelRequest
+from api.services.definitions import (
+    GraphToConvert,
+    PipelineChange,
+    PipelineDefinition,
+    TextToConvert,
+    VariantChange,
+    VariantDefinition,
+)
 from shared.specs import JOB_SPEC
 
 _DESCRIPTION = (
     "Hand in vision work, follow it live, fetch what it made. Every error is `application/problem+json`; "
     "live events (WebSocket, server-sent events) are described in asyncapi.json."
+)
+_BODIES: tuple[type[BaseModel], ...] = (
+    GraphToConvert,
+    PipelineChange,
+    PipelineDefinition,
+    TextToConvert,
+    VariantChange,
+    VariantDefinition,
 )
 _REF = "#/components/schemas/{model}"
 _TAGS = [
@@ -23,6 +39,7 @@ _TAGS = [
     {"name": "artifacts", "description": "Files of jobs"},
     {"name": "gestures", "description": "Questions answered at once"},
     {"name": "models", "description": "What can be installed, and what is"},
+    {"name": "pipelines", "description": "Pipelines, variants and templates; text to graph and back"},
     {"name": "devices", "description": "Hardware and workers"},
     {"name": "operation", "description": "How the gateway is"},
 ]
@@ -49,6 +66,7 @@ def _render(app: FastAPI) -> dict[str, Any]:
         (TypeAdapter(PredictRequest), "PredictRequest"),
         (TypeAdapter(CancelRequest), "CancelRequest"),
         (TypeAdapter(Problem), "Problem"),
+        *((TypeAdapter(model), model.__name__) for model in _BODIES),
     ):
         schema = adapter.json_schema(ref_template=_REF)
         for other, definition in schema.pop("$defs", {}).items():

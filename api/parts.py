@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shared.catalogue import Catalogue
-from shared.ports import ArtifactStore, AttemptStore, EventBus, JobQueue, JobStore, WorkerDirectory
+from shared.media import MediaCatalogue
+from shared.ports import (
+    ArtifactStore,
+    AttemptStore,
+    EventBus,
+    JobQueue,
+    JobStore,
+    PipelineStore,
+    WorkerDirectory,
+)
 
 
 class LinkCheck(Protocol):
@@ -28,5 +37,7 @@ class Parts:
     bus: EventBus
     artifacts: ArtifactStore
     directory: WorkerDirectory
+    pipelines: PipelineStore
     catalogue: Catalogue
+    media: MediaCatalogue
     check_link: LinkCheck | None = None

@@ -15,8 +15,10 @@ _TITLES = {
     409: "Conflict",
     410: "No longer kept",
     413: "Too large",
+    412: "Somebody else changed it meanwhile",
     415: "Wrong media type",
     422: "Well formed but wrong; `errors` lists every broken rule",
+    428: "Say with `If-Match` what you have seen of it",
     503: "A part doesn't answer, or no live worker serves the device",
     504: "It took too long",
 }
@@ -80,6 +82,17 @@ def optional_body(model: str) -> dict[str, Any]:
     """A JSON body that may be left out."""
     schema = {"$ref": f"#/components/schemas/{model}"}
     return {"requestBody": {"required": False, "content": {"application/json": {"schema": schema}}}}
+
+
+def json_body(model: str) -> dict[str, Any]:
+    """A JSON body."""
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def yaml_body() -> dict[str, Any]:
+    """A YAML file as the body."""
+    return {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}}
 
 
 EVENT_STREAM: Responses = {

@@ -2,18 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from fastapi import Request
+from pydantic import TypeAdapter
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from api.errors import MalformedYaml
 from api.problems import Refused
+from api.services.documents import parse
 from shared.errors import InvalidSpec
 from shared.settings import LimitSettings
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 SPEC_PART = "spec"
+YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
+
+MAX_DOCUMENT = 4 * 1024 * 1024
+"""Bytes of a document that describes something to be kept; a spec may be as large as any body."""
+
+_Model = TypeVar("_Model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,29 @@ async def read_spec(request: Request, limits: LimitSettings) -> Upload:
     if broken:
         raise InvalidSpec(*broken)
     return Upload(document or b"", files)
+
+
+async def read_json(request: Request, adapter: TypeAdapter[_Model]) -> _Model:
+    """The value of a JSON body. Raises Refused for another media type or too long a body, else as ``parse``."""
+    return parse(adapter, await _document(request, (JSON,), MAX_DOCUMENT))
+
+
+async def read_yaml(request: Request, limit: int) -> str:
+    """The text of a YAML body. Raises Refused for another media type or too long a body, MalformedYaml."""
+    try:
+        return (await _document(request, YAML, limit)).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedYaml(f"not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+async def _document(request: Request, takes: Sequence[str], limit: int) -> bytes:
+    if media_type(request) not in takes:
+        detail = f"send {' or '.join(takes[:2])}"
+        raise Refused(415, "unsupported-media-type", detail, {"Accept": ", ".join(takes)})
+    document = await request.body()
+    if len(document) > limit:
+        raise Refused(413, "body-too-large", f"such a document has at most {limit:,} bytes")
+    return document
 
 
 async def read_photo(

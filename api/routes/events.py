@@ -31,7 +31,7 @@ AfterSeq = Annotated[
 
 _log = structlog.stdlib.get_logger()
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 async def watched(
@@ -42,11 +42,16 @@ async def watched(
 ) -> AsyncGenerator[Watch]:
     """Follow the job while the response is sent."""
     if last_event_id:
-        if not _EVENT_ID.fullmatch(last_event_id):
-            raise InvalidSpec(("/Last-Event-ID", "must be the id of an event of this job"))
-        after_seq = int(last_event_id)
+        after_seq = number_of(last_event_id)
     async with here.followers.watch(job_id, after_seq or 0) as watch:
         yield watch
+
+
+def number_of(last_event_id: str) -> int:
+    """The number that is an event's id. Raises InvalidSpec for what was never one."""
+    if not _EVENT_ID.fullmatch(last_event_id):
+        raise InvalidSpec(("/Last-Event-ID", "must be the id of an event of this job"))
+    return int(last_event_id)
 
 
 class Patient(EventSourceResponse):
@@ -81,7 +86,7 @@ async def stream_events(here: Here, watch: Annotated[Watch, Depends(watched)]) -
     """
     if watch.told:
         return Response(status_code=204)
-    return Patient(_lines(watch), here.settings.limits.ping_s, _HEADERS)
+    return Patient(_lines(watch), here.settings.limits.ping_s, HEADERS)
 
 
 async def _lines(watch: Watch) -> AsyncIterator[bytes]:

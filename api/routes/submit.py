@@ -54,9 +54,7 @@ async def retry_job(
 
 async def _submit(request: Request, here: Gateway, ticket: Ticket, prefer: str | None) -> Response:
     upload = await read_spec(request, here.settings.limits)
-    prepared = await here.submitter.prepare(
-        upload.size, lambda preparer: preparer.from_document(upload.document, upload.files)
-    )
+    prepared = await here.submitter.read(upload.document, upload.files, upload.size)
     wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
     return answer(request, await here.intake.accept(prepared, ticket, wait_s or 0), wait_s)
 

@@ -21,6 +21,7 @@ _PLAIN: Mapping[str, str] = {
     "tuple_type": "must be a list",
 }
 _NO_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
+_SOURCES = frozenset({"variant", "graph", "description"})
 
 
 def parse(adapter: TypeAdapter[_Model], document: bytes) -> _Model:
@@ -32,24 +33,35 @@ def parse(adapter: TypeAdapter[_Model], document: bytes) -> _Model:
         raise InvalidSpec(*((pointer(each["loc"]), plainly(each)) for each in found)) from None
 
 
+def validated(adapter: TypeAdapter[_Model], value: object) -> _Model:
+    """The same for a document that was read already."""
+    try:
+        return adapter.validate_python(value, strict=True)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise InvalidSpec(*((pointer(each["loc"]), plainly(each)) for each in found)) from None
+
+
 def parse_spec(document: bytes) -> AnySpec:
     """The same for a job's spec, whose unions pydantic names as if they were fields."""
     try:
         return JOB_SPEC.validate_json(document)
     except ValidationError as error:
         found = _found(error)
-        raise InvalidSpec(
-            *(
-                ("/kind" if each["type"] in _NO_KIND else spec_pointer(each["loc"]), plainly(each))
-                for each in found
-            )
-        ) from None
+        raise InvalidSpec(*(_of_spec(each) for each in found)) from None
+
+
+def _of_spec(broken: Mapping[str, Any]) -> tuple[str, str]:
+    place = spec_pointer(broken["loc"])
+    if broken["type"] not in _NO_KIND:
+        return place, plainly(broken)
+    if place == "/pipeline":
+        return "/pipeline/source", f"must be one of {', '.join(sorted(_SOURCES))}"
+    return "/kind", f"must be one of {', '.join(get_args(JobKind))}"
 
 
 def plainly(broken: Mapping[str, Any]) -> str:
     """What is wrong, for somebody who knows neither pydantic nor how we call our models."""
-    if broken["type"] in _NO_KIND:
-        return f"must be one of {', '.join(get_args(JobKind))}"
     return _PLAIN.get(broken["type"]) or str(broken["msg"])
 
 
@@ -67,10 +79,12 @@ def pointer(place: Sequence[int | str]) -> str:
 
 
 def spec_pointer(place: Sequence[int | str]) -> str:
-    """The same without the names of union members: the kind in front, the form after an input's number."""
+    """The same without the names of union members: the kind in front, the form of an input or pipeline."""
     parts = list(place)
     if parts and parts[0] in _KINDS:
         del parts[0]
     if len(parts) > 2 and parts[0] == "inputs" and isinstance(parts[1], int):  # noqa: PLR2004
         del parts[2]
+    if len(parts) > 1 and parts[0] == "pipeline" and parts[1] in _SOURCES:
+        del parts[1]
     return pointer(parts)

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from pydantic_core import from_json
 
 from api.services.documents import parse_spec
+from api.services.pipeline_jobs import PipelineRules
 from api.services.rules import Rules
 from shared.errors import InvalidSpec
+from shared.graph.faults import Broken
+from shared.graph.model import Graph
 from shared.packing import AnyTask, pack
-from shared.specs import AnySpec, InferenceSpec
+from shared.pipelines import VariantSource
+from shared.specs import AnySpec, InferenceSpec, PipelineSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +31,51 @@ class Preparer:
     """Knows the rules. ``check_image`` raises ValueError for bytes that aren't a photo we take."""
 
     rules: Rules
+    pipelines: PipelineRules
     check_image: Callable[[bytes], None]
 
-    def from_document(self, document: bytes, files: Mapping[str, bytes]) -> Prepared:
-        """Raises MalformedDocument, or InvalidSpec with every broken rule."""
+    def from_document(self, document: bytes, files: Mapping[str, bytes]) -> Prepared | PipelineSpec:
+        """Raises MalformedDocument, or InvalidSpec with every broken rule.
+
+        A spec: it names a variant of a pipeline, which must be looked up for ``from_spec``.
+        """
         try:
             spec = parse_spec(document)
         except InvalidSpec as error:
             raise InvalidSpec(*error.broken, *self.rules.unknown_names(from_json(document))) from None
+        if isinstance(spec, PipelineSpec) and isinstance(spec.pipeline, VariantSource):
+            return spec
         return self.from_spec(spec, files)
 
-    def from_spec(self, spec: AnySpec, files: Mapping[str, bytes]) -> Prepared:
-        """The same for a spec that is one already."""
-        broken = self.rules.broken(spec)
-        task, blobs = spec, list[bytes]()
-        if isinstance(spec, InferenceSpec):
-            try:
-                task, blobs = pack(spec, files, self.check_image)
-            except InvalidSpec as error:
-                broken += error.broken
-        broken += _unused(spec, files)
-        if broken or isinstance(task, InferenceSpec):
-            raise InvalidSpec(*broken)
-        return Prepared(task, blobs, fingerprint(task, blobs))
+    def from_spec(
+        self, spec: AnySpec, files: Mapping[str, bytes], variant: Graph | InvalidSpec | None = None
+    ) -> Prepared:
+        """The same for a spec that is one already. ``variant``: the graph that it names, or why there is none."""
+        broken = [*self.rules.broken(spec), *_unused(spec, files)]
+        if isinstance(variant, InvalidSpec):
+            raise InvalidSpec(*broken, *variant.broken)
+        task, blobs, found = self._task(spec, files, variant)
+        if task is None or broken or found:
+            raise InvalidSpec(*broken, *found)
+        # A variant may be changed later, which doesn't make another request of it.
+        return Prepared(task, blobs, fingerprint(spec if isinstance(spec, PipelineSpec) else task, blobs))
+
+    def _task(
+        self, spec: AnySpec, files: Mapping[str, bytes], variant: Graph | None
+    ) -> tuple[AnyTask | None, list[bytes], Sequence[Broken]]:
+        if isinstance(spec, PipelineSpec):
+            task, broken = self.pipelines.task(spec, variant)
+            return task, [], broken
+        if not isinstance(spec, InferenceSpec):
+            return spec, [], []
+        try:
+            task, blobs = pack(spec, files, self.check_image)
+        except InvalidSpec as error:
+            return None, [], error.broken
+        return task, blobs, []
 
 
-def fingerprint(task: AnyTask, blobs: Sequence[bytes], retry_of: str = "") -> str:
+def fingerprint(task: AnyTask | PipelineSpec, blobs: Sequence[bytes], retry_of: str = "") -> str:
     """sha256 over the task, the digests of its inputs and the job that is tried again, if any.
 
     Defaults that were written out, the order of labels and the way a photo was sent make no difference, nor does

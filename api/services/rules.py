@@ -7,9 +7,10 @@ from shared.addresses import literal_host_refused
 from shared.catalogue import Catalogue, CatalogueEntry
 from shared.devices import AUTO, family_of
 from shared.inputs import DataInput, FileInput, LandmarksInput, SequenceInput, TensorInput
+from shared.media import MediaCatalogue
 from shared.packing import AnyTask, InferenceTask, PackedKind
 from shared.settings import CallbackSettings
-from shared.specs import AnySpec, InferenceSpec, ModelDownloadSpec
+from shared.specs import AnySpec, InferenceSpec, MediaDownloadSpec, ModelDownloadSpec
 
 Broken = list[tuple[str, str]]
 
@@ -28,10 +29,11 @@ _KINDS: dict[type, PackedKind] = {
 
 
 class Rules:
-    """Checks specs against one catalogue and the operator's settings."""
+    """Checks specs against the catalogues and the operator's settings. Pipelines have rules of their own."""
 
-    def __init__(self, catalogue: Catalogue, callbacks: CallbackSettings) -> None:
+    def __init__(self, catalogue: Catalogue, media: MediaCatalogue, callbacks: CallbackSettings) -> None:
         self.entries = dict(catalogue.by_name)
+        self.media = frozenset(media.by_name)
         self._callbacks = callbacks
 
     def broken(self, spec: AnySpec) -> Broken:
@@ -41,6 +43,8 @@ class Rules:
     def _work(self, spec: AnySpec) -> Broken:
         if isinstance(spec, ModelDownloadSpec):
             return self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
+        if isinstance(spec, MediaDownloadSpec):
+            return self._unknown_media(spec.media)
         if not isinstance(spec, InferenceSpec):
             return []
         entry = self.entries.get(spec.model)
@@ -66,7 +70,11 @@ class Rules:
         fields = cast("dict[str, Any]", document)
         listed: list[Any] = fields["models"] if isinstance(fields.get("models"), list) else []
         named = [("/model", fields.get("model")), *((f"/models/{at}", name) for at, name in enumerate(listed))]
-        return self._unknown_names((pointer, name) for pointer, name in named if isinstance(name, str))
+        media: list[Any] = fields["media"] if isinstance(fields.get("media"), list) else []
+        return [
+            *self._unknown_names((pointer, name) for pointer, name in named if isinstance(name, str)),
+            *self._unknown_media(media),
+        ]
 
     def needs(self, task: AnyTask) -> list[str]:
         """Models that must be installed for the task: its own, and what its kinds of input ask for."""
@@ -84,6 +92,14 @@ class Rules:
             (pointer, f"unknown model {name[:100]!r}; known models: {known}")
             for pointer, name in named
             if name not in self.entries
+        ]
+
+    def _unknown_media(self, names: Sequence[Any]) -> Broken:
+        known = ", ".join(sorted(self.media))
+        return [
+            (f"/media/{number}", f"unknown medium {name[:100]!r}; known media: {known}")
+            for number, name in enumerate(names)
+            if isinstance(name, str) and name not in self.media
         ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from uuid import uuid4
 
 import structlog
@@ -10,19 +11,26 @@ from anyio import CapacityLimiter, to_thread
 from api.services.courier import Courier
 from api.services.lanes import Lanes
 from api.services.models import InstalledModels
+from api.services.pipeline_jobs import missing_media
+from api.services.pipelines import Registry
 from api.services.prepare import Prepared, Preparer, fingerprint
 from shared.devices import Device
 from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
     IllegalTransition,
+    InvalidSpec,
+    MediumNotInstalled,
     ModelNotInstalled,
     StoreUnavailable,
 )
-from shared.packing import InferenceTask
-from shared.ports import Created, JobStore, NewJob
+from shared.graph.model import Graph
+from shared.packing import AnyTask, InferenceTask, PipelineTask
+from shared.pipelines import VariantSource
+from shared.ports import Created, JobStore, NewJob, WorkerDirectory
 from shared.routing import Route
 from shared.settings import JobSettings
+from shared.specs import PipelineSpec
 from shared.states import JobState
 
 SMALL_BYTES = 32 * 1024
@@ -30,6 +38,8 @@ SMALL_BYTES = 32 * 1024
 
 HUGE_BYTES = 2 * 1024 * 1024
 """Of larger ones one is checked at a time: as objects they are many times their size."""
+
+T = TypeVar("T")
 
 _log = structlog.stdlib.get_logger()
 
@@ -53,6 +63,8 @@ class Submitter:
         courier: Courier,
         preparer: Preparer,
         models: InstalledModels,
+        registry: Registry,
+        directory: WorkerDirectory,
         lanes: Lanes,
         settings: JobSettings,
         threads: CapacityLimiter,
@@ -61,12 +73,30 @@ class Submitter:
         self._courier = courier
         self._preparer = preparer
         self._models = models
+        self._registry = registry
+        self._directory = directory
         self._lanes = lanes
         self._settings = settings
         self._threads = threads
         self._one_huge = CapacityLimiter(1)
 
-    async def prepare(self, size: int, prepare: Callable[[Preparer], Prepared]) -> Prepared:
+    async def read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
+        """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable."""
+        found = await self.prepare(size, lambda preparer: preparer.from_document(document, files))
+        if isinstance(found, Prepared):
+            return found
+        variant = await self._variant(found)
+        return await self.prepare(size, lambda preparer: preparer.from_spec(found, files, variant))
+
+    async def _variant(self, spec: PipelineSpec) -> Graph | InvalidSpec | None:
+        if not isinstance(spec.pipeline, VariantSource):
+            return None
+        try:
+            return await self._registry.graph_of(spec.pipeline.pipeline_id, spec.pipeline.variant_id)
+        except InvalidSpec as error:
+            return error
+
+    async def prepare(self, size: int, prepare: Callable[[Preparer], T]) -> T:
         """What ``prepare`` makes of a request of ``size`` bytes."""
         if size <= SMALL_BYTES:
             return prepare(self._preparer)
@@ -76,12 +106,12 @@ class Submitter:
     async def accept(self, prepared: Prepared, ticket: Ticket) -> Created:
         """Keep and queue the job, or find the one that was asked for with the same id or key.
 
-        Raises ModelNotInstalled, DeviceUnavailable, JobConflict, StoreUnavailable; BrokerUnavailable after the
-        half-made job was removed again.
+        Raises ModelNotInstalled, MediumNotInstalled, DeviceUnavailable, JobConflict, StoreUnavailable;
+        BrokerUnavailable after the half-made job was removed again.
         """
         try:
             route = await self._admit(prepared)
-        except (ModelNotInstalled, DeviceUnavailable):
+        except (ModelNotInstalled, MediumNotInstalled, DeviceUnavailable):
             # A job accepted earlier stays known when no worker lives any more.
             known = await self._store.known(ticket.job_id, prepared.fingerprint, ticket.idempotency_key)
             if known is None:
@@ -120,11 +150,22 @@ class Submitter:
 
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
-        rules = self._preparer.rules
-        await self._models.require(rules.needs(task))
-        entry = rules.entries.get(task.model) if isinstance(task, InferenceTask) else None
-        families = tuple(Device) if entry is None else tuple(entry.devices)
-        return await self._lanes.route(task.kind, task, families)
+        rules, pipelines = self._preparer.rules, self._preparer.pipelines
+        await self._models.require(pipelines.needs(task) if isinstance(task, PipelineTask) else rules.needs(task))
+        if isinstance(task, PipelineTask):
+            await self._require_media(task)
+        return await self._lanes.route(task.kind, task, self._families(task))
+
+    def _families(self, task: AnyTask) -> tuple[Device, ...]:
+        if isinstance(task, PipelineTask):
+            return self._preparer.pipelines.families(task)
+        entry = self._preparer.rules.entries.get(task.model) if isinstance(task, InferenceTask) else None
+        return tuple(Device) if entry is None else tuple(entry.devices)
+
+    async def _require_media(self, task: PipelineTask) -> None:
+        installed = await self._directory.media()
+        if says := missing_media(task, installed.keys(), self._preparer.rules.media):
+            raise MediumNotInstalled(says)
 
     async def _publish(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         try:

