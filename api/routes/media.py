@@ -13,7 +13,7 @@ router = APIRouter(tags=["media"])
 
 
 class VideoView(BaseModel):
-    """A video of the catalogue or the library. ``installed`` is null until a `media_download` job has brought it."""
+    """A video of the catalogue. ``installed`` is null until a `media_download` job has brought it."""
 
     name: str
     description: str

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.dependencies import Here, JobId
 from api.reference import EVENT_STREAM, problems
 from api.routes.events import HEADERS, MOST_SEQ, Patient, line_of, number_of
-from api.services.follow import End, Frame
+from api.services.follow import End
 from api.services.metadata import MetadataWatch
 
 router = APIRouter(tags=["metadata"])
@@ -32,7 +32,7 @@ class MetadataRecord(BaseModel):
 
 
 class MetadataPage(BaseModel):
-    """Oldest first. ``first`` and ``last``: of all that are kept, 0 if none is; ``next_after``: for the next page."""
+    """Oldest first. ``first``, ``last``: of all that are kept, 0 if none is; ``next_after``: for the next page."""
 
     records: list[MetadataRecord]
     first: int = Field(description="higher than `after` + 1: those between aren't kept any more")
@@ -53,9 +53,6 @@ async def list_metadata(
     return Response(await here.metadata.page(job_id, after, stream, limit), media_type="application/json")
 
 
-Watched = tuple[MetadataWatch, AsyncGenerator[Frame | End]]
-
-
 async def watched(
     here: Here,
     job_id: JobId,
@@ -63,12 +60,13 @@ async def watched(
     stream: OneStream = None,
     after: After = 0,
     last_event_id: Annotated[str | None, Header(description="wins over `after`")] = None,
-) -> AsyncGenerator[Watched | None]:
+) -> AsyncGenerator[MetadataWatch | None]:
     """Follow the records while the response is sent; None: the client that comes back has them all."""
     if last_event_id:
         after = number_of(last_event_id)
-    async with here.metadata.watch(job_id, after, stream) as (watch, frames):
-        yield None if watch.told and last_event_id else (watch, frames)
+    async with here.metadata.watch(job_id, stream) as watch:
+        has_more = await watch.begin(after)
+        yield watch if has_more or not last_event_id else None
 
 
 @router.get(
@@ -76,7 +74,7 @@ async def watched(
     response_class=Response,  # as for the events of a job
     responses=EVENT_STREAM | problems(404, 422, 503),
 )
-async def stream_metadata(here: Here, watch: Annotated[Watched | None, Depends(watched)]) -> Response:
+async def stream_metadata(here: Here, watch: Annotated[MetadataWatch | None, Depends(watched)]) -> Response:
     """Follow the records of a pipeline: those kept after `after` (or `Last-Event-ID`), then each as it comes.
 
     A `record` has its number as id. `missed` names the first and last number of records that aren't kept any more;
@@ -84,11 +82,11 @@ async def stream_metadata(here: Here, watch: Annotated[Watched | None, Depends(w
     """
     if watch is None:
         return Response(status_code=204)
-    return Patient(_lines(watch[1]), here.settings.limits.ping_s, HEADERS)
+    return Patient(_lines(watch), here.settings.limits.ping_s, HEADERS)
 
 
-async def _lines(frames: AsyncGenerator[Frame | End]) -> AsyncIterator[bytes]:
-    async with aclosing(frames):
+async def _lines(watch: MetadataWatch) -> AsyncIterator[bytes]:
+    async with aclosing(watch.frames()) as frames:
         async for frame in frames:
             if isinstance(frame, End):
                 return

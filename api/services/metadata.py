@@ -1,9 +1,9 @@
 """Following the records of a pipeline: read from the store, woken by the job's events.
 
-A reader sets its own pace, since records wait in the store. What was dropped there before it came to it, it is told.
+A reader sets its own pace, since records wait in the store. It is told what was dropped there before it came.
 """
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 
 from api.hub import Follower, Heard, Hub, Note
@@ -13,66 +13,82 @@ from shared.jobs import JobRecord
 from shared.ports import JobStore, NumberedRecord, RecordPage
 
 _PAGE = 200
+_LAST: Mapping[str, End] = {"end": End.FINISHED, "gone": End.GONE}
+"""Frames after which nothing comes."""
 _STALE_S = 1.0
 """Who couldn't read the store comes back to it after this."""
 
 
 class MetadataWatch:
-    """What one reader of a job's records is told."""
+    """What one reader of a job's records is told. ``follow``: gives a place among the job's followers, in lieu of
+    an earlier one.
+    """  # noqa: D205  one sentence
 
     def __init__(
-        self, store: JobStore, hub: Hub, job: JobRecord, page: RecordPage, after: int, stream: int | None
+        self, store: JobStore, follow: Callable[[], Follower], job: JobRecord, stream: int | None, ping_s: float
     ) -> None:
         self._store = store
-        self._hub = hub
+        self._follow = follow
+        self._follower = follow()
         self._job = job
         self._stream = stream
-        # A number that wasn't reached yet can't be of this job.
-        self._after = after if after <= page.last else 0
-        self.told = job.terminal and after == page.last
-        """Whether the reader knew everything already when it came."""
+        self._ping_s = ping_s
+        self._after = 0
+        self._may_have_records = True
+        self._may_have_ended = True
 
-    async def frames(self, follower: Follower, anew: ExitStack, ping_s: float) -> AsyncGenerator[Frame | End]:
-        """Records and what was missed, then the end."""
-        while True:
+    async def begin(self, after: int) -> bool:
+        """Go on after this number; False if the reader had everything already. Raises JobNotFound."""
+        await self._look()
+        newest = (await self._store.records(self._job.id, after, self._stream, 1)).last
+        # A number that wasn't reached yet can't be of this job.
+        self._after = after if after <= newest else 0
+        return not (self._job.terminal and after == newest)
+
+    async def frames(self) -> AsyncGenerator[Frame | End]:
+        """Records and what was missed, then the end; the last item is an End."""
+        news: Frame | End | None = None
+        while not isinstance(news, End):
             try:
+                if self._may_have_ended:
+                    await self._look()
                 async for frame in self._catch_up():
                     yield frame
-                if self._job.terminal:
-                    yield Frame("end", f'{{"type":"end","state":"{self._job.state}"}}', self._after)
-                    yield End.FINISHED
-                    return
-                note = await self._news(follower, ping_s)
+                news = _end(self._job, self._after) if self._job.terminal else await self._wait(self._ping_s)
             except StoreUnavailable:
-                note = await follower.next(_STALE_S)
+                news = await self._wait(_STALE_S)
             except JobNotFound:
-                yield Frame("gone", GONE)
-                yield End.GONE
-                return
-            if note is Note.CLOSING:
-                yield End.CLOSING
-                return
-            if note is Note.LAGGED:  # of events, which it only wakes up by
-                anew.close()
-                follower = anew.enter_context(self._hub.follow(self._job.id))
-                self._job = await self._store.get(self._job.id)
-            if note is Note.IDLE:
-                yield Frame("ping", PING)
+                news = Frame("gone", GONE)
+            if news is not None:
+                yield news
+            if isinstance(news, Frame) and news.type in _LAST:
+                news = _LAST[news.type]
+                yield news
 
-    async def _news(self, follower: Follower, ping_s: float) -> Heard | Note:
-        """What makes another look at the records worth while; looks at the job if that may have ended."""
-        while True:
-            heard = await follower.next(ping_s)
-            if isinstance(heard, Note) or heard.terminal:
-                if heard not in {Note.IDLE, Note.CLOSING, Note.LAGGED}:
-                    self._job = await self._store.get(self._job.id)
-                    follower.knows(self._job.seq)
-                return heard
-            if heard.type == "figures" and heard.fields["records"] > self._after:
-                return heard
+    async def _look(self) -> None:
+        self._job = await self._store.get(self._job.id)
+        self._follower.knows(self._job.seq)
+        self._may_have_ended = False
+
+    async def _wait(self, within_s: float) -> Frame | End | None:
+        heard = await self._follower.next(within_s)
+        match heard:
+            case Note.CLOSING:
+                return End.CLOSING
+            case Note.IDLE:
+                return Frame("ping", PING)
+            case Note.LAGGED:  # of events, which only wake it
+                self._follower = self._follow()
+                self._may_have_records = self._may_have_ended = True
+            case Note.GAP:
+                self._may_have_records = self._may_have_ended = True
+            case Heard():
+                self._may_have_ended |= heard.terminal
+                self._may_have_records |= heard.terminal or _records_of(heard) > self._after
+        return None
 
     async def _catch_up(self) -> AsyncGenerator[Frame]:
-        full = True
+        full = self._may_have_records
         while full:
             page = await self._store.records(self._job.id, self._after, self._stream, _PAGE)
             full = len(page.records) == _PAGE
@@ -80,6 +96,7 @@ class MetadataWatch:
                 yield frame
             if not full:
                 self._after = max(self._after, page.last)
+                self._may_have_records = False
 
     def _of(self, page: RecordPage) -> Iterator[Frame]:
         if page.first > self._after + 1:
@@ -100,16 +117,16 @@ class MetadataReaders:
         self._ping_s = ping_s
 
     @asynccontextmanager
-    async def watch(
-        self, job_id: str, after: int, stream: int | None
-    ) -> AsyncGenerator[tuple[MetadataWatch, AsyncGenerator[Frame | End]]]:
-        """Follow the records of a job numbered higher than ``after``. Raises JobNotFound."""
-        with ExitStack() as anew, self._hub.follow(job_id) as follower:
+    async def watch(self, job_id: str, stream: int | None) -> AsyncGenerator[MetadataWatch]:
+        """Follow the records of a job. Raises JobNotFound."""
+        with ExitStack() as place:
+
+            def follow() -> Follower:
+                place.close()
+                return place.enter_context(self._hub.follow(job_id))
+
             job = await self._store.get(job_id)
-            follower.knows(job.seq)
-            page = await self._store.records(job_id, after, stream, 1)
-            watch = MetadataWatch(self._store, self._hub, job, page, after, stream)
-            yield watch, watch.frames(follower, anew, self._ping_s)
+            yield MetadataWatch(self._store, follow, job, stream, self._ping_s)
 
     async def page(self, job_id: str, after: int, stream: int | None, limit: int) -> str:
         """JSON of a ``MetadataPage``. Raises JobNotFound."""
@@ -123,3 +140,12 @@ class MetadataReaders:
 def record_json(record: NumberedRecord) -> str:
     """A record as readers get it: what the pipeline wrote, with its number and stream."""
     return f'{{"number":{record.number},"stream":{record.stream},"record":{record.json}}}'
+
+
+def _end(job: JobRecord, number: int) -> Frame:
+    return Frame("end", f'{{"type":"end","state":"{job.state}"}}', number)
+
+
+def _records_of(heard: Heard) -> int:
+    """How many there are, as far as the event says."""
+    return heard.fields["records"] if heard.type == "figures" else 0
