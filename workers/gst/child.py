@@ -10,9 +10,10 @@ import os
 import sys
 import threading
 from importlib import import_module
+from typing import Any
 
 from workers.gst import gi_path
-from workers.gst.faults import element_in, phase_of
+from workers.gst.faults import Fault, element_in
 from workers.gst.request import Request, from_line
 from workers.gst.run import Run
 from workers.gst.tracing import Trace
@@ -42,34 +43,33 @@ def main() -> int:
     try:
         gst = gi_path.load()
     except gi_path.GStreamerMissing as error:
-        return _failed(report, phase="start", message=str(error))
+        return _failed(report, Fault(str(error), phase="start"))
     gst.init([])
-    return _run(gst, request, limits.stop_s, report, trace)
+    pipeline = _built(gst, request)
+    if isinstance(pipeline, Fault):
+        return _failed(report, pipeline)
+    return Run(gst, pipeline, request, limits.stop_s, report.say, trace).to_the_end()
 
 
-def _run(gst: gi_path.Gst, request: Request, stop_s: float, report: Report, trace: Trace | None) -> int:
-    gi = import_module("gi.repository.GLib")
+def _built(gst: gi_path.Gst, request: Request) -> Any:
+    """The pipeline, or the Fault in its text."""
+    if request.plugins:
+        import_module("workers.gst.elements").register(gst)
     try:
-        if request.plugins:
-            import_module("workers.gst.elements").register()
         pipeline = gst.parse_launch_full(request.text, None, gst.ParseFlags.FATAL_ERRORS)
-    except gi.Error as error:
-        phase = phase_of(error.domain, error.code)
-        told = {"domain": error.domain, "code": error.code, "message": error.message}
-        return _failed(report, phase=phase, element=element_in(error.message), **told)
+    except import_module("gi.repository.GLib").Error as error:
+        return Fault(error.message, element=element_in(error.message), domain=error.domain, code=error.code)
     if not isinstance(pipeline, gst.Pipeline):
         alone, pipeline = pipeline, gst.Pipeline.new("pipeline")
         pipeline.add(alone)
-    missing = [stream.sink for stream in request.streams if pipeline.get_by_name(stream.sink) is None]
-    if missing:
-        return _failed(report, phase="parse", element=missing[0], message="no element has this name")
-    return Run(gst, pipeline, request, stop_s, report.say, trace).to_the_end()
+    for stream in request.streams:
+        if pipeline.get_by_name(stream.sink) is None:
+            return Fault("no element has this name", element=stream.sink, phase="parse")
+    return pipeline
 
 
-def _failed(
-    report: Report, *, phase: str, message: str, element: str = "", domain: str = "", code: int = 0
-) -> int:
-    report.say("error", phase=phase, element=element, domain=domain, code=code, message=message, debug="")
+def _failed(report: Report, fault: Fault) -> int:
+    report.say("error", **fault.told())
     return 1
 
 

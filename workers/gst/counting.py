@@ -1,11 +1,14 @@
 """Frames that reach the sink of a stream. Nothing of Python runs per frame where the sink itself counts."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from workers.gst.gi_path import Gst
 
+_PACKING = ("Muxer", "Encoder")
+_BETWEEN = ("Parser", "Generic")
 _BASE_SINK_STATS = "application/x-gst-base-sink-stats"
 
 
@@ -21,27 +24,25 @@ def elements_of(gst: Gst, iterator: Any) -> Iterator[Any]:
             yield element
 
 
-def _is_muxer(element: Any) -> bool:
+def _is(element: Any, *kinds: str) -> bool:
     factory = element.get_factory()
-    return factory is not None and "Muxer" in factory.get_metadata("klass")
+    return factory is not None and any(kind in factory.get_metadata("klass") for kind in kinds)
 
 
 def entry(sink: Any) -> Any:
-    """The pad where frames come in one by one: the sink's or, if a muxer is before it, the muxer's.
+    """The pad through which frames come in one by one, where they are still what the pipeline made of them.
 
-    None as long as nothing is linked.
+    It is the sink's own or, if an encoder or a muxer packs for it, theirs. None as long as nothing is linked.
     """
-    first = pad = _linked(sink)
+    found = pad = _linked(sink)
     while pad is not None:
         before = pad.get_peer().get_parent_element()
-        if before is None:
-            return first
+        if before is None or not _is(before, *_PACKING, *_BETWEEN):
+            break
         pad = _linked(before)
-        if pad is not None and _is_muxer(before):
-            return pad
-        if len(before.sinkpads) > 1:
-            return first
-    return first
+        if _is(before, *_PACKING):
+            found = pad or found
+    return found
 
 
 def _linked(element: Any) -> Any:
@@ -57,6 +58,7 @@ class Counter:
         """To be made before the pipeline starts. ``on_first`` is called on the thread of the stream."""
         self._gst, self._sink, self._on_first = gst, sink, on_first
         self._counted = 0
+        self._lock = threading.Lock()
         self.first_at: float | None = None
         self.last_at: float | None = None
         self.pad = entry(sink) or next(iter(sink.sinkpads), None)
@@ -81,8 +83,13 @@ class Counter:
 
     def frames(self) -> int:
         """So far."""
+        with self._lock:
+            return self._counted + self._shown()
+
+    def _shown(self) -> int:
+        """By the sink; a sink begins at 0 again with each segment."""
         if not self._native:
-            return self._counted
+            return 0
         stats = self._sink.get_property("stats")
         return stats.get_value("rendered") + stats.get_value("dropped")
 
@@ -102,7 +109,21 @@ class Counter:
         self._on_first()
         return self._gst.PadProbeReturn.REMOVE
 
-    def _event(self, _pad: Any, info: Any) -> Any:
-        if info.get_event().type == self._gst.EventType.EOS:
-            self.last_at = time.monotonic()
+    def _event(self, pad: Any, info: Any) -> Any:
+        kinds = self._gst.PadProbeType
+        match info.get_event().type:
+            case self._gst.EventType.EOS:
+                self.last_at = time.monotonic()
+            case self._gst.EventType.SEGMENT if self._native:
+                before = self._shown()
+                pad.add_probe(kinds.BUFFER | kinds.BUFFER_LIST, self._began_again, before)
+            case _:
+                pass
         return self._gst.PadProbeReturn.OK
+
+    def _began_again(self, _pad: Any, _info: Any, before: int) -> Any:
+        """At the first frame of a segment, before the sink counts it."""
+        with self._lock:
+            if self._shown() < before:
+                self._counted += before
+        return self._gst.PadProbeReturn.REMOVE

@@ -1,6 +1,9 @@
 """In which phase an error of GStreamer's arose, and at which element. Standard library only."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 _PARSE = "gst_parse_error"
 _LINKING = (3, 7)
@@ -8,6 +11,7 @@ _LINKING = (3, 7)
 _NEGOTIATION = (7, 10)
 """Codes of GstCoreError: NEGOTIATION, CAPS."""
 
+_LOGIN = re.compile(r"(://)[^/@\s]+@")
 _NAMED = re.compile(
     r"""in element "([^"]+)"|no element "([^"]+)"|could not link (\S+) to|element ["']([^"']+)["']"""
 )
@@ -34,14 +38,32 @@ def element_in(message: str) -> str:
     return next((name for name in found.groups() if name), "") if found else ""
 
 
-def in_words(element: str, phase: str, message: str, debug: str = "") -> str:
-    """One sentence for the one who sent the pipeline."""
-    doing = {"parse": "can't be read", "link": "can't be linked", "negotiate": "can't agree on a format"}.get(
-        phase
-    )
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What went wrong at which element, as it goes to the parent. ``phase``: by default found from the rest."""
+
+    message: str
+    element: str = ""
+    factory: str = ""
+    domain: str = ""
+    code: int = 0
+    debug: str = ""
+    phase: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """As a message."""
+        return asdict(self) | {"phase": self.phase or phase_of(self.domain, self.code, self.debug)}
+
+
+def in_words(told: Mapping[str, Any]) -> str:
+    """One sentence for the one who sent the pipeline, of a message that a Fault became. Logins are starred."""
+    doing = {"parse": "can't be read", "link": "can't be linked", "negotiate": "can't agree on a format"}
+    element, factory, phase = told["element"], told["factory"], told["phase"]
     where = f"element {element!r}" if element else "the pipeline"
-    reason = _reason(message, debug)
-    return f"{where} {doing}: {reason}" if doing else f"{where} failed: {reason}"
+    if factory and not element.startswith(factory):
+        where += f" ({factory})"
+    reason = _LOGIN.sub(r"\1***@", _reason(told["message"], told["debug"]))
+    return reason if phase == "start" else f"{where} {doing.get(phase, 'failed')}: {reason}"
 
 
 def _reason(message: str, debug: str) -> str:

@@ -44,8 +44,9 @@ def _why(folders: tuple[Path, ...], error: ImportError) -> str:
     others = sorted(file.name for folder in folders for file in folder.glob("gi/_gi.*.so") if suffix != file.name)
     if others:
         return (
-            f"GStreamer's Python bindings are here for another Python ({others[0]}); run Framelane with that one,"
-            f' or: apt-get install -y libgirepository1.0-dev libcairo2-dev pkg-config gcc; pip install "pygobject<3.52"'
+            f"GStreamer's Python bindings are here for another Python ({others[0]}); run Framelane with that"
+            " one, or: apt-get install -y libgirepository1.0-dev libcairo2-dev pkg-config gcc,"
+            ' then pip install "pygobject<3.52"'
         )
     return f"the Python bindings of GObject (gi) are missing ({error}): {APT}"
 

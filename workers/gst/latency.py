@@ -1,4 +1,4 @@
-"""How long frames take from source to sink, from the lines of GStreamer's latency tracer. Standard library only."""
+"""How long frames take from source to sink, as GStreamer's latency tracer says it. Standard library only."""
 
 import re
 import threading
@@ -19,6 +19,7 @@ class Span:
     most: float = 0.0
 
     def add(self, ms: float) -> None:
+        """One frame."""
         self.count += 1
         self.total += ms
         self.least, self.most = min(self.least, ms), max(self.most, ms)

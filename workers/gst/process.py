@@ -93,7 +93,7 @@ class Child:
         return self
 
     def read(self, seconds: float) -> bool:
-        """Hear what comes within ``seconds``, not waiting when something did; False once nothing can come any more."""
+        """Hear what comes, waiting at most ``seconds`` for it; False once nothing can come any more."""
         gone = self._process.poll() is not None
         for key, _events in self._selector.select(0 if gone else seconds):
             if isinstance(key.data, _Lines):

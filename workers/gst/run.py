@@ -5,10 +5,12 @@ import threading
 import time
 from typing import Any, Protocol
 
-from workers.gst.counting import Counter, elements_of
-from workers.gst.faults import phase_of
+from workers.gst.counting import Counter
+from workers.gst.diagnosis import at_odds, fault_of
+from workers.gst.faults import Fault
 from workers.gst.gi_path import Gst
 from workers.gst.latency import Latencies
+from workers.gst.looping import AGAIN, Loop
 from workers.gst.request import Request
 from workers.gst.stopping import end_sinks, end_sources
 from workers.gst.tracing import Trace
@@ -22,7 +24,8 @@ _SHARE_OF_SOURCES = 0.6
 class Say(Protocol):
     """Tells the parent."""
 
-    def __call__(self, type_: str, **rest: object) -> None: ...
+    def __call__(self, type_: str, **rest: object) -> None:
+        """Returns when it is on its way."""
 
 
 class Run:
@@ -38,13 +41,15 @@ class Run:
         self._latencies = Latencies(self._stream_of)
         if trace is not None:
             trace.feed(self._latencies)
+        pads = [counter.pad for counter in self._counters.values()]
+        self._loop = Loop(gst, pipeline, pads) if request.loop else None
         self._stop_asked = threading.Event()
         self._ended_by = ""
         self._stop_at = float("inf")
         self._forced = False
         self._status: int | None = None
-        self._link_fault = ("", "", "")
-        self._told_at = 0.0
+        self._late_link: Fault | None = None
+        self._began = self._told_at = 0.0
         self._told = dict.fromkeys(self._counters, 0)
 
     def _counter(self, number: int, sink: str) -> Counter:
@@ -66,39 +71,49 @@ class Run:
         """0 if it came to an end, 1 if it failed; either was told."""
         kinds = self._gst.MessageType
         wanted = kinds.EOS | kinds.ERROR | kinds.WARNING | kinds.STATE_CHANGED | kinds.LATENCY | kinds.CLOCK_LOST
+        wanted |= kinds.APPLICATION | kinds.ASYNC_DONE
         threading.Thread(target=self._listen, daemon=True, name="stop").start()
-        began = self._told_at = time.monotonic()
+        self._began = self._told_at = time.monotonic()
         self._start(kinds.ERROR)
         while self._status is None:
             patience_ns = int(self._patience_s() * _NS_PER_S)
-            message = self._bus.timed_pop_filtered(patience_ns, wanted | kinds.APPLICATION)
+            message = self._bus.timed_pop_filtered(patience_ns, wanted)
             if message is not None:
                 self._hear(message)
-            self._look(time.monotonic() - began)
+            self._look(time.monotonic() - self._began)
         if self._status == 0:
-            self._tell_end(time.monotonic() - began)
+            self._tell_end(time.monotonic() - self._began)
         self._pipeline.set_state(self._gst.State.NULL)
         return self._status
 
     def _start(self, error: Any) -> None:
-        if self._pipeline.set_state(self._gst.State.PLAYING) != self._gst.StateChangeReturn.FAILURE:
+        results = self._gst.StateChangeReturn
+        result = self._pipeline.set_state(
+            self._gst.State.PLAYING if self._loop is None else self._gst.State.PAUSED
+        )
+        if result == results.NO_PREROLL and self._loop is not None:
+            self._fail(Fault("a live source can't begin again"))
+        if result != results.FAILURE:
             return
         message = self._bus.timed_pop_filtered(_STATE_FAILED_NS, error)
         if message is not None:
             self._hear(message)
         else:
-            self._fail("", "", 0, "it doesn't start, and no element says why", "")
+            self._fail(Fault("it doesn't start, and no element says why"))
 
     def _listen(self) -> None:
         """Anything that comes means stop, the parent's death too."""
         sys.stdin.buffer.readline()
         self._stop_asked.set()
-        structure = self._gst.Structure.new_empty("stop")
+        structure = self._gst.Structure.new_empty("framelane-stop")
         self._bus.post(self._gst.Message.new_application(self._pipeline, structure))
 
     def _patience_s(self) -> float:
         """Until there is something to do."""
-        return min(max(self._told_at + self._request.interval_s - time.monotonic(), 0.0), self._request.interval_s)
+        due = self._told_at + self._request.interval_s
+        if not self._ended_by:
+            due = min(due, self._began + (self._request.max_runtime_s or float("inf")))
+        return max(due - time.monotonic(), 0.0)
 
     def _hear(self, message: Any) -> None:
         kinds = self._gst.MessageType
@@ -107,11 +122,9 @@ class Run:
                 self._say("eos")
                 self._status = 0
             case kinds.ERROR:
-                error, debug = message.parse_error()
-                self._fail(message.src.get_name(), error.domain, error.code, error.message, debug or "")
+                self._fail(fault_of(message.src, *message.parse_error()))
             case kinds.WARNING:
-                error, debug = message.parse_warning()
-                self._warn(message.src.get_name(), error.domain, error.code, error.message, debug or "")
+                self._warn(fault_of(message.src, *message.parse_warning()))
             case kinds.STATE_CHANGED if message.src == self._pipeline:
                 self._say("state", state=message.parse_state_changed()[1].value_nick.upper())
             case kinds.LATENCY:
@@ -120,40 +133,41 @@ class Run:
                 self._pipeline.set_state(self._gst.State.PAUSED)
                 self._pipeline.set_state(self._gst.State.PLAYING)
             case _:
-                pass
+                self._hear_of_loop(message)
 
-    def _warn(self, element: str, domain: str, code: int, message: str, debug: str) -> None:
-        phase = phase_of(domain, code, debug)
-        if phase == "link":
-            self._link_fault = (element, message, debug)
-        told = {"element": element, "domain": domain, "code": code, "message": message, "debug": debug}
-        self._say("warning", phase=phase, **told)
+    def _hear_of_loop(self, message: Any) -> None:
+        kinds, loop = self._gst.MessageType, self._loop
+        if loop is None:
+            return
+        if message.type == kinds.ASYNC_DONE and not loop.begun:
+            if loop.begin():
+                self._pipeline.set_state(self._gst.State.PLAYING)
+            else:
+                self._fail(Fault("its source can't begin again", element=self._request.streams[0].sink))
+        elif message.type == kinds.APPLICATION and message.get_structure().get_name() == AGAIN:
+            if self._ended_by:
+                end_sinks(self._gst, self._pipeline)
+            else:
+                loop.again()
 
-    def _fail(self, element: str, domain: str, code: int, message: str, debug: str) -> None:
+    def _warn(self, fault: Fault) -> None:
+        told = fault.told()
+        if told["phase"] == "link":
+            self._late_link = fault
+        self._say("warning", **told)
+
+    def _fail(self, fault: Fault) -> None:
         """The first error counts; what breaks while it is being stopped is no error any more."""
         if self._ended_by:
-            self._warn(element, domain, code, message, debug)
+            self._warn(fault)
             return
-        phase = phase_of(domain, code, debug)
-        if (
-            phase == "link" and self._link_fault[1]
-        ):  # of a late link, that says more than the source which it stopped
-            element, message, debug = self._link_fault
-        if phase == "negotiate":
-            element, debug = self._at_odds() or (element, debug)
-        told = {"element": element, "domain": domain, "code": code, "message": message, "debug": debug}
-        self._say("error", phase=phase, **told)
+        told = fault.told()
+        if told["phase"] == "link" and self._late_link is not None:
+            told = self._late_link.told()  # it says more than the source that was stopped by it
+        if told["phase"] == "negotiate":
+            told |= at_odds(self._gst, self._pipeline)
+        self._say("error", **told)
         self._status = 1
-
-    def _at_odds(self) -> tuple[str, str] | None:
-        """The element behind the link on which no format is possible, and both sides in words."""
-        for element in elements_of(self._gst, self._pipeline.iterate_recurse()):
-            for pad in element.srcpads:
-                peer = pad.get_peer()
-                if peer is not None and not pad.query_caps(None).can_intersect(peer.query_caps(None)):
-                    behind = peer.get_parent_element() or peer.get_parent()
-                    return behind.get_name(), f"\n{element.get_name()} and {behind.get_name()} have none in common"
-        return None
 
     def _look(self, ran_s: float) -> None:
         """At the clock: figures, the end of the time, the end of patience with a pipeline that is stopped."""
@@ -170,9 +184,7 @@ class Run:
             self._forced = True
             end_sinks(self._gst, self._pipeline)
         if now >= self._stop_at + self._stop_s:
-            self._warn(
-                "", "", 0, f"didn't end within {self._stop_s:g} s of being stopped: files may lack their end", ""
-            )
+            self._warn(Fault(f"didn't end within {self._stop_s:g} s of being stopped: files may lack their end"))
             self._status = 0
 
     def _stop(self, why: str, now: float) -> None:

@@ -52,11 +52,11 @@ def run_pipeline(
 ) -> Ended:
     """Run to the end in a process of its own, below the calling thread, in the folder ``cwd``.
 
-    ``on_message`` hears every message of the child in order (``type``: state, first_frame, fps, latency, warning,
-    error, eos, ended) and every line that was appended to the files of ``request.records`` (``type``: record), until
-    the process is gone, however it went. ``check`` is called ten times a second; when it raises, the pipeline finishes
-    its files, within ten seconds, and what was raised is let through. Raises PipelineFailed, which names the element
-    where there is one.
+    ``on_message`` hears every message of the child in order (``type``: state, first_frame, fps, latency,
+    warning, error, eos, ended) and every line that was appended to the files of ``request.records`` (``type``:
+    record), until the process is gone, however it went. ``check`` is called ten times a second; when it raises,
+    the pipeline finishes its files, within ten seconds, and what was raised is let through. Raises PipelineFailed,
+    which names the element where there is one.
     """
     limits = replace(limits, stop_s=min(limits.stop_s, _LONGEST_STOP_S))
     killed_before = oom_kills()
@@ -115,9 +115,9 @@ class _Watch:
                 if frames != self._frames:
                     self._frames, self._moved_at = frames, time.monotonic()
             case "warning":
-                self._warnings.append(_in_words(message))
+                self._warnings.append(in_words(message))
             case "error" if self._error is None:
-                self._error = _in_words(message)
+                self._error = in_words(message)
                 self._hurry()
             case "ended":
                 self._ended = message
@@ -172,7 +172,7 @@ class _Watch:
                 self._on_message({"type": "record", "stream": tail.stream, "json": line})
 
     def outcome(self, status: int, *, oom: bool) -> Ended:
-        """What to tell the caller. ``status``: of the process; ``oom``: the kernel killed one for want of memory."""
+        """What to tell the caller. ``status``: of the process; ``oom``: the kernel killed one for lack of memory."""
         if self._stopped is not None:
             raise self._stopped
         if self._error is not None:
@@ -195,7 +195,3 @@ class _Watch:
 def _figures(told: Message) -> StreamFigures:
     latency = Latency(**told["latency"]) if told["latency"] else None
     return StreamFigures(stream=told["stream"], frames=told["frames"], fps=told["fps"], latency=latency)
-
-
-def _in_words(told: Message) -> str:
-    return in_words(told["element"], told["phase"], told["message"], told["debug"])
