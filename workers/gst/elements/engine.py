@@ -47,7 +47,7 @@ class Slot:
 
 
 class Engine:
-    """Compiled once; ``take`` blocks while all requests run. Requests free themselves, read or not."""
+    """Compiled once. Requests free themselves when they are through, so whoever waits for one gets it."""
 
     def __init__(self, order: Order) -> None:
         core = ov.Core()
@@ -65,6 +65,9 @@ class Engine:
         self.outputs = {_name(one): _shape(one) for one in self._compiled.outputs}
         count = order.requests or int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self.requests = count
+        self._lock = threading.Lock()
+        self._partial: Slot | None = None
+        self._added = self._started = 0
         self._free: SimpleQueue[Slot] = SimpleQueue()
         for _ in range(count):
             self._free.put(self._slot())
@@ -77,17 +80,56 @@ class Engine:
         request.set_callback(self._finished, slot)
         return slot
 
-    def take(self, *, block: bool = True) -> Slot | None:
-        """A request to fill, None if none is free and ``block`` is false."""
+    def add(self, fill: Callable[[Array], None], done: Done, *, block: bool = True) -> int | None:
+        """Fill the next place in a batch; its number, None if all requests are busy and ``block`` is false.
+
+        A batch takes items of all elements that share the engine: nobody waits for a request that another one holds
+        half full.
+        """
+        if self.batch == 1:
+            slot = self._take(block)
+            if slot is not None:
+                self._fill(slot, fill, done)
+                slot.request.start_async()
+            return None if slot is None else 0
+        with self._lock:
+            slot = self._partial or self._take(block)
+            if slot is None:
+                return None
+            self._partial = slot
+            self._fill(slot, fill, done)
+            self._added += 1
+            if len(slot.waiting) == self.batch:
+                self._start()
+            return self._added
+
+    def flush(self, number: int) -> None:
+        """See that the item of this number runs, though its batch isn't full."""
+        with self._lock:
+            if self._started < number:
+                self._start()
+
+    def _start(self) -> None:
+        slot, self._partial = self._partial, None
+        if slot is not None:
+            self._started = self._added
+            slot.request.start_async()
+
+    def _fill(self, slot: Slot, fill: Callable[[Array], None], done: Done) -> None:
+        try:
+            fill(slot.array[len(slot.waiting)])
+        except BaseException:
+            if not slot.waiting:
+                self._partial = None
+                self._free.put(slot)
+            raise
+        slot.waiting.append(done)
+
+    def _take(self, block: bool) -> Slot | None:
         try:
             return self._free.get(block)
         except Empty:
             return None
-
-    def give_back(self, slot: Slot) -> None:
-        """Taken, but not run."""
-        slot.waiting = []
-        self._free.put(slot)
 
     def _finished(self, slot: Slot) -> None:
         waiting, slot.waiting = slot.waiting, []
@@ -100,36 +142,6 @@ class Engine:
                 done(error)
         finally:
             self._free.put(slot)
-
-
-class Feeder:
-    """An element's way into an engine: gathers items until a batch is full."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._slot: Slot | None = None
-
-    def add(self, fill: Callable[[Array], None], done: Done, *, block: bool = True) -> bool:
-        """Fill the next place in a batch. False if all requests are busy and ``block`` is false."""
-        slot = self._slot or self._engine.take(block=block)
-        if slot is None:
-            return False
-        self._slot = slot
-        fill(slot.array[len(slot.waiting)])
-        slot.waiting.append(done)
-        if len(slot.waiting) == self._engine.batch:
-            self.flush()
-        return True
-
-    def flush(self) -> None:
-        """Start a batch though it isn't full."""
-        slot, self._slot = self._slot, None
-        if slot is None:
-            return
-        if slot.waiting:
-            slot.request.start_async()
-        else:
-            self._engine.give_back(slot)
 
 
 def item(tensors: Outputs, number: int, batch: int) -> Outputs:

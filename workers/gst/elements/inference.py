@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.gst.elements import native
-from workers.gst.elements.engine import Engine, Feeder, Order, obtain, parsed_config, release
+from workers.gst.elements.engine import Engine, Order, obtain, parsed_config, release
 from workers.gst.elements.frame import WHOLE, Array, Box, Frame, Region
 from workers.gst.elements.pending import Job, Memory, Pending, described, detected
 from workers.gst.elements.preprocess import Fit, part, picture, placed
@@ -79,7 +79,6 @@ class Inference(InPlace):
         super().__init__()
         self._engine: Engine | None = None
         self._reader: Reader | None = None
-        self._feeder: Feeder | None = None
         self._instance = ""
         self._waiting: deque[tuple[int, Pending]] = deque()
         self._number = 0
@@ -96,7 +95,6 @@ class Inference(InPlace):
         self._engine = engine = obtain(order, self._instance)
         size = (engine.width, engine.height)
         self._reader = reader_of(engine.recipe, engine.name, size, engine.outputs, self.use)
-        self._feeder = Feeder(engine)
         self._number = 0
         chosen = engine.recipe.threshold if "threshold" not in self.given else None
         self._threshold = (self.value("threshold") if chosen is None else chosen) if self.detects else None
@@ -128,12 +126,10 @@ class Inference(InPlace):
     @reported(False)
     def do_stop(self) -> bool:
         """See GstBaseTransform."""
-        if self._feeder is not None:
-            self._feeder.flush()
         self._forget()
         if self._engine is not None:
             release(self._instance)
-        self._engine = self._feeder = None
+        self._engine = None
         return True
 
     @reported(False)
@@ -196,8 +192,8 @@ class Inference(InPlace):
         return not self._classes or region.label in self._classes
 
     def _submit(self, image: Array | None, pending: Pending, region: int | None) -> None:
-        reader, feeder, engine = self._reader, self._feeder, self._engine
-        if image is None or reader is None or feeder is None or engine is None:
+        reader, engine = self._reader, self._engine
+        if image is None or reader is None or engine is None:
             return
         job = Job(region, Fit())
         pending.expect(job)
@@ -206,8 +202,11 @@ class Inference(InPlace):
             job.fit = placed(target, image, engine.recipe)
 
         done = partial(self._finish, pending, job, reader)
-        if not feeder.add(fill, done, block=not self.value("no-block")):
+        ticket = engine.add(fill, done, block=not self.value("no-block"))
+        if ticket is None:
             pending.forget(job)
+        else:
+            pending.ticket = ticket
 
     def _finish(self, pending: Pending, job: Job, reader: Reader, outputs: Any) -> None:
         pending.finish(job, outputs, reader, self._threshold)
@@ -223,8 +222,8 @@ class Inference(InPlace):
             if not pending.done:
                 if len(self._waiting) <= allowed:
                     break
-                if self._feeder is not None and allowed == 0:
-                    self._feeder.flush()
+                if self._engine is not None:
+                    self._engine.flush(pending.ticket)
                 pending.wait()
             self._waiting.popleft()
             try:

@@ -20,7 +20,10 @@ class Job:
 
 
 class Pending:
-    """A buffer, kept until all its jobs are done. ``known``: tensors of earlier frames, by region."""
+    """A buffer, kept until all its jobs are done.
+
+    ``known``: tensors of earlier frames, by region. ``ticket``: of its last job with the engine.
+    """
 
     def __init__(self, buffer: int, frame: Frame) -> None:
         self.buffer = buffer
@@ -28,6 +31,7 @@ class Pending:
         self.jobs: list[Job] = []
         self.known: dict[int, tuple[Tensor, ...]] = {}
         self.error: Exception | None = None
+        self.ticket = 0
         self._left = 0
         self._lock = threading.Lock()
         self._done = threading.Event()

@@ -1,6 +1,7 @@
 """From a frame, or a part of it, to a model's input. With OpenCV if it is installed, else in numpy."""
 
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 
 import numpy as np
@@ -9,7 +10,9 @@ from workers.gst.elements.frame import Array, Box
 from workers.gst.elements.modelproc import Recipe
 
 
-def _opencv() -> ModuleType | None:
+@cache
+def opencv() -> ModuleType | None:
+    """OpenCV, if it is installed."""
     try:
         import cv2
     except ImportError:
@@ -18,7 +21,7 @@ def _opencv() -> ModuleType | None:
     return cv2
 
 
-_cv2 = _opencv()
+_cv2 = opencv()
 
 
 @dataclass(frozen=True, slots=True)
