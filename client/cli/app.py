@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from client.cli import specs
 from client.cli.dead import dead, requeue
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, WrongUsage, complain, err, out, print_json
+from client.cli.pipelines import pipelines
 from client.cli.render import device_table, ended, job_table, model_table, show
 from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway
 from client.cli.up import up
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command()(up)
 app.command()(dead)
 app.command()(requeue)
+app.add_typer(pipelines)
 
 
 def _tell_version(asked: bool) -> None:
@@ -66,10 +68,16 @@ def submit(
     what: Annotated[
         str,
         typer.Argument(
-            help="`inference`, `download`, or a spec: a file, - for stdin, or the JSON itself.", metavar="WHAT"
+            help="`inference`, `download`, `pipeline`, or a spec: a file, - for stdin, or the JSON itself.",
+            metavar="WHAT",
         ),
     ],
-    models: Annotated[list[str] | None, typer.Argument(help="For `download`: models of the catalogue.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="For `download`: models of the catalogue; for `pipeline`: its id.", metavar="[NAME]..."
+        ),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="For `inference`.")] = None,
     image: Annotated[list[Path] | None, typer.Option(help="For `inference`: a photo; may be repeated.")] = None,
     landmarks: Annotated[
@@ -80,6 +88,22 @@ def submit(
     ] = False,
     mirror: Annotated[bool, typer.Option("--mirror", help="For `inference`: flip left and right first.")] = False,
     top_k: Annotated[int | None, typer.Option(help="For `inference`: how many labels to answer.")] = None,
+    variant: Annotated[str | None, typer.Option(help="For `pipeline`: which of its variants.")] = None,
+    medium: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="For `pipeline`: a medium to read instead; one for each of its sources."),
+    ] = None,
+    streams: Annotated[int | None, typer.Option(min=1, help="For `pipeline`: copies that run at once.")] = None,
+    output: Annotated[
+        str | None, typer.Option(help="For `pipeline`: what becomes of its frames: disabled, file, live_stream.")
+    ] = None,
+    metadata: Annotated[
+        bool, typer.Option("--metadata", help="For `pipeline`: keep records of each frame.")
+    ] = False,
+    latency: Annotated[bool, typer.Option("--latency", help="For `pipeline`: measure latencies.")] = False,
+    runtime: Annotated[
+        float | None, typer.Option(help="For `pipeline`: repeat files until so many seconds are over.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="For `download`: fetch again what is installed.")] = False,
     file: Annotated[list[str] | None, typer.Option(help="For a spec: NAME=PATH of a file it names.")] = None,
     device: Annotated[str | None, typer.Option(help="AUTO, CPU, GPU, GPU.<number> or NPU.")] = None,
@@ -97,13 +121,25 @@ def submit(
     data_dir: DataDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a job: `inference --model asl --image hand.jpg`, `download asl vgt`, or a spec such as `job.json`."""
+    """Submit a job: `inference --model asl --image hand.jpg`, `download asl vgt`, `pipeline ID --variant cpu`,
+    or a spec such as `job.json`.
+    """  # noqa: D205  one sentence
     common = specs.Common(device, priority, timeout, label or ())
     options = {"annotate": annotate or None, "mirror": mirror or None, "top_k": top_k}
     asked = specs.Inference(
         model, image or (), landmarks or (), {name: value for name, value in options.items() if value is not None}
     )
-    request = _request(what, models or [], asked, file or [], common, force=force)
+    fields = {
+        "streams": streams,
+        "output_mode": output,
+        "metadata_mode": "file" if metadata else None,
+        "latency_metrics": latency or None,
+        "max_runtime_s": runtime,
+    }
+    pipeline = specs.Pipeline(
+        variant, medium or (), {name: value for name, value in fields.items() if value is not None}
+    )
+    request = _request(what, names or [], (asked, pipeline), file or [], common, force=force)
     folder = specs.folder(save) if save else None
     with gateway(url, data_dir) as client:
         job = client.submit(request.spec, files=request.files or None, idempotency_key=idempotency_key)
@@ -126,18 +162,33 @@ def _show_end(client: Framelane, job: Job, saved: Mapping[str, Path]) -> None:
 
 
 def _request(
-    what: str, models: list[str], asked: specs.Inference, files: list[str], common: specs.Common, *, force: bool
+    what: str,
+    names: list[str],
+    asked: tuple[specs.Inference, specs.Pipeline],
+    files: list[str],
+    common: specs.Common,
+    *,
+    force: bool,
 ) -> specs.Request:
-    if models and what != "download":
-        msg = f"{' '.join(models)}: only `submit download` takes names after it"
+    inference, pipeline = asked
+    if names and what not in {"download", "pipeline"}:
+        msg = f"{' '.join(names)}: only `submit download` and `submit pipeline` take names after it"
         raise WrongUsage(msg)
-    if what == "inference":
-        return specs.inference(asked, common)
-    if asked.given:
+    if inference.given and what != "inference":
         msg = "--model, --image, --landmarks, --annotate, --mirror and --top-k belong to `submit inference`"
         raise WrongUsage(msg)
+    if pipeline.given and what != "pipeline":
+        msg = (
+            "--variant, --input, --streams, --output, --metadata, --latency and --runtime belong to "
+            "`submit pipeline`"
+        )
+        raise WrongUsage(msg)
+    if what == "inference":
+        return specs.inference(inference, common)
+    if what == "pipeline":
+        return specs.pipeline(names, pipeline, common)
     if what == "download":
-        return specs.download(models, common, force=force)
+        return specs.download(names, common, force=force)
     return specs.written(what, files, common)
 
 

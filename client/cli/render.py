@@ -8,13 +8,18 @@ from rich.table import Table
 from rich.text import Text
 
 from client.sdk.answers import DeviceView, ModelView
+from shared.graph.emitter import emit
 from shared.jobs import Cancelled, Completed, Failed, Job
+from shared.pipelines import Pipeline
 from shared.results import (
     BatchPrediction,
     DownloadResult,
     GesturePrediction,
     InferenceResult,
     KeypointsPrediction,
+    MediaResult,
+    PipelineResult,
+    Result,
     SweepResult,
 )
 from shared.states import JobState
@@ -85,6 +90,24 @@ def model_table(models: Iterable[ModelView]) -> Table:
     return table
 
 
+def pipeline_table(pipelines: Iterable[Pipeline]) -> Table:
+    """One line per pipeline."""
+    table = plain_table("pipeline", "variants", "source", "tags", "what")
+    for each in pipelines:
+        variants = " ".join(variant.id for variant in each.variants)
+        own = Text("own", style="green") if each.source == "USER_CREATED" else Text("ships", style="dim")
+        table.add_row(each.id, variants, own, ", ".join(each.tags), each.name)
+    return table
+
+
+def pipeline_view(pipeline: Pipeline) -> RenderableType:
+    """A pipeline with the text of each variant."""
+    lines: list[RenderableType] = [Text(pipeline.name, style="bold"), Text(pipeline.description)]
+    for variant in pipeline.variants:
+        lines += [Text(f"\n{variant.id}", style="green"), Text(emit(variant.pipeline_graph))]
+    return Group(*lines)
+
+
 def plain_table(*columns: str) -> Table:
     """Columns without lines between them; where the terminal is too narrow, wide ones are cut, ids never."""
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
@@ -97,19 +120,8 @@ def ended(job: Job, where: Callable[[str], object]) -> RenderableType:
     """How a job ended: what it answered or why it didn't, its times, what it left and ``where`` (by its name)."""
     lines: list[RenderableType] = [_headline(job)]
     match job.outcome:
-        case Completed(result=InferenceResult() as result):
-            shown = result.predictions[:_MOST_PREDICTIONS]
-            lines += [Text("  ").append(prediction(each)) for each in shown]
-            if left := len(result.predictions) - len(shown):
-                lines.append(Text(f"  … and {left} more; --json shows all", style="dim"))
-        case Completed(result=DownloadResult() as result):
-            lines += [
-                Text(f"  {model.name} {model.version}: {', '.join(model.variants) or 'as it is'}")
-                for model in result.models
-            ]
-        case Completed(result=SweepResult() as result):
-            left = f"{result.orphans} files of no job, {result.uploads} unfinished uploads"
-            lines.append(Text(f"  removed {result.jobs} jobs, {result.artifacts} artifacts, {left}"))
+        case Completed(result=result):
+            lines += _answered(result)
         case Failed(error=error):
             lines.append(Text(f"  {error.title} ({error.code}): {error.detail}", style="red"))
         case Cancelled(reason=reason):
@@ -121,6 +133,43 @@ def ended(job: Job, where: Callable[[str], object]) -> RenderableType:
         for each in job.artifacts
     ]
     return Group(*lines)
+
+
+def _answered(result: Result) -> list[Text]:
+    match result:
+        case InferenceResult():
+            shown = result.predictions[:_MOST_PREDICTIONS]
+            lines = [Text("  ").append(prediction(each)) for each in shown]
+            left = len(result.predictions) - len(shown)
+            return lines + [Text(f"  … and {left} more; --json shows all", style="dim")] * (left > 0)
+        case DownloadResult():
+            return [
+                Text(f"  {model.name} {model.version}: {', '.join(model.variants) or 'as it is'}")
+                for model in result.models
+            ]
+        case MediaResult():
+            return [
+                Text(f"  {each.name} {each.version}: {each.width}x{each.height}, {each.duration_s:.1f} s")
+                for each in result.media
+            ]
+        case PipelineResult():
+            return pipeline_lines(result)
+        case SweepResult():
+            left = f"{result.orphans} files of no job, {result.uploads} unfinished uploads"
+            return [Text(f"  removed {result.jobs} jobs, {result.artifacts} artifacts, {left}")]
+
+
+def pipeline_lines(result: PipelineResult) -> list[Text]:
+    """How fast each stream was, and what was told of its frames."""
+    lines = [
+        Text(f"  stream {each.stream}: {each.frames} frames, {each.fps:.1f} FPS").append(
+            f"   latency {each.latency.avg_ms:.1f} ms" if each.latency else "", style="dim"
+        )
+        for each in result.streams
+    ]
+    records = f", {result.records} records" if result.records else ""
+    lines.append(Text(f"  {result.total_fps:.1f} FPS in all over {result.run_s:.1f} s{records}"))
+    return lines + [Text(f"  {warning}", style="yellow") for warning in result.warnings]
 
 
 def prediction(of: GesturePrediction | BatchPrediction | KeypointsPrediction) -> Text:

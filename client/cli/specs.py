@@ -48,6 +48,20 @@ class Inference:
 
 
 @dataclass(frozen=True)
+class Pipeline:
+    """Options of `submit pipeline`."""
+
+    variant: str | None = None
+    inputs: Sequence[str] = ()
+    fields: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def given(self) -> bool:
+        """Whether any of them was used."""
+        return bool(self.variant or self.inputs or self.fields)
+
+
+@dataclass(frozen=True)
 class Request:
     """A spec and its files by part name."""
 
@@ -78,10 +92,20 @@ def download(models: Sequence[str], common: Common, *, force: bool) -> Request:
     return Request(spec | ({"force": True} if force else {}), {})
 
 
+def pipeline(names: Sequence[str], asked: Pipeline, common: Common) -> Request:
+    """A variant of one pipeline of the registry. Raises WrongUsage."""
+    if len(names) != 1 or not asked.variant:
+        msg = "`submit pipeline` needs one id and --variant; `framelane pipelines` lists them"
+        raise WrongUsage(msg)
+    source = {"source": "variant", "pipeline_id": names[0], "variant_id": asked.variant}
+    spec: dict[str, Any] = {"kind": "pipeline", "pipeline": source, **asked.fields, **common.fields()}
+    return Request(spec | ({"inputs": list(asked.inputs)} if asked.inputs else {}), {})
+
+
 def written(source: str, attached: Sequence[str], common: Common) -> Request:
     """A spec that stands in a file, on stdin (``-``) or in ``source`` itself. Raises WrongUsage."""
     if source == "-":
-        text, where = sys.stdin.read(), "stdin"
+        text, where = read_text(Path(source)), "stdin"
     elif source.lstrip().startswith("{"):
         text, where = source, "the given JSON"
     else:
@@ -92,6 +116,11 @@ def written(source: str, attached: Sequence[str], common: Common) -> Request:
         raise WrongUsage(msg)
     files = {name: readable(Path(path)) for name, path in (split_pair(each, "--file") for each in attached)}
     return Request({**spec, **common.fields()}, files)
+
+
+def read_text(path: Path) -> str:
+    """What stands in a file, or on stdin (``-``). Raises WrongUsage."""
+    return sys.stdin.read() if str(path) == "-" else _read(path)
 
 
 def landmarks_input(path: Path) -> dict[str, Any]:

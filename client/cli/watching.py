@@ -10,7 +10,7 @@ from client.cli.output import JOB_FAILED, OK, print_json
 from client.cli.render import STYLES
 from client.sdk import Framelane
 from client.sdk.following import Followed
-from shared.events import CancelRequested, Progressed, Snapshot, StateChanged
+from shared.events import CancelRequested, Measured, Progressed, Snapshot, StateChanged
 from shared.jobs import Job
 from shared.jobs import Progress as JobProgress
 from shared.states import JobState
@@ -58,6 +58,9 @@ def _show(bar: Progress, task: TaskID, frame: Followed) -> None:
             _show_progress(bar, task, job.progress)
         case Progressed(progress=progress):
             _show_progress(bar, task, progress)
+        case Measured(streams=streams, records=records):
+            told = " + ".join(f"{each.fps:.1f}" for each in streams) + " FPS"
+            bar.update(task, description=told + (f", {records} records" if records else ""))
         case StateChanged(state=state):
             bar.update(task, state=_state(state))
         case CancelRequested():

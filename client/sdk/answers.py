@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.inputs import Point, PosePoint
 from shared.jobs import ArtifactRef, ErrorInfo, Job
+from shared.pipelines import Pipeline
 from shared.results import Answer, DetectedHand, InstalledModel, Score
 from shared.workers import WorkerInfo
 
@@ -114,6 +115,18 @@ class Status(Answer):
     lanes: list[LaneView]
     workers: int
     warnings: list[str] = Field(default_factory=list[str])
+
+
+class PipelineList(Answer):
+    """What ships, then what users made."""
+
+    pipelines: list[Pipeline]
+
+
+class ImportedPipeline(Pipeline):
+    """A pipeline made from a file. ``notes``: what was changed for that, or left out."""
+
+    notes: list[str] = Field(default_factory=list[str])
 
 
 class Timings(Answer):

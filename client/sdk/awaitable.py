@@ -12,11 +12,12 @@ import httpx2
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from client.sdk import calls
+from client.sdk import calls, pipeline_calls
 from client.sdk.answers import (
     DeviceView,
     GestureAnswer,
     HandsAnswer,
+    ImportedPipeline,
     ModelView,
     NotRequeued,
     PoseAnswer,
@@ -29,6 +30,7 @@ from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reaso
 from client.sdk.saving import Saving, find_artifact
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
+from shared.pipelines import Pipeline
 from shared.workers import WorkerInfo
 
 T = TypeVar("T")
@@ -225,6 +227,22 @@ class AsyncFramelane:
     async def models(self) -> list[ModelView]:
         """The catalogue, and what of it is installed."""
         return await self._do(calls.models())
+
+    async def pipelines(self) -> list[Pipeline]:
+        """What ships, then what users made."""
+        return await self._do(pipeline_calls.pipelines())
+
+    async def pipeline(self, pipeline_id: str) -> Pipeline:
+        """One pipeline with its variants."""
+        return await self._do(pipeline_calls.pipeline(pipeline_id))
+
+    async def import_pipeline(self, text: str) -> ImportedPipeline:
+        """A new pipeline from the text of a YAML file; ``notes`` say what had to be changed for that."""
+        return await self._do(pipeline_calls.import_pipeline(text))
+
+    async def export_pipeline(self, pipeline_id: str) -> str:
+        """A pipeline as the text of a YAML file."""
+        return await self._do(pipeline_calls.export_pipeline(pipeline_id))
 
     async def devices(self) -> list[DeviceView]:
         """Devices of the live workers."""

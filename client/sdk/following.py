@@ -3,15 +3,26 @@
 import json
 
 from client.sdk.problems import ConnectionFailed
-from shared.events import FRAME, AnyFrame, CancelRequested, Gone, Lagged, Ping, Progressed, Snapshot, StateChanged
+from shared.events import (
+    FRAME,
+    AnyFrame,
+    CancelRequested,
+    Gone,
+    Lagged,
+    Measured,
+    Ping,
+    Progressed,
+    Snapshot,
+    StateChanged,
+)
 from shared.jobs import Job
 from shared.states import TERMINAL
 
-Event = StateChanged | Progressed | CancelRequested
+Event = StateChanged | Progressed | Measured | CancelRequested
 Followed = Snapshot | Event
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-_KNOWN = frozenset({"snapshot", "state", "progress", "cancel_requested", "ping", "lagged", "gone"})
+_KNOWN = frozenset({"snapshot", "state", "progress", "figures", "cancel_requested", "ping", "lagged", "gone"})
 _FIRST_BACKOFF_S = 0.1
 _LONGEST_BACKOFF_S = 2.0
 _MOST_FAILURES = 12
@@ -50,7 +61,7 @@ class Track:
                 self.after_seq = frame.seq
                 self.ended = frame.job.terminal
                 return frame
-            case StateChanged() | Progressed() | CancelRequested():
+            case StateChanged() | Progressed() | Measured() | CancelRequested():
                 return self._take_event(frame)
             case Ping() | Lagged() | Gone() | None:  # of a job that is gone, the next look tells
                 return None

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from client.cli import app, specs
 from client.cli.output import PROBLEM, WrongUsage
 from client.local.runfile import RunFile
+from shared.specs import JOB_SPEC
 
 POINTS = [{"x": 0.1, "y": 0.2, "z": 0.3}] * 21
 
@@ -90,6 +91,20 @@ def test_a_written_spec_comes_from_anywhere(
     assert request.files == {"photo": photo}
 
 
+def test_a_variant_with_its_options_is_a_spec():
+    asked = specs.Pipeline("cpu", ["bikes"], {"streams": 2, "output_mode": "file"})
+    request = specs.pipeline(["person-detection"], asked, specs.Common(device="CPU"))
+    assert request.spec == {
+        "kind": "pipeline",
+        "pipeline": {"source": "variant", "pipeline_id": "person-detection", "variant_id": "cpu"},
+        "streams": 2,
+        "output_mode": "file",
+        "inputs": ["bikes"],
+        "device": "CPU",
+    }
+    assert JOB_SPEC.validate_python(request.spec)
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [("nowhere.json", "no file nowhere.json"), ("{", "the given JSON isn't JSON"), ("[1]", r"no file \[1\]")],
@@ -106,7 +121,12 @@ def test_a_spec_that_cannot_be_read_says_why(source: str, said: str):
         ("submit inference --image hand.jpg", "needs --model"),
         ("submit download", "needs the names of models"),
         ("submit download asl --annotate", "belong to `submit inference`"),
-        ("submit inference asl", "only `submit download` takes names"),
+        ("submit inference asl", "only `submit download` and `submit pipeline` take names"),
+        ("submit pipeline person-detection", "needs one id and --variant"),
+        ("submit pipeline --variant cpu", "needs one id and --variant"),
+        ("submit download asl --streams 2", "belong to `submit pipeline`"),
+        ("pipelines import none.yaml", "there is no file none.yaml"),
+        ("pipelines --json list", "options go behind `list`"),
         ("submit inference --model asl --image none.jpg", "there is no file none.jpg"),
         ("jobs --label nonsense", "--label takes NAME=VALUE"),
         ("watch 1", "nothing runs on .framelane"),
