@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from workers.gst.elements.frame import Array, Frame, Region
 from workers.gst.elements.preprocess import Layout, opencv, packed, plane
@@ -48,7 +48,7 @@ def planes(data: Array, layout: Layout, colour: Colour) -> list[tuple[Array, tup
     luma, u, v = yuv(colour)
     if layout.format == "NV12":
         chroma = plane(data, layout, 1)
-        pairs = np.ndarray((chroma.shape[0], chroma.shape[1] // 2, 2), np.uint8, chroma, 0, (chroma.strides[0], 2, 1))
+        pairs = as_strided(chroma, (chroma.shape[0], chroma.shape[1] // 2, 2), (chroma.strides[0], 2, 1))
         return [(plane(data, layout, 0)[:, :, None], (luma,), 0), (pairs, (u, v), 1)]
     return [(plane(data, layout, n)[:, :, None], (value,), int(n > 0)) for n, value in enumerate((luma, u, v))]
 

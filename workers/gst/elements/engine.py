@@ -59,10 +59,11 @@ class Engine:
         self.recipe = recipe_of(order.model_proc, _rt_info(model), order.labels)
         self.batch = order.batch
         self.width, self.height = _prepare(model, order, self.recipe)
+        names = [_name(one) for one in model.outputs]
         prepared = _with_preprocessing(model, self.recipe)
         config = _config(order)
         self._compiled: Any = core.compile_model(prepared, order.device, config)
-        self.outputs = {_name(one): _shape(one) for one in self._compiled.outputs}
+        self.outputs = {name: _shape(one) for name, one in zip(names, self._compiled.outputs, strict=True)}
         count = order.requests or int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         self.requests = count
         self._lock = threading.Lock()
@@ -264,9 +265,10 @@ def _text(model: Any, section: str, key: str) -> str:
 
 
 def _name(output: Any) -> str:
-    """Frontends add names of their own; the shortest is the author's."""
+    """The author's: frontends add names of their own."""
     names: set[str] = output.get_names()
-    return min(names, key=lambda name: (len(name), name)) if names else str(output.get_node().get_friendly_name())
+    friendly = str(output.get_node().get_friendly_name())
+    return friendly if friendly in names or not names else min(names, key=lambda name: (len(name), name))
 
 
 def _shape(output: Any) -> list[int]:

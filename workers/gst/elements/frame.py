@@ -99,11 +99,15 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """Everything known of a frame. ``messages``: JSON texts, in the order they were made."""
+    """Everything known of a frame. ``messages``: JSON texts, in the order they were made.
+
+    ``looked``: a detector has looked at it, so that no regions means no objects.
+    """
 
     regions: tuple[Region, ...] = ()
     tensors: tuple[Tensor, ...] = ()
     messages: tuple[str, ...] = ()
+    looked: bool = False
 
     def with_regions(self, more: tuple[Region, ...]) -> "Frame":
         """And these regions."""

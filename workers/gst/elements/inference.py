@@ -169,7 +169,7 @@ class Inference(InPlace):
         if not wanted:
             return
         with native.Mapped(address) as data:
-            image = picture(data, self.layout, rgb=False)
+            image = picture(data, native.actual(address, self.layout), rgb=False)
             for region, box in wanted:
                 self._submit(image if region is None else part(image, box), pending, region)
 

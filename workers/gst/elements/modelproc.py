@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-Resize = Literal["stretch", "letterbox", "crop"]
+Resize = Literal["stretch", "letterbox", "letterbox_corner", "crop"]
 
 _RESIZES: dict[str, Resize] = {
     "no": "stretch",
     "no-aspect-ratio": "stretch",
     "standard": "stretch",
     "aspect-ratio": "letterbox",
-    "fit_to_window": "letterbox",
+    "fit_to_window": "letterbox_corner",
     "fit_to_window_letterbox": "letterbox",
+    "aspect-ratio-left": "letterbox_corner",
     "crop": "crop",
 }
 _ALIASES = {
@@ -55,7 +56,6 @@ class Recipe:
     mean: tuple[float, ...] = ()
     scale: tuple[float, ...] = ()
     pad: float = 114.0
-    centred: bool = True
     shape: tuple[int, int] | None = None
     converter: str | None = None
     method: str = "softmax"
@@ -68,14 +68,14 @@ class Recipe:
 
 
 def recipe_of(model_proc: Path | None, rt_info: Mapping[str, str], labels: str = "") -> Recipe:
-    """From a model-proc file or else from rt_info (``model_info``); ``labels`` of the element win.
+    """From a model-proc file or else from rt_info (``model_info``); labels from either; those of the element win.
 
     ``labels``: a file with one a line, or ``A,B,C``. Raises ValueError for what can't be read.
     """
+    recipe = from_rt_info(rt_info)
     if model_proc is not None:
-        recipe = from_model_proc(json.loads(model_proc.read_text("utf-8")))
-    else:
-        recipe = from_rt_info(rt_info)
+        told = from_model_proc(json.loads(model_proc.read_text("utf-8")))
+        recipe = told if told.labels else replace(told, labels=recipe.labels)
     return replace(recipe, labels=read_labels(labels)) if labels else recipe
 
 
@@ -158,7 +158,6 @@ def from_rt_info(info: Mapping[str, str]) -> Recipe:
         found["converter"] = _converter(info["model_type"])
     if "resize_type" in info:
         found["resize"] = _resize(info["resize_type"])
-        found["centred"] = info["resize_type"] != "fit_to_window"
     if "pad_value" in info:
         found["pad"] = float(info["pad_value"])
     for theirs, ours in (("scale_values", "scale"), ("mean_values", "mean")):

@@ -6,12 +6,13 @@ it goes through queues, tees, converters and scalers, and ends with the last cop
 
 import ctypes
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from workers.gst.elements.frame import EMPTY, Array, Frame
+from workers.gst.elements.preprocess import Layout
 
 _META = b"FramelaneFrameMeta"
 _FIELD = b"frame"
@@ -23,6 +24,22 @@ NO_TIME = 2**64 - 1
 
 class _Value(ctypes.Structure):
     _fields_ = [("type", c_size_t), ("data", c_uint64 * 2)]
+
+
+class _VideoMeta(ctypes.Structure):
+    _fields_ = [
+        ("meta_flags", c_int),
+        ("info", c_void_p),
+        ("buffer", c_void_p),
+        ("flags", c_int),
+        ("format", c_int),
+        ("id", c_int),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("n_planes", c_uint32),
+        ("offset", c_size_t * 4),
+        ("stride", c_int * 4),
+    ]
 
 
 class _Map(ctypes.Structure):
@@ -40,6 +57,7 @@ class _Map(ctypes.Structure):
 @dataclass(frozen=True, slots=True)
 class _Libraries:
     gst: Any
+    video: Any
     gobject: Any
     python_type: int
 
@@ -51,7 +69,9 @@ def load(python_type: int) -> None:
     """Once per process, after Gst.init. ``python_type``: the GType of Python objects."""
     if _loaded:
         return
-    gst, gobject = ctypes.CDLL("libgstreamer-1.0.so.0"), ctypes.CDLL("libgobject-2.0.so.0")
+    gst, video, gobject = (
+        ctypes.CDLL(name) for name in ("libgstreamer-1.0.so.0", "libgstvideo-1.0.so.0", "libgobject-2.0.so.0")
+    )
     pointer = c_void_p
     signatures: list[tuple[Any, Any, list[Any]]] = [
         (gst.gst_meta_register_custom, pointer, [c_char_p, pointer, pointer, pointer, pointer]),
@@ -65,6 +85,7 @@ def load(python_type: int) -> None:
         (gst.gst_pad_push, c_int, [pointer, pointer]),
         (gst.gst_buffer_map, c_int, [pointer, POINTER(_Map), c_int]),
         (gst.gst_buffer_unmap, None, [pointer, POINTER(_Map)]),
+        (video.gst_buffer_get_video_meta, POINTER(_VideoMeta), [pointer]),
         (gobject.g_value_init, pointer, [pointer, c_size_t]),
         (gobject.g_value_set_boxed, None, [pointer, pointer]),
         (gobject.g_value_get_boxed, pointer, [pointer]),
@@ -76,7 +97,7 @@ def load(python_type: int) -> None:
     for function, result, arguments in signatures:
         function.restype, function.argtypes = result, arguments
     gst.gst_meta_register_custom(_META, byref((c_char_p * 1)(None)), None, None, None)
-    _loaded.append(_Libraries(gst, gobject, python_type))
+    _loaded.append(_Libraries(gst, video, gobject, python_type))
 
 
 def float_again(element: int) -> None:
@@ -138,6 +159,18 @@ def drop(buffer: int) -> None:
 def push(pad: int, buffer: int) -> int:
     """Send it downstream; it isn't ours any more. The flow return as a number."""
     return _loaded[0].gst.gst_pad_push(pad, buffer)
+
+
+def actual(buffer: int, layout: Layout) -> Layout:
+    """How this frame lies in memory: as its caps say, unless it brings its own strides."""
+    meta = _loaded[0].video.gst_buffer_get_video_meta(buffer)
+    if not meta:
+        return layout
+    planes = len(layout.strides)
+    strides, offsets = tuple(meta.contents.stride[:planes]), tuple(meta.contents.offset[:planes])
+    if strides == layout.strides and offsets == layout.offsets:
+        return layout
+    return replace(layout, strides=strides, offsets=offsets)
 
 
 class Mapped:

@@ -78,6 +78,8 @@ class Pending:
 
 def detected(pending: Pending, reader: Reader, width: int, height: int) -> Frame:
     """The frame with the objects found in it; those smaller than a pixel go."""
+    if not pending.jobs:
+        return pending.frame
     regions: list[Region] = []
     for job in pending.jobs:
         parent = None if job.region is None else pending.frame.regions[job.region]
@@ -91,7 +93,7 @@ def detected(pending: Pending, reader: Reader, width: int, height: int) -> Frame
             regions.append(
                 Region(box, label, one.label_id, one.confidence, model=reader.model, parent=job.region)
             )
-    return pending.frame.with_regions(tuple(regions)) if regions else pending.frame
+    return replace(pending.frame, regions=pending.frame.regions + tuple(regions), looked=True)
 
 
 def described(pending: Pending) -> Frame:

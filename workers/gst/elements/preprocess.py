@@ -142,10 +142,10 @@ def placed(target: Array, image: Array, recipe: Recipe) -> Fit:
         _resized_into(target, image)
         return Fit()
     ratios = (width / wide, height / tall)
-    ratio = min(ratios) if recipe.resize == "letterbox" else max(ratios)
+    ratio = max(ratios) if recipe.resize == "crop" else min(ratios)
     inner_w, inner_h = max(round(wide * ratio), 1), max(round(tall * ratio), 1)
-    centred = recipe.centred or recipe.resize == "crop"
-    x, y = ((width - inner_w) // 2, (height - inner_h) // 2) if centred else (0, 0)
+    corner = recipe.resize == "letterbox_corner"
+    x, y = (0, 0) if corner else ((width - inner_w) // 2, (height - inner_h) // 2)
     if recipe.resize == "crop":
         target[:] = resized(image, inner_w, inner_h)[-y : height - y, -x : width - x]
     else:

@@ -55,7 +55,7 @@ class Track(InPlace):
         """See GstBaseTransform."""
         address = hash(buffer)
         frame = native.frame_of(address)
-        regions = self._tracker.update(frame.regions)
+        regions = self._tracker.update(frame.regions, looked=frame.looked)
         if regions or frame.regions:
             native.put_frame(address, replace(frame, regions=regions))
         return Gst.FlowReturn.OK

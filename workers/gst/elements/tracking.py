@@ -52,7 +52,7 @@ class _Track:
 class Tracker:
     """Matches by overlap with where objects should be, and by their label.
 
-    ``predict``: in frames without detections, objects go on where they should be, with confidence 1 and for up to
+    ``predict``: in frames that nobody looked at, objects go on where they should be, with confidence 1 and for up to
     ``patience`` frames (short-term, imageless). Otherwise (zero-term) such frames have no objects.
     """
 
@@ -62,11 +62,11 @@ class Tracker:
         self._tracks: list[_Track] = []
         self._next = 1
 
-    def update(self, regions: Sequence[Region]) -> tuple[Region, ...]:
-        """The regions of the next frame with their object ids, from 1 on."""
+    def update(self, regions: Sequence[Region], *, looked: bool = True) -> tuple[Region, ...]:
+        """The regions of the next frame with their object ids, from 1 on. ``looked``: somebody looked for them."""
         found = list(regions)
         if not found:
-            return self._without_detections()
+            return self._without_detections(looked)
         ahead = [track.ahead() for track in self._tracks]
         pairs = _matched(self._tracks, ahead, found)
         for track in self._tracks:
@@ -87,11 +87,11 @@ class Tracker:
         track.region = replace(region, object_id=track.object_id)
         return track.region
 
-    def _without_detections(self) -> tuple[Region, ...]:
+    def _without_detections(self, looked: bool) -> tuple[Region, ...]:
         for track in self._tracks:
             track.missed += 1
         self._tracks = [track for track in self._tracks if track.missed <= self._patience]
-        if not self._predict:
+        if looked or not self._predict:
             return ()
         for track in self._tracks:
             track.region = replace(track.region, box=track.ahead().clipped(), confidence=1.0, tensors=())

@@ -41,7 +41,7 @@ class Watermark(InPlace):
         frame = native.frame_of(address)
         if self.layout is not None and (frame.regions or frame.tensors):
             with native.Mapped(address, write=True) as data:
-                draw(data, self.layout, frame)
+                draw(data, native.actual(address, self.layout), frame)
         return Gst.FlowReturn.OK
 
 
