@@ -1,7 +1,6 @@
 """Pipelines: what is asked for by names gets its paths, runs in processes of its own, leaves files and figures."""
 
 import mimetypes
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,17 +10,16 @@ from pathlib import Path
 
 import structlog
 
-from shared.errors import PipelineFailed
 from shared.packing import PipelineTask
 from shared.results import InstalledModel, PipelineResult, StreamFigures
 from workers.context import JobContext
+from workers.gst.available import NoGStreamer, available
 from workers.gst.limits import Limits
 from workers.gst.request import Request
 from workers.gst.supervise import Ended, run_pipeline
 from workers.handlers import WorkerEnvironment
 from workers.handlers.pipeline_plan import Plan, Planner
 from workers.handlers.pipeline_telling import Telling
-from workers.processes import ProcessFailed, run_watched
 
 _NATIVE = "gvadetect"
 _MOST_WARNINGS = 20
@@ -40,9 +38,10 @@ class PipelineHandler:
 
     def __init__(self, environment: WorkerEnvironment) -> None:
         self._settings = environment.settings
-        self._installed = Installed()
-        self._installed.look()
-        self._planner = Planner(environment, self._installed.elements)
+        self._runtimes: list[str] = []
+        self._planner = Planner(environment, available)
+        # Beside the start of the worker, so that no job waits for it.
+        threading.Thread(target=self._look, name="available", daemon=True).start()
 
     def run(self, context: JobContext) -> PipelineResult:
         """See the port. Raises PipelineFailed, and what can't be had for the pipeline."""
@@ -89,47 +88,16 @@ class PipelineHandler:
 
     def runtimes(self) -> list[str]:
         """``gstreamer``, and ``dlstreamer`` if its own elements are there."""
-        return self._installed.runtimes()
+        return self._runtimes
 
     def close(self) -> None:
         """Nothing is held."""
 
-
-class Installed:
-    """What GStreamer has here, looked up once, beside the start of the worker."""
-
-    def __init__(self) -> None:
-        self._known = threading.Event()
-        self._elements: frozenset[str] = frozenset()
-        self._missing = ""
-
-    def look(self) -> None:
-        """Begin to."""
-        threading.Thread(target=self._look, name="inventory", daemon=True).start()
-
-    def elements(self) -> frozenset[str]:
-        """Raises PipelineFailed where GStreamer, or its Python bindings, are missing, with what brings them."""
-        self._known.wait()
-        if self._missing:
-            raise PipelineFailed(self._missing)
-        return self._elements
-
-    def runtimes(self) -> list[str]:
-        """Of what is known by now."""
-        if not self._elements:
-            return []
-        return ["dlstreamer", "gstreamer"] if _NATIVE in self._elements else ["gstreamer"]
-
     def _look(self) -> None:
-        said: list[str] = []
         try:
-            run_watched([sys.executable, "-m", "workers.gst.inventory"], lambda: None, said.append)
-            self._elements = frozenset(said)
-        except ProcessFailed as error:
-            self._missing = error.last_words or f"GStreamer can't be looked at: status {error.status}"
-            log.warning("no_gstreamer", reason=self._missing)
-        finally:
-            self._known.set()
+            self._runtimes = ["dlstreamer", "gstreamer"] if _NATIVE in available() else ["gstreamer"]
+        except NoGStreamer as error:
+            log.warning("no_gstreamer", reason=error.detail)
 
 
 class _StopTogetherError(Exception):

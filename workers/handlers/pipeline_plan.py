@@ -14,6 +14,7 @@ from shared.graph.model import Graph
 from shared.graph.names import ModelFiles, places, with_models, with_outputs
 from shared.graph.rewrites.codecs import decoding
 from shared.graph.rewrites.devices import MODELS, on_device, sharing_models
+from shared.graph.rewrites.draft import Draft
 from shared.graph.rewrites.outputs import MAIN_SINK, Nothing, ToFile, with_metadata, with_output
 from shared.graph.rewrites.sources import Video, with_sources
 from shared.graph.rewrites.streams import joined, renamed_sources, stream
@@ -28,6 +29,7 @@ _INTERVAL_S = 0.25
 _OURS = "gva"
 """How elements begin that we have too."""
 _LIVE = ("rtspsrc", "v4l2src")
+_COMPILING = ("gvadetect", "gvaclassify", "gvainference")
 _VIDEO = ".mp4"
 _LINES = ".jsonl"
 
@@ -84,6 +86,7 @@ class Planner:
         self._catalogue = environment.catalogue.by_name
         self._device = environment.device.id
         self._elements = elements
+        self._cache = (environment.settings.worker.data_dir / "compiled").resolve()
 
     def plan(self, task: PipelineTask, folder: Path) -> Plan:
         """Everything a run of ``task`` in ``folder`` needs is on this machine afterwards.
@@ -120,7 +123,8 @@ class Planner:
             graph = on_device(graph, self._device, available)
         models = {name: self._model(name, folder) for name in _names(graph, "model")}
         codecs = {str(each.path): each.medium.codec for each in media.values()}
-        return decoding(sharing_models(with_models(graph, models)), codecs, self._device, available)
+        graph = sharing_models(_caching(with_models(graph, models), self._cache))
+        return decoding(graph, codecs, self._device, available)
 
     def _stream(self, task: PipelineTask, graph: Graph, files: _Files) -> Graph:
         output = ToFile(str(files.output)) if task.output_mode == "file" else Nothing()
@@ -158,6 +162,18 @@ def _sources(media: Mapping[str, MediumFile]) -> dict[str, Video]:
     if sets := [name for name, each in media.items() if each.medium.kind != "video"]:
         raise InvalidSpec(("/pipeline", f"{sets[0]} is a set of images; only videos can be read yet"))
     return {name: Video(str(each.path)) for name, each in media.items()}
+
+
+def _caching(graph: Graph, folder: Path) -> Graph:
+    """With compiled models kept for the next run: compiling one takes as long as many frames."""
+    setting = f"CACHE_DIR={folder}"
+    if "," in setting or setting.count("=") > 1:  # which would end the value
+        return graph
+    draft = Draft(graph)
+    for part in draft.of_type(*_COMPILING):
+        given = part.data.get("ie-config")
+        part.data["ie-config"] = f"{given},{setting}" if given else setting
+    return draft.graph()
 
 
 def _says_devices(graph: Graph) -> bool:
