@@ -27,14 +27,20 @@ def at_odds(gst: Gst, pipeline: Any) -> dict[str, str]:
     """
     for element in elements_of(gst, pipeline.iterate_recurse()):
         for pad in element.srcpads:
-            peer = pad.get_peer()
-            if peer is not None and not pad.query_caps(None).can_intersect(peer.query_caps(None)):
-                behind = peer.get_parent_element() or peer.get_parent()
+            behind = _behind(pad)
+            offered = pad.get_current_caps() or pad.query_caps(None)
+            if behind is not None and not offered.can_intersect(pad.get_peer().query_caps(None)):
                 return _blamed(behind, f"{element.get_name()} and {behind.get_name()} have none in common")
-    for element in elements_of(gst, pipeline.iterate_elements()):
-        if any(not pad.is_linked() for pad in element.sinkpads):
-            return _blamed(element, "nothing that is offered to it fits")
     return {}
+
+
+def _behind(pad: Any) -> Any:
+    """The element to which a source pad is linked, be it out of a bin."""
+    peer = pad.get_peer()
+    while peer is not None and peer.get_parent_element() is None:
+        ghost = peer.get_parent()
+        peer = ghost.get_peer() if ghost is not None else None
+    return peer.get_parent_element() if peer is not None else None
 
 
 def _blamed(element: Any, why: str) -> dict[str, str]:

@@ -40,11 +40,11 @@ def find(folders: tuple[Path, ...] = DISTRIBUTION) -> None:
 
 
 def _why(folders: tuple[Path, ...], error: ImportError) -> str:
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    others = sorted(file.name for folder in folders for file in folder.glob("gi/_gi.*.so") if suffix != file.name)
-    if others:
+    ours = f"_gi{sysconfig.get_config_var('EXT_SUFFIX')}"
+    there = sorted(file.name for folder in folders for file in folder.glob("gi/_gi.*.so"))
+    if there and ours not in there:
         return (
-            f"GStreamer's Python bindings are here for another Python ({others[0]}); run Framelane with that"
+            f"GStreamer's Python bindings are here for another Python ({there[0]}); run Framelane with that"
             " one, or: apt-get install -y libgirepository1.0-dev libcairo2-dev pkg-config gcc,"
             ' then pip install "pygobject<3.52"'
         )

@@ -172,7 +172,7 @@ class _Watch:
                 self._on_message({"type": "record", "stream": tail.stream, "json": line})
 
     def outcome(self, status: int, *, oom: bool) -> Ended:
-        """What to tell the caller. ``status``: of the process; ``oom``: the kernel killed one for lack of memory."""
+        """What to tell the caller. ``status``: of the process; ``oom``: the kernel killed one to free memory."""
         if self._stopped is not None:
             raise self._stopped
         if self._error is not None:

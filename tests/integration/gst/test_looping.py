@@ -1,0 +1,75 @@
+"""Files that are played again and again."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.errors import PipelineFailed
+from shared.graph.emitter import emit
+from shared.graph.parser import parse
+from shared.graph.rewrites.looping import looping
+from tests.integration.gst.conftest import Play
+from workers.gst.transport import transport_stream
+
+DECODED = "qtdemux ! h264parse ! avdec_h264"
+READ = f"filesrc location=out.mp4 ! {DECODED} ! fakesink name=s"
+
+
+@pytest.mark.parametrize("before", [DECODED, "decodebin", "qtdemux ! queue ! h264parse ! avdec_h264 ! queue"])
+def test_a_file_begins_again_at_its_end(play: Play, video: Path, before: str):
+    ended = play(f"filesrc location={video} ! {before} ! fakesink name=s", max_runtime_s=1.0, loop=True)
+    assert ended.ended == "max_runtime"
+    assert ended.streams[0].frames > 2 * 60
+    assert ended.run_s < 3
+
+
+def test_there_is_no_gap_between_end_and_beginning(play: Play, video: Path):
+    ended = play(f"filesrc location={video} ! {DECODED} ! fakesink name=s sync=true", max_runtime_s=5, loop=True)
+    assert ended.streams[0].frames == pytest.approx(5 * 30, abs=6), "two and a half times, at its own pace"
+
+
+def test_what_is_repeated_can_be_recorded(play: Play, video: Path):
+    text = f"filesrc location={video} ! {DECODED} ! x264enc speed-preset=ultrafast ! mp4mux ! filesink name=s location=out.mp4"
+    recorded = play(text, max_runtime_s=1.0, loop=True).streams[0].frames
+    assert recorded > 2 * 60
+    assert play(READ).streams[0].frames == recorded
+
+
+def test_streams_begin_again_each_by_itself(play: Play, video: Path):
+    slow = "identity sleep-time=5000"
+    ended = play(
+        f"filesrc location={video} ! {DECODED} ! fakesink name=a "
+        f"filesrc location={video} ! {DECODED} ! {slow} ! fakesink name=b",
+        "a",
+        "b",
+        max_runtime_s=1.5,
+        loop=True,
+    )
+    fast, slowed = ended.streams
+    assert slowed.frames > 100
+    assert fast.frames > 2 * slowed.frames
+
+
+def test_a_live_source_cannot_begin_again(play: Play):
+    with pytest.raises(PipelineFailed, match="live"):
+        play("videotestsrc is-live=true ! fakesink name=s", max_runtime_s=1.0, loop=True)
+
+
+def test_a_transport_stream_can_be_appended_to_itself(play: Play, video: Path, tmp_path: Path):
+    copy = transport_stream(video, tmp_path / "a copy.ts")
+    assert (
+        play(f'filesrc location="{copy}" ! tsdemux ! h264parse ! avdec_h264 ! fakesink name=s').streams[0].frames
+        == 60
+    )
+    text = emit(looping(parse(f"filesrc location={video} ! {DECODED} ! fakesink name=s"), {str(video): str(copy)}))
+    ended = play(text, max_runtime_s=1.0)
+    assert ended.ended == "max_runtime"
+    assert ended.streams[0].frames > 2 * 60
+
+
+def test_what_holds_no_such_video_leaves_no_copy(tmp_path: Path):
+    (tmp_path / "words").write_text("no video at all")
+    for codec in (None, "h265", "vp9"):
+        with pytest.raises(PipelineFailed):
+            transport_stream(tmp_path / "words", tmp_path / "copy.ts", codec)
+    assert not (tmp_path / "copy.ts").exists()
