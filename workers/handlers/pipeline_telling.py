@@ -131,6 +131,9 @@ class Telling:
         with self._lock:
             frames = sum(each.frames for each in self._figures.values())
             fps = sum(each.fps for each in self._figures.values())
+        if self.first_frame_ms is None:
+            self._context.progress(0.0, "start")
+            return
         task = self._context.task
         limit_s = getattr(task, "max_runtime_s", 0.0)
         shares = [

@@ -1,0 +1,215 @@
+"""Pipeline jobs on a real worker of a long lane, with the GStreamer of this machine."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+from pydantic import SecretStr
+
+from shared.adapters.links import LinkSigner
+from shared.adapters.local_artifacts import LocalArtifactStore
+from shared.adapters.redis_jobs import RedisJobStore
+from shared.adapters.redis_registry import RedisWorkerBeacon
+from shared.catalogue import SHIPPED
+from shared.events import JOB_EVENT, Measured
+from shared.jobs import Completed, Failed, JobRecord, artifact_key
+from shared.media import load_media
+from shared.results import PipelineResult
+from shared.routing import task_name
+from shared.settings import Settings
+from shared.states import JobState
+from tests.support.media import real_video
+from tests.support.models import staged_models
+from tests.support.pipelines import ENDLESS, needs_gstreamer, new_job
+from tests.support.processes import System
+from workers.handlers.media_download import described
+from workers.installation import Installation
+from workers.media_store import medium_key
+from workers.probe import probe
+
+pytestmark = [pytest.mark.service, needs_gstreamer()]
+
+VIDEO = "carphone"
+FRAMES = 120
+DETECT = (
+    f"filesrc location={VIDEO} ! decodebin3 ! gvadetect model=person-ssdlite threshold=0.5 ! queue ! gvawatermark ! "
+    "gvametaconvert ! gvametapublish method=file file-format=json-lines ! fakesink name=default_output_sink"
+)
+DECODE = f"filesrc location={VIDEO} ! decodebin3 ! videoconvert ! fakesink name=default_output_sink"
+
+
+class Lab:
+    """A system with a worker on cpu.long, a video and the person detector."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.artifacts = LocalArtifactStore(system.folder / "artifacts", LinkSigner(SecretStr("key")))
+        self.worker = system.start("cpu.long")
+
+    def furnish(self, *, model: bool = False) -> None:
+        beacon = RedisWorkerBeacon(self.system.settings)
+        entry, path = load_media().by_name[VIDEO], real_video(VIDEO)
+        medium = described(entry, path, probe(path, lambda: None))
+        self.artifacts.put_file(medium_key(medium.name, medium.version, medium.file.name), path, "video/mp4")
+        beacon.add_medium(medium)
+        if model:
+            (staged,) = [each for each in staged_models() if each.record.name == "person-ssdlite"]
+            with Installation(self.artifacts, beacon) as installation:
+                installation.upload(staged, lambda: None)
+                installation.register(lambda: None)
+        beacon.close()
+
+    async def submit(self, text: str, **fields: Any) -> str:
+        new = new_job(text, **fields)
+        store = RedisJobStore(self.system.settings)
+        try:
+            await store.create(new)
+            await asyncio.to_thread(self.system.send, new.id, "cpu.long", task_name("pipeline"))
+            await store.published(new.id)
+        finally:
+            await store.close()
+        return new.id
+
+    async def run(self, text: str, **fields: Any) -> JobRecord:
+        return await self.system.ended(await self.submit(text, **fields))
+
+    def fetch(self, job: JobRecord, name: str) -> Path:
+        path = self.system.folder / name
+        self.artifacts.fetch(artifact_key(job.id, job.fence, name), path)
+        return path
+
+    async def told(self, job_id: str) -> tuple[list[Measured], list[tuple[int, Any]]]:
+        """Figures, and the records that are kept, by stream."""
+        store = RedisJobStore(self.system.settings)
+        try:
+            events = [JOB_EVENT.validate_json(each) for each in await store.events(job_id, 0)]
+            page = await store.records(job_id, limit=10_000)
+        finally:
+            await store.close()
+        assert [each.number for each in page.records] == list(range(1, page.last + 1))
+        return [each for each in events if isinstance(each, Measured)], [
+            (each.stream, json.loads(each.json)) for each in page.records
+        ]
+
+    def nothing_left(self) -> bool:
+        scratch = self.system.folder / "data" / "scratch"
+        return not [path for path in scratch.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+@pytest.fixture
+def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
+    system = System(settings, tmp_path, SHIPPED)
+    yield Lab(system)
+    system.close()
+
+
+def result_of(job: JobRecord) -> PipelineResult:
+    assert isinstance(job.outcome, Completed), job.outcome
+    assert isinstance(job.outcome.result, PipelineResult)
+    return job.outcome.result
+
+
+def error_of(job: JobRecord) -> tuple[str, str]:
+    assert isinstance(job.outcome, Failed), job.outcome
+    return job.outcome.error.code, job.outcome.error.detail
+
+
+def frames_in(path: Path) -> int:
+    video, count = cv2.VideoCapture(str(path)), 0
+    while video.read()[0]:
+        count += 1
+    return count
+
+
+@pytest.mark.models
+async def test_detections_are_told_and_a_video_with_them_is_left(lab: Lab) -> None:
+    lab.furnish(model=True)
+    job = await lab.run(DETECT, output_mode="file", metadata_mode="file")
+
+    result = result_of(job)
+    assert (result.ended, result.pipeline_id) == ("eos", "test")
+    assert [(each.stream, each.frames) for each in result.streams] == [(0, FRAMES)]
+    assert result.streams[0].fps == result.slowest_fps == result.total_fps > 0
+    assert result.first_frame_ms is not None
+    assert (result.outputs, result.metadata) == (["output_stream0.mp4"], ["metadata_stream0.jsonl"])
+    kinds = {each.name: each.media_type for each in job.artifacts}
+    assert kinds == {"output_stream0.mp4": "video/mp4", "metadata_stream0.jsonl": "application/x-ndjson"}
+    assert frames_in(lab.fetch(job, "output_stream0.mp4")) == FRAMES
+
+    written = [json.loads(line) for line in lab.fetch(job, "metadata_stream0.jsonl").read_text().splitlines()]
+    figures, records = await lab.told(job.id)
+    assert records == [(0, each) for each in written]
+    assert len(written) == result.records >= FRAMES // 2, "a person is to be seen nearly always"
+    assert all(found["detection"]["label"] == "person" for each in written for found in each["objects"])
+    assert figures[-1].records == len(written)
+    assert figures[-1].streams[0].frames <= FRAMES
+    assert lab.nothing_left()
+
+
+@pytest.mark.parametrize("isolation", ["pipeline", "stream"])
+async def test_each_stream_has_its_figures_and_its_file(lab: Lab, isolation: str) -> None:
+    lab.furnish()
+    job = await lab.run(DECODE, streams=2, isolation=isolation, output_mode="file", latency_metrics=True)
+
+    result = result_of(job)
+    assert [(each.stream, each.frames) for each in result.streams] == [(0, FRAMES), (1, FRAMES)]
+    assert all(each.latency and each.latency.max_ms >= each.latency.min_ms > 0 for each in result.streams)
+    assert result.slowest_fps == min(each.fps for each in result.streams)
+    assert result.outputs == ["output_stream0.mp4", "output_stream1.mp4"]
+    assert all(frames_in(lab.fetch(job, name)) == FRAMES for name in result.outputs)
+    assert result.metadata == []
+
+
+async def test_a_file_is_repeated_until_its_time_is_over(lab: Lab) -> None:
+    lab.furnish()
+    result = result_of(await lab.run(DECODE.replace("sink name", "sink sync=true name"), max_runtime_s=6))
+    assert result.ended == "max_runtime"
+    assert result.streams[0].frames > FRAMES
+    assert 5.5 < result.run_s < 9
+
+
+async def test_figures_come_while_it_runs_and_a_cancelled_pipeline_is_gone_soon(lab: Lab) -> None:
+    job_id = await lab.submit(ENDLESS)
+    await lab.system.when(job_id, lambda job: job.progress.stage == "run")
+    await lab.system.when(job_id, lambda job: job.seq > 8)
+    figures, _ = await lab.told(job_id)
+    assert figures[-1].streams[0].frames > 0
+
+    began = time.monotonic()
+    await lab.system.cancel(job_id, "enough")
+    job = await lab.system.ended(job_id)
+
+    assert time.monotonic() - began < 10
+    assert job.state is JobState.CANCELLED
+    assert job.artifacts == []
+    assert lab.nothing_left()
+    assert len(lab.worker.lives) == 1, "the worker's process did go on"
+    assert result_of(await lab.run("videotestsrc num-buffers=3 ! fakesink")).streams[0].frames == 3
+
+
+async def test_an_attempt_that_takes_too_long_is_ended(lab: Lab) -> None:
+    job = await lab.run(ENDLESS, timeout_s=1.0)
+    assert error_of(job)[0] == "timeout"
+    assert lab.nothing_left()
+
+
+async def test_what_a_pipeline_fails_of_is_said(lab: Lab) -> None:
+    lab.furnish()
+    odd = f"filesrc location={VIDEO} ! decodebin3 ! audioconvert name=ear ! fakesink"
+    code, detail = error_of(await lab.run(odd))
+    assert code == "pipeline-failed"
+    assert "ear" in detail
+
+    code, detail = error_of(await lab.run("filesrc location=nothing ! decodebin3 ! fakesink"))
+    assert (code, "nothing" in detail) == ("medium-not-installed", True)
+
+    code, detail = error_of(await lab.run(DECODE, metadata_mode="file"))
+    assert (code, "gvametapublish" in detail) == ("invalid-spec", True)
+
+    assert len(lab.worker.lives) == 1
+    assert lab.nothing_left()
