@@ -25,8 +25,9 @@ from client.sdk.answers import (
     RequeueList,
     Status,
 )
-from client.sdk.following import MAX_FRAME_BYTES, Followed, Track, parse_frame
+from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
+from client.sdk.records import MetadataRecord, Missed, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
@@ -172,8 +173,22 @@ class AsyncFramelane:
         """
         track = Track(self.url, after_seq)
         while not track.ended:
-            async with contextlib.aclosing(self._read_events(job_id, track)) as stream:
+            async with contextlib.aclosing(self._read_events(calls.events_path(job_id), track)) as stream:
                 async for news in stream:
+                    yield news
+            await self._go_on(job_id, track)
+
+    async def records(
+        self, job_id: str, stream: int | None = None, after: int = 0
+    ) -> AsyncGenerator[MetadataRecord | Missed]:
+        """What a pipeline finds in its frames, as records numbered higher than ``after``, until the job has ended.
+
+        First those that are kept, then each as it comes; reconnects where it was. ``stream``: of this one alone.
+        """
+        track = RecordTrack(self.url, after)
+        while not track.ended:
+            async with contextlib.aclosing(self._read_events(records_path(job_id, stream), track)) as told:
+                async for news in told:
                     yield news
             await self._go_on(job_id, track)
 
@@ -270,7 +285,7 @@ class AsyncFramelane:
             raise ConnectionFailed(self.url, reason(error)) from error
         return call.read(self.url, answer.status_code, answer.headers, answer.content)
 
-    async def _go_on(self, job_id: str, track: Track) -> None:
+    async def _go_on(self, job_id: str, track: Line[T]) -> None:
         """Between two connections: find out whether there is anything to come, and wait a little."""
         if not track.ended:
             await asyncio.sleep(track.pause())
@@ -282,7 +297,7 @@ class AsyncFramelane:
             async with connect(url, max_size=MAX_FRAME_BYTES, compression=None) as socket:
                 track.connected()
                 async for text in socket:
-                    news = track.take(parse_frame(text))
+                    news = track.hear(text)
                     if news is not None:
                         yield news
                     if track.ended:
@@ -293,18 +308,18 @@ class AsyncFramelane:
         except (OSError, WebSocketException) as error:
             track.lost(reason(error))
 
-    async def _read_events(self, job_id: str, track: Track) -> AsyncGenerator[Followed]:
+    async def _read_events(self, path: str, track: Line[T]) -> AsyncGenerator[T]:
         headers = calls.event_headers(track.after_seq)
-        path = calls.events_path(job_id)
         try:
             async with self._http.stream("GET", path, headers=headers, timeout=calls.SILENCE_S) as answer:
                 if answer.is_error:
                     raise problem_of(answer.status_code, answer.headers, await answer.aread())
                 track.connected()
                 if answer.status_code == calls.NOTHING_MORE:
+                    track.nothing_more()
                     return
                 async for message in httpx2.EventSource(answer):
-                    news = track.take(parse_frame(message.data))
+                    news = track.hear(message.data)
                     if news is not None:
                         yield news
                     if track.ended:

@@ -24,8 +24,9 @@ from client.sdk.answers import (
     RequeueList,
     Status,
 )
-from client.sdk.following import MAX_FRAME_BYTES, Followed, Track, parse_frame
+from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
+from client.sdk.records import MetadataRecord, Missed, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
@@ -161,7 +162,19 @@ class Framelane:
         """
         track = Track(self.url, after_seq)
         while not track.ended:
-            yield from self._read_events(job_id, track)
+            yield from self._read_events(calls.events_path(job_id), track)
+            self._go_on(job_id, track)
+
+    def records(
+        self, job_id: str, stream: int | None = None, after: int = 0
+    ) -> Generator[MetadataRecord | Missed]:
+        """What a pipeline finds in its frames, as records numbered higher than ``after``, until the job has ended.
+
+        First those that are kept, then each as it comes; reconnects where it was. ``stream``: of this one alone.
+        """
+        track = RecordTrack(self.url, after)
+        while not track.ended:
+            yield from self._read_events(records_path(job_id, stream), track)
             self._go_on(job_id, track)
 
     def artifacts(self, job_id: str) -> list[ArtifactRef]:
@@ -255,7 +268,7 @@ class Framelane:
             raise ConnectionFailed(self.url, reason(error)) from error
         return call.read(self.url, answer.status_code, answer.headers, answer.content)
 
-    def _go_on(self, job_id: str, track: Track) -> None:
+    def _go_on(self, job_id: str, track: Line[T]) -> None:
         """Between two connections: find out whether there is anything to come, and wait a little."""
         if not track.ended:
             time.sleep(track.pause())
@@ -267,7 +280,7 @@ class Framelane:
             with connect(url, max_size=MAX_FRAME_BYTES, compression=None) as socket:
                 track.connected()
                 for text in socket:
-                    news = track.take(parse_frame(text))
+                    news = track.hear(text)
                     if news is not None:
                         yield news
                     if track.ended:
@@ -278,18 +291,18 @@ class Framelane:
         except (OSError, WebSocketException) as error:
             track.lost(reason(error))
 
-    def _read_events(self, job_id: str, track: Track) -> Generator[Followed]:
+    def _read_events(self, path: str, track: Line[T]) -> Generator[T]:
         headers = calls.event_headers(track.after_seq)
-        path = calls.events_path(job_id)
         try:
             with self._http.stream("GET", path, headers=headers, timeout=calls.SILENCE_S) as answer:
                 if answer.is_error:
                     raise problem_of(answer.status_code, answer.headers, answer.read())
                 track.connected()
                 if answer.status_code == calls.NOTHING_MORE:
+                    track.nothing_more()
                     return
                 for message in httpx2.EventSource(answer):
-                    news = track.take(parse_frame(message.data))
+                    news = track.hear(message.data)
                     if news is not None:
                         yield news
                     if track.ended:

@@ -1,6 +1,7 @@
 """Both clients against the real gateway behind a real socket; the test plays the worker."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ import pytest
 
 from client.sdk import ApiProblem, AsyncFramelane, ConnectionFailed, Framelane, NothingDetected, WaitTimeout
 from client.sdk.problems import ClientError
+from client.sdk.records import MetadataRecord, Missed
 from shared.events import Progressed, Snapshot, StateChanged
 from shared.inputs import FileInput, LandmarksInput, Point, SequenceInput
 from shared.inputs import Frame as Moment
 from shared.jobs import ArtifactRef, artifact_key
-from shared.results import DetectedHand, GesturePrediction, KeypointsPrediction
+from shared.ports import Record
+from shared.results import DetectedHand, GesturePrediction, KeypointsPrediction, StreamFigures
 from shared.settings import JobSettings, Settings
 from shared.specs import InferenceSpec, ModelDownloadSpec
 from shared.states import JobState
@@ -27,7 +30,7 @@ TYPED = InferenceSpec(model="asl", inputs=[LandmarksInput(landmarks=POINTS)], la
 
 @pytest.fixture
 def house() -> House:
-    return House(Settings(jobs=JobSettings(predict_wait_s=5)))
+    return House(Settings(jobs=JobSettings(predict_wait_s=5, records_kept=50)))
 
 
 @pytest.fixture
@@ -45,6 +48,35 @@ async def hand(server: StartedServer, request: pytest.FixtureRequest) -> AsyncIt
     else:
         async with AsyncFramelane(url) as client:
             yield Hand(client)
+
+
+async def test_records_of_a_pipeline(hand: Hand, house: House):
+    job_id = (await hand.submit(SPEC)).id
+    claim = house.claim(job_id)
+    figures = [StreamFigures(stream=0, frames=3, fps=25.0)]
+    records = [Record(at % 2, json.dumps({"objects": [], "timestamp": at})) for at in range(3)]
+    told = hand.each("records", job_id)
+    house.attempts.measure(claim, figures, records[:2])
+    first = await anext(told)
+    assert first == MetadataRecord(number=1, stream=0, record={"objects": [], "timestamp": 0})
+    house.attempts.measure(claim, figures, records[2:])
+    house.settle(claim)
+
+    assert [(each.number, each.stream) async for each in told] == [(2, 1), (3, 0)]
+    assert [each.number for each in await hand.collect("records", job_id, stream=1)] == [2]
+    assert [each.number for each in await hand.collect("records", job_id, after=2)] == [3]
+    assert await hand.collect("records", job_id, after=3) == []
+
+
+async def test_records_that_are_no_longer_kept(hand: Hand, house: House):
+    job_id = (await hand.submit(SPEC)).id
+    claim = house.claim(job_id)
+    kept = house.settings.jobs.records_kept
+    house.attempts.measure(claim, [], [Record(0, "{}")] * (kept + 2))
+    house.settle(claim)
+    told = await hand.collect("records", job_id)
+    assert told[:2] == [Missed(first=1, last=2), MetadataRecord(number=3, stream=0, record={})]
+    assert len(told) == kept + 1
 
 
 async def died(hand: Hand, house: House, **changes: object) -> str:
