@@ -10,16 +10,11 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from tests.support.gst import needs_gstreamer, pipeline_model, play, records, video
+from tests.support.gst import pipeline_model, play, records, video
 
 pytestmark = pytest.mark.models
 
 F32 = "ie-config=INFERENCE_PRECISION_HINT=f32"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def gstreamer() -> None:
-    needs_gstreamer()
 
 
 def source(name: str, caps: str = "format=BGR") -> str:
@@ -159,7 +154,7 @@ def test_boxes_are_drawn_where_they_are_and_nowhere_else(tmp_path: Path, layout:
     changed = np.argwhere(np.abs(before.astype(int) - after).max(axis=2) > 40)
     assert changed.min(axis=0) == pytest.approx([60, 40], abs=1)
     assert changed.max(axis=0) == pytest.approx([179, 199], abs=1)
-    assert len(changed) < 1500
+    assert len(changed) < 2500
 
 
 def test_the_counter_prints_as_dl_streamer_does() -> None:

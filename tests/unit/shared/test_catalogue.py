@@ -29,7 +29,8 @@ def test_what_ships_is_consistent():
     assert {"asl", "vgt", "lstm"} <= set(catalogue.by_name)
     for each in catalogue.root:
         assert each.files
-        assert bool(each.labels) is (each.category == "gesture")
+        assert bool(each.labels) or each.category != "gesture"
+        assert bool(each.model_proc) is (each.architecture == "pipeline")
         assert len(set(each.labels)) == len(each.labels)
         assert set(each.requires) <= set(each.accepts)
         assert each.licence

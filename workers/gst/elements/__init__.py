@@ -1,11 +1,18 @@
 """The elements of DL Streamer, in Python on OpenVINO, for machines that don't have it."""
 
+import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 from workers.gst import gi_path
 from workers.gst.elements import native
+
+# GStreamer brings libunwind, whose functions can take the place of those that C++ exceptions need: OpenVINO's would
+# end the process. What is global comes first.
+with suppress(OSError):
+    ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
 
 NAMES = {
     "gvadetect": "inference",

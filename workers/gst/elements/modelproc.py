@@ -113,6 +113,9 @@ def _input(entry: Mapping[str, Any]) -> dict[str, Any]:
     low, high = (float(one) for one in params.get("range", (0.0, 255.0)))
     mean, deviation = (tuple(float(one) for one in params.get(key, ())) for key in ("mean", "std"))
     found |= _normalised(high - low, low, mean, deviation)
+    if "padding" in params:
+        fill = params["padding"].get("fill_value", 0.0)
+        found["pad"] = float(fill[0] if isinstance(fill, list) else fill)
     if "reshape" in params:
         found["shape"] = int(params["reshape"]["width"]), int(params["reshape"]["height"])
     return found
