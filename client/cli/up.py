@@ -7,10 +7,12 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from client.cli.output import WrongUsage, out, print_json
 from client.cli.target import DEFAULT, DataDir
 from client.local import LocalStack
+from client.local.lanes import PIPELINES, why_no_pipelines
 from client.local.logs import ConsoleLog
 
 
@@ -35,7 +37,10 @@ def up(
     host: Annotated[str, typer.Option(help="Address the gateway listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 0,
     data_dir: DataDir = DEFAULT,
-    lanes: Annotated[str, typer.Option(help="One worker process each.")] = "cpu,io",
+    lanes: Annotated[
+        str | None,
+        typer.Option(help="One worker process each; default: cpu,io and, where GStreamer is, cpu.long."),
+    ] = None,
     flower: Annotated[
         bool, typer.Option("--flower", help="Also start Flower, with a login made for this run.")
     ] = False,
@@ -46,7 +51,7 @@ def up(
     Ctrl-C stops everything in order, a second Ctrl-C at once. The log goes to stderr.
     """
     log = ConsoleLog(sys.stderr)
-    names = tuple(name.strip() for name in lanes.split(",") if name.strip())
+    names = None if lanes is None else tuple(name.strip() for name in lanes.split(",") if name.strip())
     try:
         stack = LocalStack(data_dir, lanes=names, host=host, port=port, flower=flower, log=log)
     except ValueError as error:
@@ -55,9 +60,16 @@ def up(
     try:
         with stack:
             _announce(stack, as_json=as_json)
+            if lanes is None and not as_json:
+                _say_what_is_missing(stack)
             stack.wait()
     except KeyboardInterrupt:
         return
+
+
+def _say_what_is_missing(stack: LocalStack) -> None:
+    if PIPELINES not in stack.lanes and (why := why_no_pipelines(os.environ)):
+        out().print(f"[dim]no lane for pipelines: {escape(why)}[/]", soft_wrap=True)
 
 
 def _announce(stack: LocalStack, *, as_json: bool) -> None:

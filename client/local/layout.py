@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.local import preflight
+from client.local.lanes import default_lanes
 from client.local.logs import LogSink
 from client.local.parts import Part, ProcessPart, ValkeyPart
 from client.local.runfile import persistent_key
 from shared.devices import Lane
 from shared.errors import FramelaneError
 
-DEFAULT_LANES = ("cpu", "io")
 _MODULES = ("fastapi", "uvicorn", "psutil", "numpy", "cv2")
 """What gateway and workers don't start without and a client alone doesn't have."""
 
@@ -28,12 +28,15 @@ class MissingExtra(FramelaneError):
 
 @dataclass(frozen=True)
 class StackOptions:
-    """``port`` 0: a free one. ``environ`` is what the processes inherit; this process's by default."""
+    """``port`` 0: a free one. ``lanes`` None: those that work here.
+
+    ``environ`` is what the processes inherit; this process's by default.
+    """
 
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 0
-    lanes: tuple[str, ...] = DEFAULT_LANES
+    lanes: tuple[str, ...] | None = None
     flower: bool = False
     environ: Mapping[str, str] | None = None
 
@@ -50,7 +53,8 @@ class Layout:
         self._environ = dict(os.environ if options.environ is None else options.environ)
         self._sink = sink
         self._port = options.port
-        self.lanes = [Lane(name).name for name in dict.fromkeys(options.lanes)]
+        asked = default_lanes(self._environ) if options.lanes is None else options.lanes
+        self.lanes = [Lane(name).name for name in dict.fromkeys(asked)]
         if not self.lanes:
             msg = "name at least one lane, such as cpu,io"
             raise ValueError(msg)

@@ -10,7 +10,7 @@ from typing import Self
 import httpx2
 
 from client.local.environment import CannotStart
-from client.local.layout import DEFAULT_LANES, Layout, StackOptions
+from client.local.layout import Layout, StackOptions
 from client.local.logs import FileLog, LogSink
 from client.local.readiness import is_ready
 from client.local.runfile import DataDirLock, RunFile
@@ -26,6 +26,7 @@ class LocalStack:
     As a context manager it is entered when everything answers and every lane's worker has announced itself. It is
     started once; after that, make another.
     All it keeps lies in ``data_dir``; without ``log`` the processes' lines go to ``framelane.log`` there.
+    ``lanes`` None: ``cpu``, ``io`` and, where GStreamer is, ``cpu.long``.
     ``environ`` is what the processes inherit (this process's by default), ``port`` 0 takes a free one.
     """
 
@@ -33,7 +34,7 @@ class LocalStack:
         self,
         data_dir: Path,
         *,
-        lanes: tuple[str, ...] = DEFAULT_LANES,
+        lanes: tuple[str, ...] | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         flower: bool = False,
@@ -65,6 +66,11 @@ class LocalStack:
     def flower(self) -> tuple[str, str, str] | None:
         """Flower's address, user and password, if it was asked for."""
         return (self._layout.flower_url, *self._layout.flower_login) if self._layout.flower_url else None
+
+    @property
+    def lanes(self) -> list[str]:
+        """Names of the lanes it has."""
+        return list(self._layout.lanes)
 
     def pids(self) -> dict[str, int]:
         """Process ids by part: ``gateway``, ``valkey``, ``flower`` and the lanes. Only of those that run now."""
