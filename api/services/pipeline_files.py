@@ -33,6 +33,8 @@ from shared.pipelines import Pipeline, Text
 MAX_FILE = 512 * 1024
 """Bytes of a file that is imported."""
 
+_MOST_EVENTS = 2_000
+"""Of YAML: scalars, and beginnings and ends of lists and mappings. The largest file we write has some 300."""
 _BESIDE_A_MODEL = ("model-proc", "labels-file")
 _WIDE = 110
 
@@ -124,6 +126,8 @@ def written(pipeline: Pipeline) -> str:
 
 def _loaded(text: str) -> dict[str, Any]:
     try:
+        if any(count > _MOST_EVENTS for count, _ in enumerate(yaml.parse(text, yaml.SafeLoader))):
+            raise MalformedYaml("far more in it than a pipeline has")
         document: object = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
         raise MalformedYaml(str(error)) from None

@@ -1,8 +1,9 @@
 """The registry: what ships, what users made, and changing the latter without undoing each other's changes."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,7 +36,7 @@ _TRIES = 10
 
 
 class Registry:
-    """Pipelines and templates. ``library``: the folder with what ships."""
+    """Pipelines and templates. ``library``: the folder with what ships; it is read when it is first asked for."""
 
     def __init__(
         self,
@@ -49,8 +50,17 @@ class Registry:
         self._graphs = graphs
         self._files = files
         self._threads = threads
-        self._shipped = shelf.shipped(library / "pipelines", "PREDEFINED", graphs, files)
-        self.templates = shelf.shipped(library / "templates", "TEMPLATE", graphs, files)
+        self._one_file = CapacityLimiter(1)
+        self._library = library
+
+    @cached_property
+    def _shipped(self) -> Mapping[str, Pipeline]:
+        return shelf.shipped(self._library / "pipelines", "PREDEFINED", self._graphs, self._files)
+
+    @cached_property
+    def templates(self) -> Mapping[str, Pipeline]:
+        """By their ids."""
+        return shelf.shipped(self._library / "templates", "TEMPLATE", self._graphs, self._files)
 
     async def all(self) -> list[Pipeline]:
         """What ships, then what users made."""
@@ -93,7 +103,8 @@ class Registry:
             plan, told = self._files.read(text)
             return self._checked(plan), told
 
-        plan, told = await self._in_thread(read)
+        # Reading YAML takes long: several at once would keep everybody waiting.
+        plan, told = await to_thread.run_sync(read, limiter=self._one_file)
         return await self._add(plan), told
 
     async def change(self, pipeline_id: str, if_match: str | None, change: PipelineChange) -> Pipeline:
