@@ -7,18 +7,19 @@ from pydantic.json_schema import models_json_schema
 from api.gateway import own_version
 from api.routes.events import MOST_SEQ
 from api.views import PREFIX
-from shared.events import CancelRequested, Gone, Lagged, Ping, Progressed, Snapshot, StateChanged
+from shared.events import CancelRequested, Gone, Lagged, Measured, Ping, Progressed, Snapshot, StateChanged
 
 _MESSAGES = {
     "snapshot": (Snapshot, "The job as it is; first to come, and again where missed events are no longer kept"),
     "state": (StateChanged, "The job entered a state"),
     "progress": (Progressed, "The running attempt got further"),
+    "figures": (Measured, "How fast the streams of a running pipeline are"),
     "cancel_requested": (CancelRequested, "A running job was asked to stop"),
     "ping": (Ping, "Nothing else happened for a while"),
     "lagged": (Lagged, "The reader was too slow; the connection closes"),
     "gone": (Gone, "The job isn't kept any more; the connection closes"),
 }
-_EVENTS = ("state", "progress", "cancel_requested")
+_EVENTS = ("state", "progress", "figures", "cancel_requested")
 _TOPICS = {
     "job": (*_EVENTS, "snapshot", "ping", "lagged", "gone"),
     "feed": (*_EVENTS, "snapshot", "ping", "lagged"),

@@ -40,6 +40,8 @@ _TAGS = [
     {"name": "gestures", "description": "Questions answered at once"},
     {"name": "models", "description": "What can be installed, and what is"},
     {"name": "pipelines", "description": "Pipelines, variants and templates; text to graph and back"},
+    {"name": "media", "description": "Videos of the library"},
+    {"name": "metadata", "description": "What pipelines told of each frame"},
     {"name": "devices", "description": "Hardware and workers"},
     {"name": "operation", "description": "How the gateway is"},
 ]

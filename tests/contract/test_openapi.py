@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from api.contracts import FOLDER, REFRESH, documents
 from api.main import create_app
+from shared.settings import PipelineSettings, Settings
 from tests.support.gateway import HAND, SPEC, House, calling
 
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text("utf-8"))
@@ -72,6 +73,22 @@ CONTRACT = {
     "post /api/v1/keypoints/pose",
     "get /api/v1/models",
     "get /api/v1/models/{name}",
+    "get /api/v1/pipelines",
+    "post /api/v1/pipelines",
+    "post /api/v1/pipelines/import",
+    "get /api/v1/pipelines/{pipeline_id}",
+    "patch /api/v1/pipelines/{pipeline_id}",
+    "delete /api/v1/pipelines/{pipeline_id}",
+    "get /api/v1/pipelines/{pipeline_id}/export",
+    "post /api/v1/pipelines/{pipeline_id}/variants",
+    "patch /api/v1/pipelines/{pipeline_id}/variants/{variant_id}",
+    "delete /api/v1/pipelines/{pipeline_id}/variants/{variant_id}",
+    "post /api/v1/pipelines/{pipeline_id}/variants/{variant_id}/convert-to-simple",
+    "post /api/v1/pipelines/{pipeline_id}/variants/{variant_id}/convert-to-advanced",
+    "get /api/v1/pipeline-templates",
+    "get /api/v1/pipeline-templates/{template_id}",
+    "post /api/v1/convert/to-graph",
+    "post /api/v1/convert/to-description",
     "get /api/v1/devices",
     "get /api/v1/workers",
     "get /api/v1/status",
@@ -133,10 +150,76 @@ async def test_answers_are_as_described() -> None:
             schema_of(name, answer.status_code, "application/problem+json").validate(answer.json())
 
 
+PIPELINE = {
+    "name": "Yard",
+    "description": "-",
+    "variants": [{"name": "CPU", "pipeline_description": "a ! fakesink"}],
+}
+TEXT = {"pipeline_description": "videotestsrc ! queue ! fakesink"}
+
+
+async def test_answers_about_pipelines_are_as_described() -> None:
+    house = House(Settings(pipelines=PipelineSettings(allow=["a"])))
+    async with calling(house) as client:
+        pipelines = "/api/v1/pipelines"
+        made = await client.post(pipelines, json=PIPELINE)
+        match = {"If-Match": "*"}
+        yard, cpu = f"{pipelines}/yard", f"{pipelines}/yard/variants/cpu"
+        graph = made.json()["variants"][0]["pipeline_graph"]
+        file = (await client.get(f"{yard}/export")).content
+        asked = [
+            ("create_pipeline", made),
+            ("list_pipelines", await client.get(pipelines)),
+            ("get_pipeline", await client.get(yard)),
+            ("change_pipeline", await client.patch(yard, json={"name": "Gate"}, headers=match)),
+            ("import_pipeline", await client.post(
+                f"{pipelines}/import", content=file, headers={"Content-Type": "application/yaml"}
+            )),
+            ("add_variant", await client.post(f"{yard}/variants", json=PIPELINE["variants"][0])),
+            ("change_variant", await client.patch(cpu, json={"name": "GPU"}, headers=match)),
+            ("convert_to_simple", await client.post(f"{cpu}/convert-to-simple", json=graph)),
+            ("list_templates", await client.get("/api/v1/pipeline-templates")),
+            ("get_template", await client.get("/api/v1/pipeline-templates/detect-only")),
+            ("convert_to_graph", await client.post("/api/v1/convert/to-graph", json=TEXT)),
+            ("convert_to_description", await client.post(
+                "/api/v1/convert/to-description", json={"pipeline_graph": graph}
+            )),
+        ]  # fmt: skip
+        for name, answer in asked:
+            assert answer.status_code < 300, (name, answer.text)
+            schema_of(name, answer.status_code).validate(answer.json())
+        failed = [
+            ("delete_pipeline", 428, await client.delete(yard)),
+            ("change_pipeline", 412, await client.patch(yard, json={"name": "x"}, headers={"If-Match": "x"})),
+            ("get_pipeline", 404, await client.get(f"{pipelines}/none")),
+            ("convert_to_graph", 422, await client.post("/api/v1/convert/to-graph", json={})),
+        ]
+        for name, status, answer in failed:
+            assert answer.status_code == status, name
+            schema_of(name, status, "application/problem+json").validate(answer.json())
+
+
+def test_bodies_about_pipelines_are_the_ones_that_are_checked() -> None:
+    for name, document in (
+        ("PipelineDefinition", PIPELINE),
+        ("TextToConvert", TEXT),
+        ("PipelineChange", {"tags": []}),
+    ):
+        content = next(
+            operation["requestBody"]["content"]["application/json"]["schema"]
+            for _, _, operation in OPERATIONS.values()
+            if name in json.dumps(operation.get("requestBody", {}))
+        )
+        schema = Draft202012Validator(content | {"components": DOCUMENT["components"]})
+        schema.validate(document)
+        assert not schema.is_valid({**document, "unknown": 1})
+
+
 def test_spec_is_the_one_that_is_checked() -> None:
     schema = Draft202012Validator({"$ref": "#/components/schemas/JobSpec", "components": DOCUMENT["components"]})
     schema.validate(SPEC)
     schema.validate({"kind": "model_download", "models": ["asl"]})
+    schema.validate({"kind": "pipeline", "pipeline": {"source": "description", **TEXT}})
     assert not schema.is_valid(SPEC | {"unknown": 1})
     assert not schema.is_valid(SPEC | {"inputs": [{"landmarks": HAND[:20]}]})
 
