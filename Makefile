@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt deploy/setup_env.sh
 	PYTHON=$(PYTHON) VENV=$(VENV) deploy/setup_env.sh
 	@touch $@
 
-demo: setup ## A photo becomes a letter through the queue, on this machine
+demo: setup ## A photo becomes a letter and a video tells who is in it, on this machine
 	$(BIN)/python -m client.demo
 
 up: setup ## Start gateway, workers and an embedded Valkey; Ctrl-C stops them (ARGS="--port 8000")

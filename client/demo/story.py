@@ -1,23 +1,23 @@
 """What the demonstration does, step by step."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from client.demo.detection import detect
 from client.demo.photo import LICENCE, PACKAGE, hand_photo
 from client.demo.stage import Stage
+from client.demo.steps import DemoFailed, completed, install, where
 from client.local import LocalStack
 from client.sdk import Framelane
-from shared.errors import FramelaneError
-from shared.events import Progressed, StateChanged
+from shared.events import StateChanged
 from shared.inputs import FileInput, LandmarksInput, Point
-from shared.jobs import Completed, Failed, Job
+from shared.jobs import Completed, Job
 from shared.results import GesturePrediction, InferenceResult
 from shared.specs import InferenceOptions, InferenceSpec, ModelDownloadSpec
-from shared.states import JobState
 
 MODELS = ("asl", "vgt", "hand_landmarker")
 READER = "vgt"
@@ -29,16 +29,10 @@ _WARM_WITHIN_S = 30.0
 _LOOK_EVERY_S = 0.1
 
 
-class DemoFailed(FramelaneError):
-    """A step didn't end as it should."""
-
-    code = "demo-failed"
-
-
 def tell(console: Console, data_dir: Path, photo: Path | None) -> None:
     """Everything, printed as it happens. Raises FramelaneError or ClientError for whatever doesn't work."""
     stage = Stage(console)
-    stage.title("Framelane", "a photo becomes a letter through the queue")
+    stage.title("Framelane", "a photo becomes a letter, and a video tells who is in it")
     picture = photo or hand_photo(data_dir / "cache")
     with stage.waiting("System", "starting gateway, workers and Valkey …"):
         stack = LocalStack(data_dir).start()
@@ -49,6 +43,7 @@ def tell(console: Console, data_dir: Path, photo: Path | None) -> None:
             origin = "yours" if photo else f"out of the npm package {PACKAGE}, {LICENCE}"
             points = _photo(stage, client, picture, origin, data_dir / "demo")
             _landmarks(stage, client, points)
+            detect(stage, stack, client, data_dir / "demo")
     finally:
         began = time.monotonic()
         with stage.waiting("Stop", "stopping gateway, workers and Valkey …"):
@@ -78,14 +73,7 @@ def _install(stage: Stage, client: Framelane) -> None:
     if not missing:
         stage.step("Models", f"{', '.join(MODELS)} are installed already")
         return
-    began = time.monotonic()
-    job = client.submit(ModelDownloadSpec(models=list(MODELS)))
-    with stage.progress("Models") as show:
-        for event in client.follow(job.id, after_seq=0):
-            if isinstance(event, Progressed):
-                show(event.progress.fraction, f"{event.progress.stage} {event.progress.message or ''}")
-    _completed(client.get(job.id))
-    stage.step("Models", f"installed by a job on the io lane in {time.monotonic() - began:.1f} s")
+    install(stage, client, "Models", ModelDownloadSpec(models=list(MODELS)))
 
 
 def _warm_up(stage: Stage, client: Framelane) -> None:
@@ -134,24 +122,8 @@ def _follow(stage: Stage, client: Framelane, submitted: Job) -> Job:
     for event in client.follow(submitted.id, after_seq=0):
         if isinstance(event, StateChanged):
             began = event.at_ms if began is None else began
-            stage.transition(event.state, event.at_ms - began, _where(event, pids))
-    return _completed(client.get(submitted.id))
-
-
-def _where(event: StateChanged, pids: Mapping[str, int]) -> str:
-    if event.state is JobState.PENDING:
-        return f"in lane {event.lane}"
-    if event.state is JobState.RUNNING and event.worker:
-        return f"on worker {event.worker} [dim](process {pids.get(event.worker, '?')})[/]"
-    return ""
-
-
-def _completed(job: Job) -> Job:
-    if isinstance(job.outcome, Completed):
-        return job
-    why = job.outcome.error.detail if isinstance(job.outcome, Failed) else job.state.value
-    msg = f"job {job.id} ({job.kind}) didn't complete: {why}"
-    raise DemoFailed(msg)
+            stage.transition(event.state, event.at_ms - began, where(event, pids))
+    return completed(client.get(submitted.id))
 
 
 def _letter(stage: Stage, job: Job) -> GesturePrediction:
