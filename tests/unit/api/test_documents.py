@@ -31,6 +31,21 @@ FULL = SPEC | {
 }
 
 
+RUN = {
+    "kind": "pipeline",
+    "pipeline": {
+        "source": "graph",
+        "pipeline_graph": {
+            "nodes": [{"id": "0", "type": "a", "data": {"x/y": "1"}}, {"id": "1", "type": "b"}],
+            "edges": [{"id": "0", "source": "0", "target": "1", "source_pad": "src"}],
+        },
+        "graph_id": "mine",
+    },
+    "inputs": ["bikes"],
+    "streams": 2,
+}
+
+
 def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """Where every value of a document is."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -53,12 +68,14 @@ def broken_by(document: Any) -> list[str]:
     return []
 
 
-PLACES = [place for place in places(FULL) if place and place != ("kind",)]
+PLACES = [
+    (document, place) for document in (FULL, RUN) for place in places(document) if place and place != ("kind",)
+]
 
 
 @given(st.sampled_from(PLACES), st.sampled_from([None, {"strange": 1}, [[]], "\u2603", -7.5, 10**30, True]))
-def test_changed_value_is_pointed_at_or_its_parts(place: tuple[str | int, ...], value: Any) -> None:
-    document = copy.deepcopy(FULL)
+def test_changed_value_is_pointed_at_or_its_parts(at: tuple[Any, tuple[str | int, ...]], value: Any) -> None:
+    document, place = copy.deepcopy(at[0]), at[1]
     holder = found(document, pointer(place[:-1]))
     holder[place[-1]] = value
     for where in broken_by(document):
@@ -68,18 +85,19 @@ def test_changed_value_is_pointed_at_or_its_parts(place: tuple[str | int, ...], 
 
 
 @given(st.sampled_from(PLACES))
-def test_added_field_is_pointed_at(place: tuple[str | int, ...]) -> None:
-    document = copy.deepcopy(FULL)
+def test_added_field_is_pointed_at(at: tuple[Any, tuple[str | int, ...]]) -> None:
+    document, place = copy.deepcopy(at[0]), at[1]
     holder = found(document, pointer(place))
-    if not isinstance(holder, dict) or place[0] == "labels":
+    if not isinstance(holder, dict) or place[0] == "labels" or place[-1] == "data":
         return
     holder["zz/~z"] = 1
     assert pointer((*place, "zz/~z")) in broken_by(document)
     assert found(document, pointer((*place, "zz/~z"))) == 1
 
 
-def test_whole_document_is_right() -> None:
-    assert broken_by(FULL) == []
+@pytest.mark.parametrize("document", [FULL, RUN], ids=["inference", "pipeline"])
+def test_whole_document_is_right(document: Any) -> None:
+    assert broken_by(document) == []
 
 
 @given(st.text(max_size=40))
