@@ -67,8 +67,8 @@ def _follow(stage: Stage, client: Framelane, submitted: Job) -> Job:
     began: int | None = None
     with stage.progress(_LABEL) as show:
         for event in client.follow(submitted.id, after_seq=0):
-            began = getattr(event, "at_ms", 0) if began is None else began
             if isinstance(event, StateChanged):
+                began = event.at_ms if began is None else began
                 stage.transition(event.state, event.at_ms - began, where(event, pids))
             elif isinstance(event, Measured):
                 frames = sum(each.frames for each in event.streams)
@@ -105,10 +105,9 @@ def _in_words(news: MetadataRecord) -> list[str]:
 
 def _tell(stage: Stage, result: PipelineResult) -> None:
     frames = sum(each.frames for each in result.streams)
+    first_ms = result.first_frame_ms or 0.0
     stage.line(f"[bold]speed[/]     {_fps(result.streams)}   [dim]{frames} frames in {result.run_s:.1f} s[/]")
-    stage.line(
-        f"[bold]records[/]   {result.records}, first frame {result.first_frame_ms or 0:.0f} ms after the start"
-    )
+    stage.line(f"[bold]records[/]   {result.records}; the first frame came after {first_ms:.0f} ms")
 
 
 def _fps(streams: list[StreamFigures]) -> str:

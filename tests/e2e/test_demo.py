@@ -1,14 +1,20 @@
 """The demonstration as a person starts it."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 from PIL import Image
 
+from client.local.lanes import PIPELINES, default_lanes
+
 from tests.support.models import photo
+from tests.support.pipelines import needs_gstreamer
 from tests.support.stacks import data_dir_with_models, own_environ
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
@@ -38,6 +44,7 @@ def test_the_second_time(tmp_path: Path):
     assert said.count("letter    D  9") == 2
     assert "on worker cpu@" in said
     assert "everything stopped" in said
+    assert ("COMPLETED" in said[said.index("Pipeline") :]) is (PIPELINES in default_lanes(own_environ()))
     with Image.open(data_dir / "demo" / "annotated-0.jpg") as picture:
         assert picture.size == (480, 640)
 
@@ -52,6 +59,35 @@ def test_the_first_time_says_the_licence_before_it_downloads(tmp_path: Path):
     lines = said.splitlines()
     assert [line for line in lines if line != line.rstrip()] == []
     assert "" not in lines[lines.index("") + 3 :], "no empty line below the title"
+
+
+@needs_gstreamer()
+def test_people_are_found_in_a_video_and_drawn(tmp_path: Path):
+    data_dir = data_dir_with_models(tmp_path / "data")
+    done = demo("--data-dir", str(data_dir), str(photo("nocurl")))
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout[done.stdout.index("Detector") :]
+    assert said.index("RUNNING") < said.index("found     person 0.") < said.index("COMPLETED")
+    assert re.search(r"speed     stream 0: [1-9][0-9.]* FPS  stream 1: [1-9][0-9.]* FPS   500 frames in", said)
+    for stream in range(2):
+        drawn = data_dir / "demo" / f"output_stream{stream}.mp4"
+        records = data_dir / "demo" / f"metadata_stream{stream}.jsonl"
+        assert str(drawn) in said
+        assert str(records) in said
+        assert cv2.VideoCapture(str(drawn)).get(cv2.CAP_PROP_FRAME_COUNT) == 250
+        found = [json.loads(line) for line in records.read_text().splitlines()]
+        assert {each["roi_type"] for one in found for each in one["objects"]} == {"person"}
+
+
+def test_without_gstreamer_the_rest_goes_on(tmp_path: Path):
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "sitecustomize.py").write_text("import sys\nsys.modules['gi'] = None\n")
+    path = os.pathsep.join([str(hidden), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = demo("--data-dir", str(data_dir_with_models(tmp_path / "data")), str(photo("nocurl")), PYTHONPATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "left out:" in done.stdout
+    assert "apt-get install" in done.stdout
 
 
 def test_a_photo_without_a_hand_ends_with_one_and_says_so(tmp_path: Path):
