@@ -9,8 +9,8 @@ from typing import Any
 from workers.gst import gi_path
 from workers.gst.elements import native
 
-# GStreamer brings libunwind, whose functions can take the place of those that C++ exceptions need: OpenVINO's would
-# end the process. What is global comes first.
+# GStreamer brings libunwind, whose functions can take the place of those that C++ exceptions need: OpenVINO's
+# would end the process. What is global comes first.
 with suppress(OSError):
     ctypes.CDLL("libgcc_s.so.1", mode=ctypes.RTLD_GLOBAL)
 

@@ -35,7 +35,9 @@ def from_record(record: Any, width: int, height: int) -> tuple[Region, ...]:
     """The objects of a record that gvametaconvert wrote."""
     return tuple(
         Region(
-            Box(one["x"] / width, one["y"] / height, (one["x"] + one["w"]) / width, (one["y"] + one["h"]) / height),
+            Box(
+                one["x"] / width, one["y"] / height, (one["x"] + one["w"]) / width, (one["y"] + one["h"]) / height
+            ),
             str(one.get("roi_type", "")),
         )
         for one in record.get("objects", ())
@@ -57,7 +59,7 @@ class AttachRoi(InPlace):
         self._by_time: dict[int, Any] = {}
         self._number = 0
 
-    @reported(False)
+    @reported(failed=False)
     def do_start(self) -> bool:
         """See GstBaseTransform."""
         path = self.text("file-path")
@@ -77,7 +79,7 @@ class AttachRoi(InPlace):
         self._number = 0
         return True
 
-    @reported(Gst.FlowReturn.ERROR)
+    @reported(failed=Gst.FlowReturn.ERROR)
     def do_transform_ip(self, buffer: Any) -> Any:
         """See GstBaseTransform."""
         address, layout = hash(buffer), self.layout

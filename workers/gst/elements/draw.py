@@ -1,4 +1,4 @@
-"""Boxes and their labels on a picture, in place, in the formats frames have. With OpenCV if installed, else boxes only."""
+"""Boxes and their labels on a picture, in place, in the formats frames have. Without OpenCV, boxes only."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,8 +10,8 @@ from workers.gst.elements.preprocess import Layout, opencv, packed, plane
 Colour = tuple[int, int, int]
 
 PALETTE: tuple[Colour, ...] = (
-    (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255), (255, 170, 0), (255, 0, 170),
-    (0, 255, 170), (170, 255, 0), (170, 0, 255), (0, 170, 255),
+    (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255),
+    (255, 170, 0), (255, 0, 170), (0, 255, 170), (170, 255, 0), (170, 0, 255), (0, 170, 255),
 )  # fmt: skip
 """Red, green, blue."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import openvino as ov
 from openvino.preprocess import ColorFormat, PrePostProcessor
@@ -29,7 +29,7 @@ class Order:
 
     model: Path
     device: str = "CPU"
-    config: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict[str, str])
     requests: int = 0
     batch: int = 1
     size: tuple[int, int] = (0, 0)
@@ -47,10 +47,10 @@ class Slot:
 
 
 class Engine:
-    """Compiled once. Requests free themselves when they are through, so whoever waits for one gets it."""
+    """Compiled once. Requests free themselves when they are through, read or not."""
 
     def __init__(self, order: Order) -> None:
-        core = ov.Core()
+        core: Any = ov.Core()
         if folder := os.environ.get(CACHE):
             core.set_property({"CACHE_DIR": folder})
         model = core.read_model(order.model)
@@ -84,8 +84,8 @@ class Engine:
     def add(self, fill: Callable[[Array], None], done: Done, *, block: bool = True) -> int | None:
         """Fill the next place in a batch; its number, None if all requests are busy and ``block`` is false.
 
-        A batch takes items of all elements that share the engine: nobody waits for a request that another one holds
-        half full.
+        A batch takes items of all elements that share the engine: nobody waits for a request that another one
+        holds half full.
         """
         if self.batch == 1:
             slot = self._take(block)
@@ -233,7 +233,9 @@ def _with_preprocessing(model: Any, recipe: Recipe) -> Any:
     steps: Any = PrePostProcessor(model)
     input_info = steps.input()
     layout = "NHWC" if _is_nhwc(model.input(0).partial_shape) else "NCHW"
-    input_info.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(ColorFormat.BGR)
+    input_info.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(
+        ColorFormat.BGR
+    )
     input_info.model().set_layout(ov.Layout(layout))
     process = input_info.preprocess()
     if recipe.rgb:
@@ -257,7 +259,7 @@ def _rt_info(model: Any) -> dict[str, str]:
 
 def _keys(entries: Any) -> list[str]:
     value = getattr(entries, "value", entries)
-    return list(value) if isinstance(value, dict) else []
+    return [str(key) for key in cast("dict[Any, Any]", value)] if isinstance(value, dict) else []
 
 
 def _text(model: Any, section: str, key: str) -> str:

@@ -37,7 +37,9 @@ class Counter:
                 self._frames = dict.fromkeys(self._frames, 0) if self._average else self._frames
             self._frames[stream] = self._frames.get(stream, 0) + 1
             if now - self._last >= self._interval:
-                self._print(now - (self._began if self._average else self._last), "average" if self._average else "last")
+                self._print(
+                    now - (self._began if self._average else self._last), "average" if self._average else "last"
+                )
                 self._last = now
                 if not self._average:
                     self._frames = dict.fromkeys(self._frames, 0)
@@ -57,8 +59,7 @@ class Counter:
     def _print(self, seconds: float, kind: str) -> None:
         if seconds < _SHORTEST_S:
             self._say(
-                "FPSCounter: Not enough data for calculation. "
-                f"The time interval ({seconds:.7f} sec) is too short."
+                f"FPSCounter: Not enough data for calculation. The time interval ({seconds:.7f} sec) is too short."
             )
             return
         each = [count / seconds for count in self._frames.values()]
@@ -83,7 +84,7 @@ _counters_lock = threading.Lock()
 
 
 def counters(intervals: str, starting: int) -> list[Counter]:
-    """Those of this process for these settings, made by the first element that asks: one per interval, and one over all."""
+    """Those of this process for these settings: one per interval, and one over all."""
     with _counters_lock:
         key = (intervals, starting)
         if key not in _counters:

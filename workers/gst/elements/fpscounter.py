@@ -40,18 +40,18 @@ class FpsCounter(InPlace):
         self._counters: list[Counter] = []
         self._stream = ""
 
-    @reported(False)
+    @reported(failed=False)
     def do_start(self) -> bool:
         """See GstBaseTransform."""
         self._counters = counters(self.text("interval"), self.value("starting-frame"))
         self._stream = f"{self.get_name()}@{hash(self)}"
         return True
 
-    def do_set_caps(self, incaps: Any, outcaps: Any) -> bool:
+    def do_set_caps(self, _incaps: Any, _outcaps: Any) -> bool:
         """Any will do."""
         return True
 
-    @reported(Gst.FlowReturn.ERROR)
+    @reported(failed=Gst.FlowReturn.ERROR)
     def do_transform_ip(self, buffer: Any) -> Any:
         """See GstBaseTransform."""
         objects, now = len(native.frame_of(hash(buffer)).regions), clock()
@@ -59,14 +59,14 @@ class FpsCounter(InPlace):
             counter.frame(self._stream, objects, now)
         return Gst.FlowReturn.OK
 
-    @reported(False)
+    @reported(failed=False)
     def do_sink_event(self, event: Any) -> bool:
         """See GstBaseTransform."""
         if event.type == Gst.EventType.EOS:
             self._end()
         return InPlace.do_sink_event(self, event)
 
-    @reported(False)
+    @reported(failed=False)
     def do_stop(self) -> bool:
         """See GstBaseTransform."""
         self._end()

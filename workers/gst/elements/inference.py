@@ -87,7 +87,7 @@ class Inference(InPlace):
         self._classes: set[str] = set()
         self._out = 0
 
-    @reported(False)
+    @reported(failed=False)
     def do_start(self) -> bool:
         """See GstBaseTransform."""
         order = self._order()
@@ -123,7 +123,7 @@ class Inference(InPlace):
             labels=self.text("labels") or self.text("labels-file"),
         )
 
-    @reported(False)
+    @reported(failed=False)
     def do_stop(self) -> bool:
         """See GstBaseTransform."""
         self._forget()
@@ -132,7 +132,7 @@ class Inference(InPlace):
         self._engine = None
         return True
 
-    @reported(False)
+    @reported(failed=False)
     def do_sink_event(self, event: Any) -> bool:
         """See GstBaseTransform."""
         if event.type in _SERIALIZED:
@@ -141,7 +141,7 @@ class Inference(InPlace):
             self._forget()
         return InPlace.do_sink_event(self, event)
 
-    @reported(Gst.FlowReturn.ERROR)
+    @reported(failed=Gst.FlowReturn.ERROR)
     def do_transform_ip(self, buffer: Any) -> Any:
         """See GstBaseTransform. What goes on goes on through ``_advance``."""
         address = hash(buffer)

@@ -39,7 +39,7 @@ class MetaConvert(InPlace):
     __gproperties__ = properties(TABLE)
     table = TABLE
 
-    @reported(Gst.FlowReturn.ERROR)
+    @reported(failed=Gst.FlowReturn.ERROR)
     def do_transform_ip(self, buffer: Any) -> Any:
         """See GstBaseTransform."""
         address = hash(buffer)

@@ -1,4 +1,4 @@
-"""How a model wants its input and how its output is read: from a model-proc file, the model's rt_info, or its shape."""
+"""How a model wants its input and how its output is read: from a model-proc file or the model's rt_info."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
+Method = Literal["max", "softmax", "compound", "multi", "softmax_multi", "index"]
 Resize = Literal["stretch", "letterbox", "letterbox_corner", "crop"]
 
 _RESIZES: dict[str, Resize] = {
@@ -46,7 +47,7 @@ _ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """``scale`` divides and ``mean`` is taken away first, per channel in the model's order; ``rgb`` turns BGR round.
+    """``scale`` divides and ``mean`` is taken away first, per channel in the model's order; ``rgb`` turns BGR.
 
     ``shape``: width and height where the model leaves them open. ``converter``: None if nothing says it.
     """
@@ -58,7 +59,7 @@ class Recipe:
     pad: float = 114.0
     shape: tuple[int, int] | None = None
     converter: str | None = None
-    method: str = "softmax"
+    method: Method = "softmax"
     attribute: str | None = None
     layer: str | None = None
     threshold: float | None = None
@@ -114,8 +115,8 @@ def _input(entry: Mapping[str, Any]) -> dict[str, Any]:
     mean, deviation = (tuple(float(one) for one in params.get(key, ())) for key in ("mean", "std"))
     found |= _normalised(high - low, low, mean, deviation)
     if "padding" in params:
-        fill = params["padding"].get("fill_value", 0.0)
-        found["pad"] = float(fill[0] if isinstance(fill, list) else fill)
+        fill: Any = params["padding"].get("fill_value", 0.0)
+        found["pad"] = float(cast("list[Any]", fill)[0] if isinstance(fill, list) else fill)
     if "reshape" in params:
         found["shape"] = int(params["reshape"]["width"]), int(params["reshape"]["height"])
     return found
@@ -155,7 +156,7 @@ def _output(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_rt_info(info: Mapping[str, str]) -> Recipe:
-    """What OpenVINO's model API writes: model_type, labels, resize_type, scale_values, mean_values, …"""
+    """What OpenVINO's model API writes: model_type, labels, resize_type, scale_values and the like."""
     found: dict[str, Any] = {"rgb": info.get("reverse_input_channels", "").lower() in {"true", "yes", "1"}}
     if "model_type" in info:
         found["converter"] = _converter(info["model_type"])
@@ -169,12 +170,16 @@ def from_rt_info(info: Mapping[str, str]) -> Recipe:
     for theirs, ours in (("confidence_threshold", "threshold"), ("iou_threshold", "iou")):
         if theirs in info:
             found[ours] = float(info[theirs])
+    return Recipe(**found | _labels(info))
+
+
+def _labels(info: Mapping[str, str]) -> dict[str, Any]:
+    """Words with underscores for spaces; or, of a reader of text, a character a line, then the space."""
     if labels := info.get("labels"):
-        found["labels"] = tuple(one.replace("_", " ") if " " not in labels else one for one in labels.split())
-    elif characters := info.get("character"):
-        found["labels"] = ("", *characters.splitlines(), " ")
-        found.setdefault("converter", "ctc")
-    return Recipe(**found)
+        return {"labels": tuple(one.replace("_", " ") for one in labels.split())}
+    if characters := info.get("character"):
+        return {"labels": ("", *characters.splitlines(), " "), "converter": "ctc"}
+    return {}
 
 
 def _resize(name: str) -> Resize:

@@ -53,8 +53,11 @@ class Pending:
         """``threshold``: detections over it are wanted, or tensors if it is None. Any thread."""
         try:
             if isinstance(outputs, Exception):
-                raise outputs
-            job.found = reader.tensors(outputs) if threshold is None else reader.detections(outputs, threshold)
+                self.error = outputs
+            elif threshold is None:
+                job.found = reader.tensors(outputs)
+            else:
+                job.found = reader.detections(outputs, threshold)
         except Exception as error:  # noqa: BLE001 - told by the thread that pushes the frame
             self.error = error
         finally:
@@ -90,16 +93,14 @@ def detected(pending: Pending, reader: Reader, width: int, height: int) -> Frame
             if 0 in box.pixels(width, height)[2:]:
                 continue
             label = reader.label(one.label_id)
-            regions.append(
-                Region(box, label, one.label_id, one.confidence, model=reader.model, parent=job.region)
-            )
+            regions.append(Region(box, label, one.label_id, one.confidence, model=reader.model, parent=job.region))
     return replace(pending.frame, regions=pending.frame.regions + tuple(regions), looked=True)
 
 
 def described(pending: Pending) -> Frame:
     """The frame with tensors at its regions, or at itself."""
     frame = pending.frame
-    more: dict[int | None, tuple[Tensor, ...]] = dict(pending.known)
+    more: dict[int | None, tuple[Tensor, ...]] = {**pending.known}
     for job in pending.jobs:
         more[job.region] = tuple(one for one in job.found if isinstance(one, Tensor))
     if not more:

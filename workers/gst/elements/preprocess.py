@@ -85,11 +85,8 @@ def picture(data: Array, layout: Layout, *, rgb: bool) -> Array:
 
 def _from_yuv(data: Array, layout: Layout) -> Array:
     luma = plane(data, layout, 0)
-    if layout.format == "NV12":
-        chroma = plane(data, layout, 1)
-        u, v = chroma[:, 0::2], chroma[:, 1::2]
-    else:
-        u, v = plane(data, layout, 1), plane(data, layout, 2)
+    chroma = plane(data, layout, 1)
+    u, v = (chroma[:, 0::2], chroma[:, 1::2]) if layout.format == "NV12" else (chroma, plane(data, layout, 2))
     if _cv2 is not None and layout.width % 2 == 0 and layout.height % 2 == 0:
         if layout.format == "NV12":
             pairs = np.ascontiguousarray(chroma).reshape(layout.height // 2, layout.width // 2, 2)

@@ -32,7 +32,8 @@ class Publication:
         self._lines = lines
         self._first = True
         self._own = path != "stdout"
-        self._file: TextIO = Path(path).open("a" if lines else "w", encoding="utf-8") if self._own else sys.stdout
+        mode = "a" if lines else "w"
+        self._file: TextIO = Path(path).open(mode, encoding="utf-8") if self._own else sys.stdout  # noqa: SIM115
 
     def write(self, message: str) -> None:
         """One more; it is with the system when this returns."""
@@ -66,7 +67,7 @@ class MetaPublish(InPlace):
         super().__init__()
         self._publication: Publication | None = None
 
-    @reported(False)
+    @reported(failed=False)
     def do_start(self) -> bool:
         """See GstBaseTransform."""
         if self.value("method") != "file":
@@ -78,12 +79,12 @@ class MetaPublish(InPlace):
         self._publication = Publication(self.text("file-path"), lines=self.value("file-format") == "json-lines")
         return True
 
-    @reported(False)
-    def do_set_caps(self, incaps: Any, outcaps: Any) -> bool:
+    @reported(failed=False)
+    def do_set_caps(self, _incaps: Any, _outcaps: Any) -> bool:
         """Any will do."""
         return True
 
-    @reported(Gst.FlowReturn.ERROR)
+    @reported(failed=Gst.FlowReturn.ERROR)
     def do_transform_ip(self, buffer: Any) -> Any:
         """See GstBaseTransform."""
         if self._publication is not None:
@@ -91,7 +92,7 @@ class MetaPublish(InPlace):
                 self._publication.write(message)
         return Gst.FlowReturn.OK
 
-    @reported(False)
+    @reported(failed=False)
     def do_stop(self) -> bool:
         """See GstBaseTransform."""
         publication, self._publication = self._publication, None

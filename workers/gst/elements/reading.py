@@ -1,6 +1,6 @@
 """Which decoder a model's outputs need, and what it makes of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from workers.gst.elements.decoders import boxes, labels, yolo
@@ -16,6 +16,7 @@ _DETECTORS = {
     "yolo_v8",
     "yolo_v10",
 }
+_SSD_RANK, _SSD_ROW, _SCORED = 4, 7, 5
 _CLASSIFIERS = {"label", "ctc", "text", "raw"}
 
 
@@ -35,28 +36,24 @@ class Reader:
         return [one for one in found if one.box.x_max > one.box.x_min and one.box.y_max > one.box.y_min]
 
     def _boxes(self, outputs: Outputs, threshold: float) -> list[Detection]:
-        size = (self.width, self.height)
-        match self.converter:
-            case "detection_output":
-                return boxes.ssd(outputs, threshold)
-            case "tensorflow_boxes":
-                return boxes.tensorflow(outputs, threshold)
-            case "boxes_labels":
-                return boxes.boxes_labels(outputs, threshold, *size)
-            case "boxes_scores":
-                return boxes.boxes_scores(outputs, threshold)
-            case "yolo_v5":
-                return yolo.v5(outputs, threshold, *size, self.recipe.iou)
-            case "yolo_v8":
-                return yolo.v8(outputs, threshold, *size, self.recipe.iou)
-            case _:
-                return yolo.v10(outputs, threshold, *size)
+        size, iou = (self.width, self.height), self.recipe.iou
+        decoders: dict[str, Callable[[], list[Detection]]] = {
+            "detection_output": lambda: boxes.ssd(outputs, threshold),
+            "tensorflow_boxes": lambda: boxes.tensorflow(outputs, threshold),
+            "boxes_labels": lambda: boxes.boxes_labels(outputs, threshold, *size),
+            "boxes_scores": lambda: boxes.boxes_scores(outputs, threshold),
+            "yolo_v5": lambda: yolo.v5(outputs, threshold, *size, iou),
+            "yolo_v8": lambda: yolo.v8(outputs, threshold, *size, iou),
+            "yolo_v10": lambda: yolo.v10(outputs, threshold, *size),
+        }
+        return decoders[self.converter]()
 
     def tensors(self, outputs: Outputs) -> tuple[Tensor, ...]:
         """Labels or text, or all outputs as they are."""
         if self.converter == "raw":
             return labels.raw(outputs, self.model)
-        layer = self.recipe.layer if self.recipe.layer in outputs else next(iter(outputs))
+        layer = self.recipe.layer or ""
+        layer = layer if layer in outputs else next(iter(outputs))
         values = outputs[layer]
         if self.converter in {"ctc", "text"}:
             read = labels.ctc(values, self.recipe.labels, blank=self.recipe.blank)
@@ -98,9 +95,9 @@ def _guess(outputs: Mapping[str, Sequence[int]]) -> str | None:
     shapes = [list(one) for one in outputs.values()]
     if all(word in names for word in ("boxes", "classes", "scores")):
         return "tensorflow_boxes"
-    if any(len(shape) == 4 and shape[-1] == 7 for shape in shapes):
+    if any(len(shape) == _SSD_RANK and shape[-1] == _SSD_ROW for shape in shapes):
         return "detection_output"
-    if any(shape[-1] == 5 for shape in shapes if shape) and len(shapes) > 1:
+    if any(shape[-1] == _SCORED for shape in shapes if shape) and len(shapes) > 1:
         return "boxes_labels"
     if "boxes" in names and "scores" in names:
         return "boxes_scores"

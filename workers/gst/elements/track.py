@@ -40,7 +40,7 @@ class Track(InPlace):
         super().__init__()
         self._tracker = Tracker(predict=True)
 
-    @reported(False)
+    @reported(failed=False)
     def do_start(self) -> bool:
         """See GstBaseTransform."""
         kind = self.value("tracking-type")
@@ -50,7 +50,7 @@ class Track(InPlace):
         self._tracker = Tracker(predict=_TYPES[kind])
         return True
 
-    @reported(Gst.FlowReturn.ERROR)
+    @reported(failed=Gst.FlowReturn.ERROR)
     def do_transform_ip(self, buffer: Any) -> Any:
         """See GstBaseTransform."""
         address = hash(buffer)

@@ -23,7 +23,7 @@ class _Speed(NamedTuple):
 class _Track:
     object_id: int
     region: Region
-    speed: _Speed = _Speed()
+    speed: _Speed
     missed: int = 0
 
     def ahead(self) -> Box:
@@ -46,14 +46,16 @@ class _Track:
             (box.x_max - box.x_min - old.x_max + old.x_min) / frames,
             (box.y_max - box.y_min - old.y_max + old.y_min) / frames,
         )
-        self.speed = _Speed(*(_SMOOTHING * new + (1 - _SMOOTHING) * was for new, was in zip(now, self.speed, strict=True)))
+        self.speed = _Speed(
+            *(_SMOOTHING * new + (1 - _SMOOTHING) * was for new, was in zip(now, self.speed, strict=True))
+        )
 
 
 class Tracker:
     """Matches by overlap with where objects should be, and by their label.
 
-    ``predict``: in frames that nobody looked at, objects go on where they should be, with confidence 1 and for up to
-    ``patience`` frames (short-term, imageless). Otherwise (zero-term) such frames have no objects.
+    ``predict``: in frames that nobody looked at, objects go on where they should be, with confidence 1 and for up
+    to ``patience`` frames (short-term, imageless). Otherwise (zero-term) such frames have no objects.
     """
 
     def __init__(self, *, predict: bool, patience: int = 30) -> None:
@@ -78,7 +80,7 @@ class Tracker:
 
     def _seen(self, track: _Track | None, region: Region) -> Region:
         if track is None:
-            track = _Track(self._next, region)
+            track = _Track(self._next, region, _Speed())
             self._next += 1
             self._tracks.append(track)
         else:

@@ -1,4 +1,4 @@
-# pyright: reportUntypedBaseClass=false
+# pyright: reportUntypedBaseClass=false, reportUnknownMemberType=false
 """What all elements share: properties, caps, and errors that reach the pipeline's bus."""
 
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ def templates(caps: str) -> tuple[Any, Any]:
     return tuple(
         Gst.PadTemplate.new(name, direction, Gst.PadPresence.ALWAYS, Gst.Caps.from_string(caps))
         for name, direction in (("sink", Gst.PadDirection.SINK), ("src", Gst.PadDirection.SRC))
-    )  # pyright: ignore[reportReturnType]
+    )
 
 
 def metadata(name: str, purpose: str) -> tuple[str, str, str, str]:
@@ -44,7 +44,7 @@ def metadata(name: str, purpose: str) -> tuple[str, str, str, str]:
     return (name, "Filter/Analyzer/Video", purpose, "Framelane")
 
 
-def reported(failed: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def reported(*, failed: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An exception becomes an error on the bus, and ``failed`` is returned."""
 
     def decorate(method: Any) -> Any:
@@ -93,15 +93,17 @@ class InPlace(GstBase.BaseTransform):
         """A text property's, empty by default."""
         return self.value(name) or ""
 
-    @reported(False)
-    def do_set_caps(self, incaps: Any, outcaps: Any) -> bool:
+    @reported(failed=False)
+    def do_set_caps(self, incaps: Any, _outcaps: Any) -> bool:
         """See GstBaseTransform."""
         self.layout = layout_of(incaps)
         return True
 
     def complain(self, error: Exception) -> None:
         """Tell the bus; the pipeline ends."""
-        told = GLib.Error.new_literal(Gst.StreamError.quark(), str(error) or type(error).__name__, Gst.StreamError.FAILED)
+        told = GLib.Error.new_literal(
+            Gst.StreamError.quark(), str(error) or type(error).__name__, Gst.StreamError.FAILED
+        )
         self.post_message(Gst.Message.new_error(self, told, type(error).__name__))
 
     def stream_time(self, pts: int) -> int:

@@ -34,7 +34,7 @@ class Watermark(InPlace):
     __gproperties__ = properties(TABLE)
     table = TABLE
 
-    @reported(Gst.FlowReturn.ERROR)
+    @reported(failed=Gst.FlowReturn.ERROR)
     def do_transform_ip(self, buffer: Any) -> Any:
         """See GstBaseTransform."""
         address = hash(buffer)

@@ -4,10 +4,13 @@ import numpy as np
 
 from workers.gst.elements.frame import Array, Box, Detection, Outputs
 
+_ROW, _SCORED = 7, 5
+"""Columns of an SSD row; of a box with its confidence."""
+
 
 def ssd(outputs: Outputs, threshold: float) -> list[Detection]:
     """``[1, 1, N, 7]``: image, label, confidence, corners as fractions. An image below 0 ends the list."""
-    rows = np.concatenate([one.reshape(-1, 7) for one in outputs.values() if one.shape[-1] == 7])
+    rows = np.concatenate([one.reshape(-1, _ROW) for one in outputs.values() if one.shape[-1] == _ROW])
     ends = np.flatnonzero(rows[:, 0] < 0)
     rows = rows[: ends[0]] if len(ends) else rows
     kept = rows[rows[:, 2] >= threshold]
@@ -29,7 +32,7 @@ def tensorflow(outputs: Outputs, threshold: float) -> list[Detection]:
 
 def boxes_labels(outputs: Outputs, threshold: float, width: int, height: int) -> list[Detection]:
     """Boxes ``[N, 5]`` (corners in pixels of the input, confidence) and labels ``[N]``."""
-    boxes = next(one.reshape(-1, 5) for one in outputs.values() if one.ndim >= 2 and one.shape[-1] == 5)
+    boxes = next(one.reshape(-1, _SCORED) for one in outputs.values() if one.ndim > 1 and one.shape[-1] == _SCORED)
     labels = next(
         (one.ravel() for name, one in outputs.items() if "label" in name or one.dtype.kind in "iu"),
         np.zeros(len(boxes)),

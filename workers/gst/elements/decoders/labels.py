@@ -1,13 +1,11 @@
 """Classifiers, readers of text, and what isn't read at all."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from workers.gst.elements.frame import Array, Outputs, Tensor
-
-Method = Literal["max", "softmax", "compound", "multi", "softmax_multi", "index"]
+from workers.gst.elements.modelproc import Method
 
 
 def softmax(values: Array) -> Array:
@@ -31,14 +29,14 @@ def classified(values: Array, labels: Sequence[str], method: Method = "softmax",
     if method == "compound":
         words = [_compound(labels, i, value >= threshold) for i, value in enumerate(values) if value > 0]
     else:
-        words = [_label(labels, i) for i in np.flatnonzero(values >= threshold)]
+        words = [_label(labels, int(i)) for i in np.flatnonzero(values >= threshold)]
     return Tensor("", "", label=" ".join(filter(None, words)), confidence=float(values.max(initial=0.0)))
 
 
 def ctc(values: Array, alphabet: Sequence[str], *, blank: int = 0) -> Tensor:
-    """The text of ``[1, steps, characters]``: repeats fall together, blanks go; confidence is the mean of what stays.
+    """The text of ``[1, steps, characters]``: repeats fall together, blanks go.
 
-    ``alphabet`` names every index, the blank's too.
+    Its confidence is the mean of what stays. ``alphabet`` names every index, the blank's too.
     """
     steps = np.asarray(values, np.float32).reshape(-1, values.shape[-1])
     if np.any(steps < 0) or not np.allclose(steps.sum(axis=1), 1.0, atol=1e-2):

@@ -12,7 +12,7 @@ def v5(outputs: Outputs, threshold: float, width: int, height: int, iou: float =
     """Also v7: ``[1, N, 5 + classes]``: centre and size, objectness, then classes, both between 0 and 1."""
     rows = _single(outputs).reshape(-1, _single(outputs).shape[-1])
     rows = rows[rows[:, 4] >= threshold]
-    scores = rows[:, 5:] * rows[:, 4:5] if rows.shape[1] > 5 else rows[:, 4:5]
+    scores = rows[:, 5:] * rows[:, 4:5] if rows[:, 5:].size else rows[:, 4:5]
     return _suppressed(rows[:, :4], scores, threshold, (width, height), iou)
 
 
