@@ -3,7 +3,15 @@
 import sys
 from importlib import import_module
 
-NAMES = ("footprint", "submit_to_start", "predict", "batch", "inference_core", "graph_parser")
+NAMES = (
+    "footprint",
+    "submit_to_start",
+    "predict",
+    "batch",
+    "inference_core",
+    "graph_parser",
+    "pipeline_supervision",
+)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Files that begin again at their end, without a gap and without a copy: what seeks can do it.
 
 A segment seek makes a demuxer say that it is at the end of its part instead of ending the stream; asked for the
-next part, which is the same, it goes on. Time in the pipeline runs on.
+next part, which is the same, it goes on. Time in the pipeline runs on. Seen to work with mp4, Matroska, WebM, AVI
+and bare H.264; MPEG-TS can't do it, but can be appended to itself.
 """
 
 import threading

@@ -119,6 +119,8 @@ class Run:
         kinds = self._gst.MessageType
         match message.type:
             case kinds.EOS:
+                if self._loop is not None and not self._ended_by:
+                    self._warn(Fault("came to its end, although its files should begin again"))
                 self._say("eos")
                 self._status = 0
             case kinds.ERROR:

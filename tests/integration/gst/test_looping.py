@@ -23,9 +23,34 @@ def test_a_file_begins_again_at_its_end(play: Play, video: Path, before: str):
     assert ended.run_s < 3
 
 
+@pytest.mark.parametrize(
+    ("packed", "decoded"),
+    [
+        ("vp8enc deadline=1 ! webmmux", "matroskademux ! vp8dec"),
+        ("jpegenc ! avimux", "avidemux ! jpegdec"),
+        ("x264enc ! video/x-h264,stream-format=byte-stream", "h264parse ! avdec_h264"),
+    ],
+)
+def test_other_codecs_and_containers_do_too(play: Play, packed: str, decoded: str):
+    play(f"videotestsrc num-buffers=20 ! video/x-raw,width=64,height=64 ! {packed} ! filesink name=s location=in")
+    ended = play(f"filesrc location=in ! {decoded} ! fakesink name=s", max_runtime_s=0.5, loop=True)
+    assert ended.ended == "max_runtime"
+    assert ended.streams[0].frames > 2 * 20
+
+
+def test_a_source_that_cannot_seek_so_says_it(play: Play, video: Path, tmp_path: Path):
+    copy = transport_stream(video, tmp_path / "copy.ts")
+    with pytest.raises(PipelineFailed, match="can't begin again"):
+        play(
+            f"filesrc location={copy} ! tsdemux ! h264parse ! avdec_h264 ! fakesink name=s",
+            max_runtime_s=1,
+            loop=True,
+        )
+
+
 def test_there_is_no_gap_between_end_and_beginning(play: Play, video: Path):
-    ended = play(f"filesrc location={video} ! {DECODED} ! fakesink name=s sync=true", max_runtime_s=5, loop=True)
-    assert ended.streams[0].frames == pytest.approx(5 * 30, abs=6), "two and a half times, at its own pace"
+    ended = play(f"filesrc location={video} ! {DECODED} ! fakesink name=s sync=true", max_runtime_s=4.5, loop=True)
+    assert ended.streams[0].fps == pytest.approx(30, rel=0.1), "at its own pace, again and again"
 
 
 def test_what_is_repeated_can_be_recorded(play: Play, video: Path):

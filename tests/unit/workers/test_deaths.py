@@ -33,6 +33,12 @@ def test_the_kernel_s_killer_is_named_only_where_it_was_a_kill():
     assert "OOM" not in describe(-signal.SIGSEGV, oom=True)
 
 
+def test_it_is_said_of_which_process():
+    assert describe(-signal.SIGKILL, oom=True, what="the other process") == (
+        "the other process was killed by the kernel: out of memory (OOM)"
+    )
+
+
 def test_a_hang_is_no_kill_of_somebody_else():
     assert describe(-signal.SIGKILL, hung_s=30.04, oom=True) == (
         "the worker process hung: killed after 30.0 s without a sign of life"
