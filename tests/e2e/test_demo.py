@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from client.local.lanes import PIPELINES, default_lanes
-
 from tests.support.models import photo
 from tests.support.pipelines import needs_gstreamer
 from tests.support.stacks import data_dir_with_models, own_environ
