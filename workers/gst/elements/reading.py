@@ -49,10 +49,10 @@ class Reader:
         return decoders[self.converter]()
 
     def tensors(self, outputs: Outputs) -> tuple[Tensor, ...]:
-        """Labels or text, or all outputs as they are."""
-        if self.converter == "raw":
-            return labels.raw(outputs, self.model)
+        """Labels or text, or outputs as they are: the layer that is named, else all."""
         layer = self.recipe.layer or ""
+        if self.converter == "raw":
+            return labels.raw({layer: outputs[layer]} if layer in outputs else outputs, self.model)
         layer = layer if layer in outputs else next(iter(outputs))
         values = outputs[layer]
         if self.converter in {"ctc", "text"}:
