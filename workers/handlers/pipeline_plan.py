@@ -119,12 +119,17 @@ class Planner:
     def _placed(self, task: PipelineTask, graph: Graph, folder: Path, media: Mapping[str, MediumFile]) -> Graph:
         """With models and decoders where they shall be."""
         available = self._elements()
-        if task.device != AUTO or not _says_devices(graph):
+        if task.device != AUTO or not self._is_mix(graph):
             graph = on_device(graph, self._device, available)
         models = {name: self._model(name, folder) for name in _names(graph, "model")}
         codecs = {str(each.path): each.medium.codec for each in media.values()}
         graph = sharing_models(_caching(with_models(graph, models), self._cache))
         return decoding(graph, codecs, self._device, available)
+
+    def _is_mix(self, graph: Graph) -> bool:
+        """Whether models of the graph are to run on devices of other kinds too: that is the client's choice."""
+        named = {node.data.get("device", self._device) for node in graph.nodes if node.type in MODELS}
+        return any(device.partition(".")[0] != family_of(self._device) for device in named)
 
     def _stream(self, task: PipelineTask, graph: Graph, files: _Files) -> Graph:
         output = ToFile(str(files.output)) if task.output_mode == "file" else Nothing()
@@ -174,11 +179,6 @@ def _caching(graph: Graph, folder: Path) -> Graph:
         given = part.data.get("ie-config")
         part.data["ie-config"] = f"{given},{setting}" if given else setting
     return draft.graph()
-
-
-def _says_devices(graph: Graph) -> bool:
-    """Whether each model of the graph names its device: a mix of them is the client's choice."""
-    return all("device" in node.data for node in graph.nodes if node.type in MODELS)
 
 
 def _request(task: PipelineTask, text: str, files: Sequence[_Files], *, loop: bool, plugins: bool) -> Request:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic_core import from_json
+
 from shared.ports import Record
 from shared.results import Latency, StreamFigures
 from workers.context import JobContext
@@ -19,7 +21,7 @@ PERIOD_S = 0.25
 """Figures are told at most this often."""
 
 LONGEST_RECORD = 64 * 1024
-"""Characters; longer records are in the artifact only."""
+"""Characters; longer records are in the artifact only, and so is what isn't a JSON object."""
 
 _BATCH = 500
 _BATCH_CHARACTERS = 1 << 20
@@ -82,7 +84,7 @@ class Telling:
 
     def _record(self, record: Record) -> None:
         self.records += 1
-        if len(record.json) > LONGEST_RECORD:
+        if len(record.json) > LONGEST_RECORD or not _is_object(record.json):
             self.omitted += 1
             return
         self._waiting.append(record)
@@ -141,3 +143,10 @@ class Telling:
             (time.monotonic() - self._began) / limit_s if limit_s else 0.0,
         ]
         self._context.progress(min(max(shares), 0.99), "run", f"{frames} frames, {fps:.1f} FPS")
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(from_json(text, allow_inf_nan=False), dict)
+    except ValueError:
+        return False
