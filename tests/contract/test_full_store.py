@@ -11,7 +11,8 @@ from shared.adapters.redis_registry import RedisWorkerBeacon, RedisWorkerDirecto
 from shared.devices import Device, DeviceInfo
 from shared.errors import JobNotFound, StoreUnavailable
 from shared.jobs import Progress
-from shared.ports import Claim, Envelope
+from shared.ports import Claim, Envelope, Record
+from shared.results import StreamFigures
 from shared.settings import RedisSettings, Settings
 from shared.states import JobState
 from shared.workers import WorkerInfo
@@ -104,6 +105,21 @@ async def test_every_job_goes_on_to_its_end(jobs: Jobs, settings: Settings):
     await jobs.front.revived(lost.job_id)
     assert workshop.remove(lost.job_id)
     assert (await jobs.front.delete(done.job_id)).state is JobState.COMPLETED
+
+
+async def test_records_are_refused_and_the_job_goes_on(jobs: Jobs, settings: Settings):
+    claim = await begun(jobs)
+    figures = [StreamFigures(stream=0, frames=1, fps=1.0)]
+    jobs.workshop.measure(claim, figures, [Record(0, "{}")])
+    fill(settings)
+    before = (await jobs.front.get(claim.job_id)).seq
+
+    with pytest.raises(StoreUnavailable):
+        jobs.workshop.measure(claim, figures, [Record(0, "{}")])
+
+    assert (await jobs.front.get(claim.job_id)).seq == before
+    assert (await jobs.front.records(claim.job_id)).last == 1
+    assert jobs.workshop.settle(claim, completed()) is JobState.COMPLETED
 
 
 async def test_workers_stay_alive(settings: Settings):
