@@ -1,5 +1,7 @@
 """Models: what can be installed, and what is."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -18,7 +20,7 @@ class ModelView(BaseModel):
     """A model of the catalogue. ``installed`` is null until a `model_download` job has brought it.
 
     ``accepts``: kinds of input; ``requires``: models that must be installed for some of them; ``sha256``: of each
-    file. ``sources`` are tried in order.
+    file. ``sources`` are tried in order. ``used_by_pipelines``: ids of the registry.
     """
 
     name: str
@@ -35,10 +37,11 @@ class ModelView(BaseModel):
     sha256: dict[str, str]
     sources: list[str]
     installed: InstalledModel | None
+    used_by_pipelines: list[str]
 
     @classmethod
-    def of(cls, entry: CatalogueEntry, installed: InstalledModel | None) -> "ModelView":
-        """The entry, and what the store has of it."""
+    def of(cls, entry: CatalogueEntry, installed: InstalledModel | None, users: Sequence[str] = ()) -> "ModelView":
+        """The entry, what the store has of it, and which pipelines name it."""
         return cls(
             name=entry.name,
             display_name=entry.display_name,
@@ -60,6 +63,7 @@ class ModelView(BaseModel):
                 )
             ),
             installed=installed,
+            used_by_pipelines=list(users),
         )
 
 
@@ -79,14 +83,15 @@ async def list_models(here: Here) -> ModelList:
 async def get_model(here: Here, name: str) -> ModelView:
     """One model of the catalogue."""
     entry = entry_of(here, name)
-    return ModelView.of(entry, (await here.models.now()).get(name))
+    users = (await here.pipelines.models()).get(name, [])
+    return ModelView.of(entry, (await here.models.now()).get(name), users)
 
 
 async def catalogue(here: Gateway, category: str | None = None) -> list[ModelView]:
     """Every entry (of one category), with what is installed."""
-    installed = await here.models.now()
+    installed, users = await here.models.now(), await here.pipelines.models()
     return [
-        ModelView.of(entry, installed.get(name))
+        ModelView.of(entry, installed.get(name), users.get(name, ()))
         for name, entry in here.rules.entries.items()
         if category in {None, entry.category}
     ]

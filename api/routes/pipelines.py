@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from api.dependencies import Here
 from api.reference import Responses, json_body, problems, yaml_body
 from api.services.definitions import PipelineChange, PipelineDefinition, VariantChange, VariantDefinition
-from api.services.pipeline_files import MAX_FILE, written
+from api.services.pipeline_files import MAX_FILE
 from api.services.pipelines import etag, variant_of
 from api.uploads import read_json, read_yaml
 from api.views import PREFIX, base_url
@@ -120,9 +121,9 @@ async def delete_pipeline(here: Here, pipeline_id: str, if_match: IfMatch = None
 )
 async def export_pipeline(here: Here, pipeline_id: str) -> Response:
     """The pipeline as a YAML file."""
-    pipeline = await here.pipelines.get(pipeline_id)
+    pipeline, text = await here.pipelines.export_file(pipeline_id)
     headers = {"Content-Disposition": f'attachment; filename="{pipeline.id}.yaml"', "ETag": etag(pipeline)}
-    return Response(written(pipeline), 200, headers, YAML)
+    return Response(text, 200, headers, YAML)
 
 
 @router.post(
@@ -175,7 +176,7 @@ async def convert_to_simple(request: Request, here: Here, pipeline_id: str, vari
     """The simple view of a graph that is being edited."""
     graph = await read_json(request, _GRAPH)
     variant_of(await here.pipelines.get(pipeline_id), variant_id)
-    return _json(here.graphs.simple(graph))
+    return _json(await to_thread.run_sync(here.graphs.simple, graph, limiter=here.threads))
 
 
 @router.post(
@@ -187,7 +188,8 @@ async def convert_to_advanced(request: Request, here: Here, pipeline_id: str, va
     """The variant's graph with the properties of an edited simple view of it."""
     edited = await read_json(request, _GRAPH)
     variant = variant_of(await here.pipelines.get(pipeline_id), variant_id)
-    return _json(here.graphs.merged(variant.pipeline_graph, edited))
+    merged = await to_thread.run_sync(here.graphs.merged, variant.pipeline_graph, edited, limiter=here.threads)
+    return _json(merged)
 
 
 @router.get("/pipeline-templates", responses={200: {"model": TemplateList}} | problems(503))

@@ -21,11 +21,12 @@ from api.services.definitions import (
     VariantPlan,
 )
 from api.services.graphs import Graphs, below, within
-from api.services.pipeline_files import Files
+from api.services.pipeline_files import Files, written
 from api.services.slugs import slug, unused
 from shared.errors import InvalidSpec, PipelineChanged, PipelineExists, PipelineNotFound, PipelineReadOnly
 from shared.graph.faults import Broken, PipelineUnreadable
 from shared.graph.model import Graph
+from shared.graph.names import places
 from shared.pipelines import Pipeline, Variant
 from shared.ports import PipelineStore
 
@@ -106,6 +107,20 @@ class Registry:
         # Reading YAML takes long: several at once would keep everybody waiting.
         plan, told = await to_thread.run_sync(read, limiter=self._one_file)
         return await self._add(plan), told
+
+    async def export_file(self, pipeline_id: str) -> tuple[Pipeline, str]:
+        """The pipeline and its file. Raises PipelineNotFound."""
+        pipeline = await self.get(pipeline_id)
+        return pipeline, await to_thread.run_sync(written, pipeline, limiter=self._one_file)
+
+    async def models(self) -> dict[str, list[str]]:
+        """Ids of the pipelines that name a model, by its name."""
+        users: dict[str, list[str]] = {}
+        for pipeline in await self.all():
+            found = [place for variant in pipeline.variants for place in places(variant.pipeline_graph)]
+            for name in sorted({place.value for place in found if place.named == "model" and place.value}):
+                users.setdefault(name, []).append(pipeline.id)
+        return users
 
     async def change(self, pipeline_id: str, if_match: str | None, change: PipelineChange) -> Pipeline:
         """Raises PipelineNotFound, PipelineReadOnly, PreconditionRequired, PipelineChanged."""

@@ -58,6 +58,17 @@ async def test_what_ships_is_listed_and_shown(client: httpx2.AsyncClient) -> Non
         assert one.headers["etag"].startswith('"')
 
 
+async def test_models_tell_which_pipelines_name_them(client: httpx2.AsyncClient) -> None:
+    pipeline, _ = await made(client)
+    used = (await client.get("/api/v1/models/person-ssdlite")).json()["used_by_pipelines"]
+    assert {"person-detection", "person-tracking", pipeline["id"]} <= set(used)
+    listed = {
+        each["name"]: each["used_by_pipelines"] for each in (await client.get("/api/v1/models")).json()["models"]
+    }
+    assert listed["person-ssdlite"] == used
+    assert listed["asl"] == []
+
+
 async def test_templates_are_apart(client: httpx2.AsyncClient) -> None:
     templates = (await client.get("/api/v1/pipeline-templates")).json()["templates"]
     assert len(templates) >= 3
