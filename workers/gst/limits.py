@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FIRST_TO_GO = 800
+_GRACE_S = 1
+"""Of processor time: at the hard limit the kernel kills without saying why, at the soft one it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,12 @@ class Limits:
         if self.memory_bytes:
             _lower(resource.RLIMIT_AS, self.memory_bytes)
         if self.cpu_s:
-            _lower(resource.RLIMIT_CPU, self.cpu_s)
+            _lower(resource.RLIMIT_CPU, self.cpu_s, _GRACE_S)
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_GO), "ascii")
 
 
-def _lower(what: int, most: int) -> None:
+def _lower(what: int, most: int, grace: int = 0) -> None:
     _, hard = resource.getrlimit(what)
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (most, most))
+    soft, last = (each if hard == resource.RLIM_INFINITY else min(each, hard) for each in (most, most + grace))
+    resource.setrlimit(what, (soft, last))

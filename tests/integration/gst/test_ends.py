@@ -161,6 +161,11 @@ def test_a_pipeline_without_enough_memory_costs_only_the_call(play: Play):
         play(text, limits=Limits(memory_bytes=700 * 2**20))
 
 
+def test_processor_time_is_limited(play: Play):
+    with pytest.raises(PipelineFailed, match="killed by SIGXCPU"):
+        play("videotestsrc ! fakesink name=s", limits=Limits(cpu_s=1))
+
+
 def test_what_the_caller_raises_on_a_message_ends_the_child(play: Play):
     pids: list[int] = []
 
