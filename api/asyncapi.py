@@ -6,6 +6,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.gateway import own_version
 from api.routes.events import MOST_SEQ
+from api.routes.metadata import MetadataEnd, MetadataRecord, MissedRecords
 from api.views import PREFIX
 from shared.events import CancelRequested, Gone, Lagged, Measured, Ping, Progressed, Snapshot, StateChanged
 
@@ -17,6 +18,9 @@ _MESSAGES = {
     "cancel_requested": (CancelRequested, "A running job was asked to stop"),
     "ping": (Ping, "Nothing else happened for a while"),
     "lagged": (Lagged, "The reader was too slow; the connection closes"),
+    "record": (MetadataRecord, "What a pipeline found in a frame"),
+    "missed": (MissedRecords, "Records that weren't kept until the reader came for them"),
+    "end": (MetadataEnd, "The job has ended and every record was told"),
     "gone": (Gone, "The job isn't kept any more; the connection closes"),
 }
 _EVENTS = ("state", "progress", "figures", "cancel_requested")
@@ -24,6 +28,7 @@ _TOPICS = {
     "job": (*_EVENTS, "snapshot", "ping", "lagged", "gone"),
     "feed": (*_EVENTS, "snapshot", "ping", "lagged"),
     "jobEvents": (*_EVENTS, "snapshot", "lagged", "gone"),
+    "jobMetadata": ("record", "missed", "end", "gone"),
 }
 _CLOSE_CODES = {
     "1000": "the job has ended; its last event came before",
@@ -82,6 +87,15 @@ def _channels() -> dict[str, Any]:
             f"{PREFIX}/jobs/{{job_id}}/events",
             "One job, as server-sent events: `id` is the seq, `event` the type, `data` the message. "
             "Resumes by `after_seq` or `Last-Event-ID`; pings are comments; the stream ends with the job.",
+            {},
+        )
+        | {"parameters": _JOB_ID},
+        "jobMetadata": _channel(
+            "jobMetadata",
+            f"{PREFIX}/jobs/{{job_id}}/metadata/stream",
+            "The records of a pipeline, as server-sent events: `id` is the record's number, `event` the name of the "
+            "message, `data` the message. Resumes by `after` or `Last-Event-ID`; pings are comments; the stream ends "
+            "with `end`.",
             {},
         )
         | {"parameters": _JOB_ID},

@@ -75,8 +75,7 @@ def pin(lane: Lane, device: str, settings: WorkerSettings) -> DeviceInfo:
 
 def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHandlers = build_handlers) -> Shift:
     """Make the parts and wire them; ``build`` makes the handlers and loads their libraries. Raises CannotStart."""
-    host = socket.gethostname()
-    me = f"{lane.name}@{host}-{os.getpid()}"
+    me = f"{lane.name}@{socket.gethostname()}-{os.getpid()}"
     scratch = ScratchRoot(settings.worker.data_dir, me)
     store, beacon, artifacts = (
         RedisAttemptStore(settings),
@@ -104,16 +103,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s)
     runner = Runner(identity, store, artifacts, handlers, keeper, outbox)
     tasks.register(queue.app, handlers, runner.run)
-    said = WorkerInfo(
-        id=me,
-        host=host,
-        pid=os.getpid(),
-        version=_version(),
-        lane=lane.name,
-        queues=list(lane.queues),
-        device=device,
-        concurrency=slots,
-    )
+    said = _introduced(me, lane, device, slots)
     upkeep = Upkeep(store, queue, resend_s=settings.jobs.resend_s, retry_base_s=worker.retry_base_s)
     crew = Crew(
         runner=runner,
@@ -134,6 +124,20 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         slots=slots,
         drain_s=worker.drain_s,
         grace_s=worker.grace_s,
+    )
+
+
+def _introduced(me: str, lane: Lane, device: DeviceInfo, slots: int) -> WorkerInfo:
+    """What doesn't change about this process."""
+    return WorkerInfo(
+        id=me,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=_version(),
+        lane=lane.name,
+        queues=list(lane.queues),
+        device=device,
+        concurrency=slots,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
 from pydantic import BaseModel, Field
@@ -13,6 +13,7 @@ from api.reference import EVENT_STREAM, problems
 from api.routes.events import HEADERS, MOST_SEQ, Patient, line_of, number_of
 from api.services.follow import End
 from api.services.metadata import MetadataWatch
+from shared.states import JobState
 
 router = APIRouter(tags=["metadata"])
 
@@ -29,6 +30,21 @@ class MetadataRecord(BaseModel):
     number: int
     stream: int
     record: dict[str, Any]
+
+
+class MissedRecords(BaseModel):
+    """Records from ``first`` to ``last`` aren't kept any more."""
+
+    type: Literal["missed"] = "missed"
+    first: int
+    last: int
+
+
+class MetadataEnd(BaseModel):
+    """The job has ended in ``state``, and all its records were told."""
+
+    type: Literal["end"] = "end"
+    state: JobState
 
 
 class MetadataPage(BaseModel):

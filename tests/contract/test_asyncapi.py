@@ -13,9 +13,13 @@ from websockets.exceptions import ConnectionClosedError
 from api.contracts import FOLDER, REFRESH, documents
 from api.main import create_app
 from shared.events import FRAME
-from shared.settings import LimitSettings, Settings
+from shared.ports import Record
+from shared.settings import JobSettings, LimitSettings, Settings
+from tests.support.following import events_of
 from tests.support.gateway import SPEC, House, serving
 
+RECORDS = {"record", "missed", "end"}
+"""Messages about the records of a pipeline, which aren't events of a job."""
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "asyncapi.json").read_text("utf-8"))
 
 
@@ -64,15 +68,16 @@ def test_every_schema_is_one() -> None:
 def test_channels_are_routes_of_the_gateway() -> None:
     app = create_app()
     addresses = {channel["address"] for channel in DOCUMENT["channels"].values()}
-    assert addresses == {"/api/v1/ws/jobs/{job_id}", "/api/v1/ws/events", "/api/v1/jobs/{job_id}/events"}
+    streams = {"/api/v1/jobs/{job_id}/events", "/api/v1/jobs/{job_id}/metadata/stream"}
+    assert addresses == {"/api/v1/ws/jobs/{job_id}", "/api/v1/ws/events", *streams}
     assert str(app.url_path_for("follow_job", job_id="x")) == "/api/v1/ws/jobs/x"
     assert str(app.url_path_for("follow_all")) == "/api/v1/ws/events"
-    assert "/api/v1/jobs/{job_id}/events" in app.openapi()["paths"]
+    assert streams <= app.openapi()["paths"].keys()
 
 
 def test_every_frame_of_the_language_is_a_message() -> None:
     types = FRAME.json_schema()["discriminator"]["mapping"].keys()
-    assert DOCUMENT["components"]["messages"].keys() == types
+    assert DOCUMENT["components"]["messages"].keys() == types | RECORDS
 
 
 def validator(kind: str) -> Draft202012Validator:
@@ -105,3 +110,18 @@ async def test_what_is_told_is_as_described(channel: str) -> None:
     lagged = {"lagged"} if channel == "feed" else set[str]()
     assert seen - {"ping"} == {"snapshot", "state", "progress", "cancel_requested"} | lagged
     assert seen <= allowed
+
+
+async def test_what_is_told_of_records_is_as_described() -> None:
+    house = House(Settings(jobs=JobSettings(records_kept=2)))
+    channel = DOCUMENT["channels"]["jobMetadata"]
+    async with serving(house) as server, httpx2.AsyncClient(base_url=f"http://{server.address}") as client:
+        job_id = (await client.post("/api/v1/jobs", json=SPEC)).json()["id"]
+        claim = house.claim(job_id)
+        house.attempts.measure(claim, [], [Record(0, '{"objects":[]}')] * 3)
+        house.settle(claim)
+        told = events_of((await client.get(channel["address"].format(job_id=job_id))).text)
+    assert [each["event"] for each in told] == ["missed", "record", "record", "end"]
+    for each in told:
+        assert each["event"] in channel["messages"]
+        validator(each["event"]).validate(json.loads(each["data"]))
