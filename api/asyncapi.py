@@ -93,8 +93,8 @@ def _channels() -> dict[str, Any]:
         "jobMetadata": _channel(
             "jobMetadata",
             f"{PREFIX}/jobs/{{job_id}}/metadata/stream",
-            "The records of a pipeline, as server-sent events: `id` is the record's number, `event` the name of the "
-            "message, `data` the message. Resumes by `after` or `Last-Event-ID`; pings are comments; the stream ends "
+            "The records of a pipeline, as server-sent events: `id` is the record's number, `event` the message's "
+            "name, `data` the message. Resumes by `after` or `Last-Event-ID`; pings are comments; the stream ends "
             "with `end`.",
             {},
         )
