@@ -92,6 +92,14 @@ def download(models: Sequence[str], common: Common, *, force: bool) -> Request:
     return Request(spec | ({"force": True} if force else {}), {})
 
 
+def media(names: Sequence[str], common: Common) -> Request:
+    """Raises WrongUsage without a medium."""
+    if not names:
+        msg = "`submit media` needs the names of media, such as bikes"
+        raise WrongUsage(msg)
+    return Request({"kind": "media_download", "media": list(names), **common.fields()}, {})
+
+
 def pipeline(names: Sequence[str], asked: Pipeline, common: Common) -> Request:
     """A variant of one pipeline of the registry. Raises WrongUsage."""
     if len(names) != 1 or not asked.variant:

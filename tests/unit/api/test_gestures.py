@@ -249,7 +249,8 @@ async def test_models_and_classes(client: httpx2.AsyncClient, house: House) -> N
 
 async def test_catalogue(client: httpx2.AsyncClient) -> None:
     models = (await client.get("/api/v1/models")).json()["models"]
-    assert [each["name"] for each in models] == ["asl", "vgt", "lstm", "hand_landmarker", "pose_landmarker"]
+    names = [each["name"] for each in models]
+    assert names[:5] == ["asl", "vgt", "lstm", "hand_landmarker", "pose_landmarker"]
     one = (await client.get("/api/v1/models/asl")).json()
     assert one == models[0]
     assert one["licence"] == "GPL-3.0-or-later"
