@@ -48,7 +48,10 @@ class Bench:
 
     def passthrough(self, element: str) -> float:
         """Microseconds by frame and element, against GStreamer's own identity."""
-        source = f"videotestsrc num-buffers={FRAMES} pattern=black ! video/x-raw,format=BGR,width=1280,height=720"
+        source = (
+            f"fakesrc num-buffers={FRAMES} sizetype=fixed sizemax=2764800 filltype=nothing"
+            " ! video/x-raw,format=BGR,width=1280,height=720,framerate=30/1"
+        )
         costs: list[float] = []
         for _ in range(ROUNDS):
             took = [self.play(f"{source} ! {f'{one} ! ' * CHAIN} fakesink") for one in ("identity", element)]
@@ -95,7 +98,7 @@ class Bench:
         """Our element."""
         given = ",".join(f"{key}={value}" for key, value in config.items())
         detect = f'gvadetect model={self.model} model-proc={self.proc} ie-config="{given}"'
-        return 132 / self.play(f"{self.decode} ! {detect} ! fakesink")
+        return 132 / self.play(f"{self.decode} ! queue max-size-buffers=2 ! {detect} ! fakesink")
 
     def compiled(self, config: dict[str, str]) -> Any:
         """The same model, taking RGB."""

@@ -64,7 +64,8 @@ class Engine:
         config = _config(order)
         self._compiled: Any = core.compile_model(prepared, order.device, config)
         self.outputs = {name: _shape(one) for name, one in zip(names, self._compiled.outputs, strict=True)}
-        count = order.requests or int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        # One more than run at once: it is filled meanwhile.
+        count = order.requests or int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
         self.requests = count
         self._lock = threading.Lock()
         self._partial: Slot | None = None
