@@ -19,9 +19,10 @@ class RedisSettings(BaseModel):
     url: Annotated[str, Field(description="may hold a password; never logged")] = "redis://127.0.0.1:6379/0"
     prefix: Annotated[str, Field(description="first part of every key and channel")] = "framelane"
     socket_timeout_s: Annotated[PositiveFloat, Field(le=5, description="of workers")] = 5.0
-    connect_timeout_s: PositiveFloat = 0.5
+    connect_timeout_s: PositiveFloat = 1.0
     answer_s: Annotated[
-        PositiveFloat, Field(le=5, description="a gateway answers 503 when the store says nothing for so long")
+        PositiveFloat,
+        Field(le=5, description="a gateway answers 503 when the store told nobody anything for so long"),
     ] = 0.7
     durability: Annotated[
         Literal["written", "synced"],

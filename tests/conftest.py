@@ -21,7 +21,7 @@ def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]
 def settings(valkey: EmbeddedValkey) -> Settings:
     """Settings of a system of the test's own on the shared server, which may be slow beside other tests."""
     prefix = f"test-{uuid.uuid4().hex[:12]}"
-    return Settings(REDIS_URL=valkey.url, redis=RedisSettings(prefix=prefix, answer_s=5))
+    return Settings(REDIS_URL=valkey.url, redis=RedisSettings(prefix=prefix, answer_s=5, connect_timeout_s=5))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 # redis-py leaves most of its parameters untyped; nothing above this module touches it.
 
 import asyncio
+import time
 from collections.abc import Awaitable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from shared.settings import Settings
 Argument = str | bytes | int | float
 
 _POOL = 64
+_LAG_S = 0.05
 _SYNC_SHARE = 0.8
 """What part of its time the server may wait for its disk: it can still say then that it waited in vain."""
 _REFUSALS = ("MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM")
@@ -99,7 +101,8 @@ class BlockingRedis:
 class AsyncRedis:
     """The same for asyncio. Bound to the event loop of its first command.
 
-    A command, its wait for a connection included, is answered within ``answer_s``. With a ``circuit``, commands
+    A server that answered nobody for ``answer_s`` is silent: its callers, also those that wait for a connection,
+    wait no longer. In a crowd that it serves one waits ``socket_timeout_s`` at most. With a ``circuit``, commands
     fail at once for as long as the server is known to be silent.
     """
 
@@ -108,8 +111,9 @@ class AsyncRedis:
         pool = redis.asyncio.BlockingConnectionPool.from_url(settings.store_url, retry=once, **_options(settings))
         self._client = redis.asyncio.Redis.from_pool(pool)
         self._answer_s = min(settings.redis.answer_s, settings.redis.socket_timeout_s)
-        self._sync_s = settings.redis.socket_timeout_s
+        self._sync_s = self._patience_s = settings.redis.socket_timeout_s
         self._circuit = circuit
+        self._heard = time.monotonic()
 
     async def command(self, *words: Argument) -> Any:
         """The raw reply."""
@@ -165,9 +169,9 @@ class AsyncRedis:
         # and then goes on for a whole socket timeout.
         asking = asyncio.ensure_future(call)
         try:
-            await asyncio.wait({asking}, timeout=limit_s)
+            await self._until_done_or_silent(asking, limit_s)
             if asking.done():
-                return asking.result()
+                return self._told(asking)
             silence = redis.TimeoutError(f"nothing within {limit_s:g} s")
         except redis.TimeoutError as error:
             silence = error
@@ -175,9 +179,25 @@ class AsyncRedis:
             if not asking.done():
                 asking.cancel()
                 asking.add_done_callback(_forget)
-        if self._circuit is not None:
+        if self._circuit is not None and time.monotonic() - self._heard >= limit_s:
             self._circuit.open(self._look)
         raise silence
+
+    def _told(self, asked: "asyncio.Future[Any]") -> Any:
+        if asked.exception() is None or isinstance(asked.exception(), ResponseError):
+            self._heard = time.monotonic()
+        return asked.result()
+
+    async def _until_done_or_silent(self, asking: "asyncio.Future[Any]", limit_s: float) -> None:
+        since = time.monotonic()
+        end = since + max(limit_s, self._patience_s)
+        while not asking.done():
+            until = min(max(since, self._heard) + limit_s, end)
+            if (now := time.monotonic()) >= until:
+                return
+            await asyncio.wait({asking}, timeout=until - now)
+            if time.monotonic() - until > _LAG_S:
+                since = time.monotonic()  # this loop was too busy to hear anything
 
     async def _look(self) -> None:
         with store_errors():

@@ -67,6 +67,16 @@ def frozen(server: EmbeddedValkey) -> Iterator[None]:
         server.process.send_signal(signal.SIGCONT)
 
 
+async def test_a_crowd_is_no_silence(own: EmbeddedValkey) -> None:
+    front = Front(Settings(REDIS_URL=own.url, redis=RedisSettings(answer_s=ANSWER_S)))
+    for _ in range(10):  # connections are made: that takes its time where the machine is busy
+        await asyncio.gather(*(front.ask() for _ in range(20)))
+    begun = time.monotonic()
+    assert all(await asyncio.gather(*(front.ask() for _ in range(2_000))))
+    assert time.monotonic() - begun > ANSWER_S, "so small a crowd shows nothing"
+    await front.close()
+
+
 async def test_many_callers_wait_once_and_later_ones_not_at_all(own: EmbeddedValkey, front: Front) -> None:
     assert await front.ask()
     with frozen(own):
