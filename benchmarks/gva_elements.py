@@ -20,7 +20,7 @@ PRECISIONS = {"f32": {"INFERENCE_PRECISION_HINT": "f32"}, "default": {}}
 
 def main() -> None:
     """In a process of its own, which has GStreamer in it."""
-    model, proc = pipeline_model("person_detector")
+    model, proc = pipeline_model("person-ssdlite")
     command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, str(model), str(proc)]
     done = subprocess.run([*command, str(video("bigbuckbunny"))], stdout=subprocess.PIPE, text=True, check=True)
     print_figures(f"gva elements, 1280x720, {machine()}", [tuple(row) for row in json.loads(done.stdout)])

@@ -22,7 +22,7 @@ def source(name: str, caps: str = "format=BGR") -> str:
 
 
 def detector(more: str = F32) -> str:
-    model, proc = pipeline_model("person_detector")
+    model, proc = pipeline_model("person-ssdlite")
     return f"gvadetect model={model} model-proc={proc} {more}"
 
 
@@ -57,7 +57,7 @@ def test_boxes_are_those_of_openvino_alone(tmp_path: Path) -> None:
     told = records(ours)
     images = frames(raw, 640, 272)
     assert len(told) == len(images) == 250
-    model = ov.Core().read_model(pipeline_model("person_detector")[0])
+    model = ov.Core().read_model(pipeline_model("person-ssdlite")[0])
     model.reshape([1, 300, 300, 3])
     compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     total = 0

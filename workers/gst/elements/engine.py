@@ -1,9 +1,11 @@
 """A model on a device with its infer requests, shared by the elements that name the same instance."""
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, cast
@@ -51,9 +53,10 @@ class Engine:
 
     def __init__(self, order: Order) -> None:
         core: Any = ov.Core()
-        if folder := os.environ.get(CACHE):
+        folder = os.environ.get(CACHE)
+        if folder:
             core.set_property({"CACHE_DIR": folder})
-        model = core.read_model(order.model)
+        model = _read(core, order.model, Path(folder) if folder else None)
         name = str(model.get_friendly_name())
         self.name = order.model.stem if not name or name.endswith("_IR") else name
         self.recipe = recipe_of(order.model_proc, _rt_info(model), order.labels)
@@ -193,6 +196,30 @@ def parsed_config(text: str) -> dict[str, str]:
         msg = f"ie-config wants KEY=VALUE, not {broken[0]!r}"
         raise ValueError(msg)
     return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _read(core: Any, path: Path, cache: Path | None) -> Any:
+    """Other formats than OpenVINO's own are slow to read: with a cache, that is done once."""
+    if cache is None or path.suffix == ".xml":
+        return core.read_model(path)
+    there = path.stat()
+    key = sha256(f"{path.resolve()} {there.st_size} {there.st_mtime_ns} {ov.get_version()}".encode()).hexdigest()
+    kept = cache / f"{key[:32]}.xml"
+    if kept.is_file():
+        return core.read_model(kept)
+    model = core.read_model(path)
+    with tempfile.TemporaryDirectory(dir=_made(cache)) as folder:
+        made = Path(folder) / kept.name
+        ov.save_model(model, made, compress_to_fp16=False)
+        # The weights first: whoever sees the one finds the other.
+        made.with_suffix(".bin").replace(kept.with_suffix(".bin"))
+        made.replace(kept)
+    return model
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _config(order: Order) -> dict[str, str]:
