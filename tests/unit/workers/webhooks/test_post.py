@@ -71,7 +71,7 @@ def test_the_time_holds_for_all_of_it(conduct):
         said = poster(timeout_s=SOON_S).post(receiver.url, BODY, {})
         took_s = time.monotonic() - begun
     assert isinstance(said, NoAnswer)
-    assert took_s < SOON_S + 0.5
+    assert took_s < SOON_S + 2
 
 
 def test_an_answer_is_good_although_its_body_drips_on():
