@@ -4,6 +4,7 @@ Files of other systems name models and videos by paths. These become names: of t
 else of the file itself, so that the pipeline can be looked at and mended here.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, cast
@@ -37,6 +38,7 @@ _MOST_EVENTS = 2_000
 """Of YAML: scalars, and beginnings and ends of lists and mappings. The largest file we write has some 300."""
 _BESIDE_A_MODEL = ("model-proc", "labels-file")
 _WIDE = 110
+_BREAKS = "\x85\u2028\u2029"
 
 
 class _VariantFile(BaseModel):
@@ -121,7 +123,9 @@ def written(pipeline: Pipeline) -> str:
         {"name": variant.name, "pipeline_description": emit(variant.pipeline_graph)}
         for variant in pipeline.variants
     ]
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=_WIDE)
+    # YAML takes these for line breaks, and PyYAML writes them as they are unless everything is escaped.
+    plain = not any(mark in json.dumps(document, ensure_ascii=False) for mark in _BREAKS)
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=plain, width=_WIDE)
 
 
 def _loaded(text: str) -> dict[str, Any]:

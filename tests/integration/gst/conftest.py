@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -66,7 +67,11 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def child() -> psutil.Process:
     """The process of the pipeline that runs now."""
-    (found,) = [
-        each for each in psutil.Process().children(recursive=True) if "workers.gst.child" in each.cmdline()
-    ]
+    (found,) = filter(_is_child, psutil.Process().children(recursive=True))
     return found
+
+
+def _is_child(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):  # one that has just ended
+        return "workers.gst.child" in process.cmdline()
+    return False

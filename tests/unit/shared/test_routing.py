@@ -90,5 +90,7 @@ def test_task_names_are_stable():
     assert {kind: task_name(kind) for kind in get_args(JobKind)} == {
         "inference": "framelane.inference",
         "model_download": "framelane.model_download",
+        "media_download": "framelane.media_download",
+        "pipeline": "framelane.pipeline",
         "sweep": "framelane.sweep",
     }
