@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from client.local import LocalStack, RunFile, StackFailed
 from client.local.embedded import EmbeddedValkey
 from client.local.lanes import default_lanes
 from client.local.runfile import DataDirLock
-from client.sdk import Framelane
+from client.sdk import ApiProblem, Framelane
 from shared.events import Snapshot, StateChanged
 from shared.specs import ModelDownloadSpec
 from tests.support.stacks import eventually, own_environ
@@ -190,9 +190,10 @@ def test_a_follower_does_not_notice_a_gateway_that_is_killed(up: Up):
             if isinstance(news, Snapshot):
                 os.kill(RunFile.read(up.data_dir).pids["gateway"], signal.SIGKILL)
             elif len(seqs) == 2:
-                client.cancel(job.id)
+                with suppress(ApiProblem):  # it may have ended by itself meanwhile
+                    client.cancel(job.id)
         assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
-        assert client.get(job.id).state == "CANCELLED"
+        assert client.get(job.id).terminal
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
