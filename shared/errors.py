@@ -254,3 +254,9 @@ class StoreUnavailable(Unavailable):
     """The job or artifact store can't be reached."""
 
     code = "store-unavailable"
+
+
+class TooFewRuns(FramelaneError):
+    """A figure needs more runs than were measured."""
+
+    code = "too-few-runs"
