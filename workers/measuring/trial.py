@@ -1,0 +1,167 @@
+"""One run of several pipelines at once, as figures over the window in which all of them were in step."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from shared.errors import PipelineFailed
+from shared.results import Latency
+from workers.gst.request import Request
+from workers.gst.supervise import Message
+from workers.measuring.counts import Counts, StreamKey, Window, window
+from workers.measuring.gauges import Gauge
+from workers.measuring.watching import MachineWatch, Moment, Summary, summed_up
+
+_ALIGN_S = 0.5
+"""Length of the samples by which a steady window is found."""
+
+
+class Play(Protocol):
+    """Runs one process to its end; see ``run_pipeline``."""
+
+    def __call__(
+        self, request: Request, *, check: Callable[[], None], on_message: Callable[[Message], None]
+    ) -> object:
+        """Raises what ``check`` raises, and PipelineFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``requests``: one for each process, by pipeline; their files loop. Seconds are of the measured part."""
+
+    requests: Sequence[Sequence[Request]]
+    warm_up_s: float
+    duration_s: float
+    patience_s: float = 60.0
+    """For the last stream's first frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """``rates``: frames a second by stream over the window. ``latency``: of the last sample of each stream."""
+
+    rates: Mapping[StreamKey, float]
+    window: Window
+    latency: Mapping[StreamKey, Latency]
+    machine: Mapping[str, Summary]
+    moments: Sequence[Moment]
+
+    @property
+    def slowest(self) -> StreamKey:
+        """The stream of the lowest rate."""
+        return min(self.rates, key=lambda key: (self.rates[key], key))
+
+    @property
+    def total_fps(self) -> float:
+        """Of all streams."""
+        return sum(self.rates.values())
+
+
+class _Enough(Exception):
+    """The measured part is over."""
+
+
+@dataclass
+class _Heard:
+    """What all processes said, by stream."""
+
+    keys: Sequence[StreamKey]
+    counts: dict[StreamKey, Counts] = field(default_factory=dict[StreamKey, Counts])
+    latency: dict[StreamKey, Latency] = field(default_factory=dict[StreamKey, Latency])
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.counts = {key: Counts() for key in self.keys}
+
+    def hear(self, pipeline: int, message: Mapping[str, Any]) -> None:
+        now = time.monotonic()
+        with self.lock:
+            if message["type"] == "fps":
+                for told in message["streams"]:
+                    self.counts[pipeline, told["stream"]].add(now, told["frames"])
+            elif message["type"] == "latency":
+                figures = {name: message[name] for name in ("avg_ms", "min_ms", "max_ms")}
+                self.latency[pipeline, message["stream"]] = Latency(**figures)
+
+    def all_began(self) -> float | None:
+        """When the last stream's first frame was told of."""
+        with self.lock:
+            firsts = [each.first_at for each in self.counts.values()]
+        return None if None in firsts else max(at for at in firsts if at is not None)
+
+
+def run_trial(asked: Asked, play: Play, check: Callable[[], None], gauges: Sequence[Gauge]) -> Trial:
+    """Start all, wait until all give frames, measure, stop all.
+
+    Raises PipelineFailed when a process fails, a stream gives no frame in ``patience_s``, or a file that doesn't
+    loop ends before the measured part does; and what ``check`` raises.
+    """
+    keys = [
+        (number, stream.number)
+        for number, requests in enumerate(asked.requests)
+        for request in requests
+        for stream in request.streams
+    ]
+    heard = _Heard(keys)
+    stop = _Stop(asked, heard, check)
+    with MachineWatch(gauges) as watch:
+        _play_all(asked, play, heard, stop)
+    found = window(heard.counts, asked.warm_up_s, stop.ended_at, _ALIGN_S)
+    if found is None:
+        raise PipelineFailed("the measured part is too short for a figure")
+    moments = watch.within(found.began, found.ended)
+    rates = {key: counts.rate(found.began, found.ended) for key, counts in heard.counts.items()}
+    return Trial(rates, found, dict(heard.latency), summed_up(moments), moments)
+
+
+class _Stop:
+    """Tells every process when it is over."""
+
+    def __init__(self, asked: Asked, heard: _Heard, check: Callable[[], None]) -> None:
+        self._asked, self._heard, self._check = asked, heard, check
+        self._began = time.monotonic()
+        self._failed = threading.Event()
+        self.ended_at = 0.0
+
+    def fail(self) -> None:
+        """One process failed: the others stop."""
+        self._failed.set()
+
+    def check(self) -> None:
+        """Raises what the caller's check does, _Enough at the end, PipelineFailed if frames don't come."""
+        self._check()
+        now = time.monotonic()
+        if self.ended_at or self._failed.is_set():
+            raise _Enough
+        began = self._heard.all_began()
+        if began is None:
+            if now - self._began > self._asked.patience_s:
+                raise PipelineFailed(f"not all streams gave a frame within {self._asked.patience_s:g} s")
+        elif now - began >= self._asked.warm_up_s + self._asked.duration_s:
+            self.ended_at = now
+            raise _Enough
+
+
+def _play_all(asked: Asked, play: Play, heard: _Heard, stop: _Stop) -> None:
+    jobs = [(number, request) for number, requests in enumerate(asked.requests) for request in requests]
+
+    def one(number: int, request: Request) -> None:
+        try:
+            play(request, check=stop.check, on_message=lambda message: heard.hear(number, message))
+        except _Enough:
+            return
+        except BaseException:
+            stop.fail()
+            raise
+        stop.fail()
+        raise PipelineFailed("it ended before the measured part did; its source can't be repeated")
+
+    with ThreadPoolExecutor(len(jobs), thread_name_prefix="trial") as pool:
+        futures = [pool.submit(one, *job) for job in jobs]
+    for future in futures:
+        if error := future.exception():
+            raise error
