@@ -1,0 +1,220 @@
+"""What measurements answer, and the record of one that is kept beyond its job."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from shared.graph.model import Graph
+from shared.results import Answer, Latency
+
+MeasuredKind = Literal["performance", "density", "optimize", "validate", "suite"]
+
+
+class Figure(Answer):
+    """A figure of repeated runs: the median, and the 95 % interval of the mean widened to hold the median.
+
+    The interval's ends are null where one run alone was made. ``spread``: standard deviation over mean.
+    """
+
+    median: float
+    low: float | None
+    high: float | None
+    spread: float
+    runs: int
+
+
+class MachineFigure(Answer):
+    """A figure of the machine over the measured part of a run."""
+
+    mean: float
+    most: float
+
+
+class MeasuredStream(Answer):
+    """One stream of a pipeline; ``latency`` is of the last run that told it."""
+
+    stream: int
+    fps: Figure
+    latency: Latency | None = None
+
+
+class MeasuredPipeline(Answer):
+    """One pipeline and its streams. ``graph_sha256``: of its text with names of models and media."""
+
+    pipeline_id: str
+    graph_sha256: str
+    total_fps: Figure
+    slowest_fps: Figure
+    streams: list[MeasuredStream]
+
+
+class MeasuredRun(Answer):
+    """One run. ``fps``: by pipeline, then by stream, in the order of the job's specs.
+
+    ``disturbed``: why it isn't trusted; it was repeated if the job's limits let it. ``machine``: processors in
+    percent of all of them; what the machine doesn't tell is absent. ``moments``: the same over time, ``at``
+    seconds after the measured part began.
+    """
+
+    fps: list[list[float]]
+    window_s: float
+    disturbed: str | None = None
+    machine: dict[str, MachineFigure] = {}
+    moments: list[dict[str, float]] = []
+
+
+class Environment(Answer):
+    """What was measured on and with: the same fingerprint means the same of all ``parts``.
+
+    ``models``: sha256 of the files of each model that took part, by the model's name.
+    """
+
+    fingerprint: str
+    parts: dict[str, str]
+    models: dict[str, str] = {}
+
+
+class PerformanceResult(Answer):
+    """Pipelines side by side. ``slowest``: ``<pipeline_id>#<stream>`` of the lowest median.
+
+    ``trusted`` is false where too few runs were undisturbed.
+    """
+
+    kind: Literal["performance"] = "performance"
+    benchmark_id: str
+    pipelines: list[MeasuredPipeline]
+    total_fps: Figure
+    slowest_fps: Figure
+    slowest: str
+    runs: list[MeasuredRun]
+    trusted: bool
+    environment: Environment
+    report: list[str]
+
+
+class DensityStep(Answer):
+    """One number of streams. ``judgement``: against the floor, in the sense of the interval of ``slowest_fps``."""
+
+    streams: int
+    streams_per_pipeline: list[int]
+    slowest_fps: Figure
+    total_fps: float
+    judgement: Literal["keeps", "misses", "open"]
+
+
+class StreamsOfPipeline(Answer):
+    """How many streams of a pipeline the answer has."""
+
+    pipeline_id: str
+    streams: int
+
+
+class DensityResult(Answer):
+    """The largest number of streams whose slowest one keeps the floor.
+
+    ``n_streams`` is 0 where not even one does. ``at_most``: more miss it for sure; between the two it can't be
+    told. ``ended``: ``found``, ``max_streams`` (more weren't tried) or ``budget`` (the time was over first).
+    """
+
+    kind: Literal["density"] = "density"
+    benchmark_id: str
+    fps_floor: float
+    n_streams: int
+    at_most: int
+    ended: Literal["found", "max_streams", "budget"]
+    streams_per_pipeline: list[StreamsOfPipeline]
+    slowest_fps: Figure | None
+    steps: list[DensityStep]
+    runs: list[MeasuredRun]
+    trusted: bool
+    environment: Environment
+    report: list[str]
+
+
+class OptimizeCandidate(Answer):
+    """One form that was measured. ``changes``: against the original, by what was searched.
+
+    ``fps``: of its longest round. ``agreement``: F1 of its objects against the original's; null if not checked.
+    """
+
+    changes: dict[str, str]
+    fps: float
+    latency_ms: float | None
+    cpu_percent: float | None
+    rounds: int
+    agreement: float | None = None
+    refused: str | None = None
+    pareto: bool = False
+
+
+class OptimizeResult(Answer):
+    """The fastest form that finds the same objects. ``gain``: of its rate against the original's, relative."""
+
+    kind: Literal["optimize"] = "optimize"
+    benchmark_id: str
+    pipeline_id: str
+    pipeline_graph: Graph
+    pipeline_description: str
+    changes: dict[str, str]
+    original_fps: Figure
+    fps: Figure
+    gain: float
+    gain_low: float
+    gain_high: float
+    candidates: list[OptimizeCandidate]
+    saved_as: str | None = None
+    environment: Environment
+    report: list[str]
+
+
+Stage = Literal["parse", "policy", "link", "negotiate", "run", "produce", "match"]
+
+
+class StageOutcome(Answer):
+    """``ok`` is null for a stage that wasn't reached or asked for."""
+
+    stage: Stage
+    ok: bool | None
+    detail: str = ""
+
+
+class ValidateResult(Answer):
+    """Whether a pipeline does what is expected; ``failed_stage``: the first that didn't hold."""
+
+    kind: Literal["validate"] = "validate"
+    benchmark_id: str
+    valid: bool
+    failed_stage: Stage | None
+    stages: list[StageOutcome]
+    frames: int
+    labels: dict[str, int] = {}
+    agreement: float | None = None
+    report: list[str] = []
+
+
+AnyMeasured = Annotated[
+    PerformanceResult | DensityResult | OptimizeResult | ValidateResult, Field(discriminator="kind")
+]
+
+
+class Benchmark(Answer):
+    """A result that is kept until somebody deletes it. ``score``: the figure that lists show and compare.
+
+    ``spec`` is what was asked for, as accepted.
+    """
+
+    id: str
+    job_id: str
+    kind: MeasuredKind
+    name: str
+    created_at: datetime
+    device: str
+    host: str
+    hardware: str
+    pipelines: list[str]
+    models: list[str]
+    score: float
+    unit: Literal["fps", "streams", "gain", "valid", "points"]
+    spec: dict[str, Any]
+    result: AnyMeasured
