@@ -60,8 +60,8 @@ class MeasuredRun(Answer):
     fps: list[list[float]]
     window_s: float
     disturbed: str | None = None
-    machine: dict[str, MachineFigure] = {}
-    moments: list[dict[str, float]] = []
+    machine: dict[str, MachineFigure] = Field(default_factory=dict[str, MachineFigure])
+    moments: list[dict[str, float]] = Field(default_factory=list[dict[str, float]])
 
 
 class Environment(Answer):
@@ -72,7 +72,7 @@ class Environment(Answer):
 
     fingerprint: str
     parts: dict[str, str]
-    models: dict[str, str] = {}
+    models: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 class PerformanceResult(Answer):
@@ -188,9 +188,9 @@ class ValidateResult(Answer):
     failed_stage: Stage | None
     stages: list[StageOutcome]
     frames: int
-    labels: dict[str, int] = {}
+    labels: dict[str, int] = Field(default_factory=dict[str, int])
     agreement: float | None = None
-    report: list[str] = []
+    report: list[str] = Field(default_factory=list[str])
 
 
 AnyMeasured = Annotated[

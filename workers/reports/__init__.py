@@ -1,0 +1,1 @@
+"""Results as pages for people and tables for programs."""
