@@ -1,4 +1,4 @@
--- Runs before every script of the job store. MAY, TERMINAL and the limits are written above this by scripts.py.
+-- Runs before every script of the job store. MAY, TERMINAL, FORMATS and the limits are written above this by scripts.py.
 -- ARGV[1] is the prefix of all keys, ARGV[2] the job's id ('' in scripts about many jobs).
 
 local P, id = ARGV[1], ARGV[2]
