@@ -7,8 +7,19 @@ Read from the environment: ``FRAMELANE_<SECTION>__<FIELD>``, for example ``FRAME
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.cameras import CameraName, CameraSettings, RtspAddress
 
 MIB = 1024 * 1024
 
@@ -83,6 +94,23 @@ class LimitSettings(BaseModel):
     ] = 2.0
     shutdown_s: Annotated[PositiveInt, Field(description="for open requests and sockets at shutdown")] = 10
     threads: Annotated[PositiveInt, Field(description="of a gateway, for blocking calls")] = 40
+
+
+class UploadSettings(BaseModel):
+    """Files on their way in."""
+
+    bytes: Annotated[PositiveInt, Field(description="largest file")] = 2048 * MIB
+    part_bytes: Annotated[
+        int, Field(ge=64 * 1024, le=64 * MIB, description="held in memory at once, for each upload in progress")
+    ] = 8 * MIB
+    parts: Annotated[PositiveInt, Field(description="of one upload; each request of a resumed one makes some")] = (
+        4_096
+    )
+    kept: Annotated[PositiveInt, Field(description="of all clients, until a job has used them")] = 64
+    at_once: Annotated[PositiveInt, Field(description="received by one gateway at the same time")] = 8
+    idle_s: Annotated[
+        PositiveFloat, Field(description="uploads that nobody went on with, or used, are removed after this")
+    ] = 86_400.0
 
 
 class JobSettings(BaseModel):
@@ -168,6 +196,23 @@ class PipelineSettings(BaseModel):
     stop_s: Annotated[
         PositiveFloat, Field(le=10, description="for a pipeline to finish its files when it is stopped")
     ] = 5.0
+    cameras: Annotated[
+        dict[CameraName, CameraSettings],
+        Field(
+            description='JSON, the same on gateways and workers: `{"door": {"url": "rtsp://user:password@host/"}, '
+            '"desk": {"device": "/dev/video0"}}`; pipelines call them `camera:door`'
+        ),
+    ] = {}
+    live_server: Annotated[
+        SecretStr,
+        Field(
+            description="RTSP server that live streams are published to, as workers reach it: `rtsp://host:8554`, "
+            "with or without a login; none: no live streams"
+        ),
+    ] = SecretStr("")
+    live_public: Annotated[
+        str, Field(description="the same server as players reach it; default: as workers do, without the login")
+    ] = ""
     simple_visible: Annotated[list[str], Field(description="element types a person edits; globs")] = [
         "*src",
         "urisourcebin",
@@ -181,6 +226,14 @@ class PipelineSettings(BaseModel):
         "gvametaconvert",
         "gvawatermark",
     ]
+
+    @field_validator("live_server", "live_public")
+    @classmethod
+    def _addresses(cls, value: SecretStr | str) -> SecretStr | str:
+        text = value if isinstance(value, str) else value.get_secret_value()
+        if text:
+            RtspAddress.of(text)
+        return value
 
 
 class LogSettings(BaseModel):
@@ -201,7 +254,7 @@ class Settings(BaseSettings):
     """All sections."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FRAMELANE_", env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix="FRAMELANE_", env_nested_delimiter="__", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     redis: RedisSettings = RedisSettings()
@@ -209,6 +262,7 @@ class Settings(BaseSettings):
     artifacts: ArtifactSettings = ArtifactSettings()
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
+    uploads: UploadSettings = UploadSettings()
     jobs: JobSettings = JobSettings()
     callbacks: CallbackSettings = CallbackSettings()
     worker: WorkerSettings = WorkerSettings()

@@ -10,7 +10,7 @@ from shared.graph.model import Graph
 from shared.graph.rewrites.devices import MODELS
 from shared.graph.rewrites.draft import Draft, Part
 from shared.graph.rewrites.memory import Memory
-from shared.graph.rewrites.sources import source_of
+from shared.graph.rewrites.sources import RAW, source_of
 
 _DECODERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "h264": {
@@ -36,9 +36,6 @@ _DECODERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "av1": {"va": ["vaav1dec"], "nv": ["nvav1dec"], "cpu": ["dav1ddec", "av1dec", "avdec_av1"]},
 }
 """By codec and kind of hardware, best first."""
-
-RAW = "raw"
-"""The codec of a camera that compresses nothing."""
 
 _ENCODERS: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]] = {
     "va": [("vah264lpenc", {}), ("vah264enc", {}), ("qsvh264enc", {})],
