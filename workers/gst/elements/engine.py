@@ -13,8 +13,8 @@ from typing import Any, cast
 import openvino as ov
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
-from workers.gst.elements.frame import Array, Outputs
-from workers.gst.elements.modelproc import Recipe, recipe_of
+from workers.networks.recipe import Recipe, recipe_of
+from workers.networks.shapes import Array, Outputs
 
 CACHE = "FRAMELANE_MODEL_CACHE"
 """Environment variable: a folder for compiled models."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workers.gst.elements.frame import Array, Box, Detection, Outputs
+from workers.networks.shapes import Array, Box, Detection, Outputs
 
 _ROW, _SCORED = 7, 5
 """Columns of an SSD row; of a box with its confidence."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workers.gst.elements.frame import Array, Outputs, Tensor
-from workers.gst.elements.modelproc import Method
+from workers.networks.recipe import Method
+from workers.networks.shapes import Array, Outputs, Tensor
 
 
 def softmax(values: Array) -> Array:

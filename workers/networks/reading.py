@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from workers.gst.elements.decoders import boxes, labels, yolo
-from workers.gst.elements.frame import Detection, Outputs, Tensor
-from workers.gst.elements.modelproc import Recipe
+from workers.networks.decoders import boxes, labels, yolo
+from workers.networks.recipe import Recipe
+from workers.networks.shapes import Detection, Outputs, Tensor
 
 _DETECTORS = {
     "detection_output",

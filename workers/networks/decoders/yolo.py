@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from workers.gst.elements.decoders.overlap import suppressed
-from workers.gst.elements.frame import Array, Box, Detection, Outputs
+from workers.networks.decoders.overlap import suppressed
+from workers.networks.shapes import Array, Box, Detection, Outputs
 
 IOU = 0.5
 
