@@ -2,43 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
 from shared.devices import Device
 from shared.packing import PackedKind
+from shared.sources import Category, ModelFile
 
 SHIPPED = Path(__file__).parent / "library" / "models.yaml"
 
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class UrlSource(_Entry):
-    """A file at an https address."""
-
-    url: Annotated[str, Field(pattern=r"^https://")]
-
-
-class PackageSource(_Entry):
-    """A file inside a wheel of the Python package index: ``requirement`` is pinned (``name==version``)."""
-
-    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")]
-    member: str
-
-
-Source = UrlSource | PackageSource
-
-
-class ModelFile(_Entry):
-    """One file of a model. The first source that can be read is used; its sha256 must then match."""
-
-    name: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    sources: Annotated[list[Source], Field(min_length=1)]
 
 
 class CatalogueEntry(_Entry):
@@ -52,7 +29,7 @@ class CatalogueEntry(_Entry):
 
     name: str
     display_name: str
-    category: Literal["gesture", "landmarks", "detection", "classification", "pose", "ocr", "embedding"]
+    category: Category
     licence: str
     architecture: Literal["alphabet_mlp", "word_lstm", "hand_landmarker", "pose_landmarker", "pipeline"]
     description: str = ""

@@ -20,7 +20,6 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.cameras import CameraName, CameraSettings, RtspAddress
-
 MIB = 1024 * 1024
 
 
@@ -158,6 +157,12 @@ class WorkerSettings(BaseModel):
     """A worker process."""
 
     lane: str = "cpu"
+    host: Annotated[
+        str,
+        Field(
+            description="the machine, for leases of its devices; the same in all its containers; empty: its name"
+        ),
+    ] = ""
     concurrency: Annotated[PositiveInt, Field(description="threads of a fast or io lane")] = 2
     threads: Annotated[int, Field(ge=0, description="of the math libraries; 0: all cores the process may use")] = 0
     cores: Annotated[str, Field(description="CPU affinity, as in 0-3,6; empty: as given")] = ""
@@ -165,6 +170,12 @@ class WorkerSettings(BaseModel):
     lease_s: PositiveFloat = 15.0
     renew_s: PositiveFloat = 5.0
     heartbeat_s: PositiveFloat = 2.0
+    probe_s: Annotated[
+        PositiveFloat, Field(description="an accelerator is looked at this often: is it there?")
+    ] = 10.0
+    lease_look_s: Annotated[
+        PositiveFloat, Field(description="how often a worker looks whether a job has its device for itself")
+    ] = 0.5
     retry_base_s: Annotated[PositiveFloat, Field(description="first back-off of a retryable error; doubles")] = 1.0
     drain_s: Annotated[
         PositiveFloat, Field(description="for running jobs at shutdown; then they are given to others")
@@ -177,6 +188,77 @@ class WorkerSettings(BaseModel):
     ] = 120.0
     preload: Annotated[bool, Field(description="load installed models at start")] = True
     catalogue: Annotated[Path | None, Field(description="default: the one that ships")] = None
+
+
+class SourceSettings(BaseModel):
+    """Where models and media may be fetched from, and how."""
+
+    hosts: Annotated[
+        list[str],
+        Field(description="names of hosts that files may come from, redirections included; globs: `*` is any"),
+    ] = [
+        "storage.googleapis.com",
+        "storage.openvinotoolkit.org",
+        "huggingface.co",
+        "*.huggingface.co",
+        "*.hf.co",
+        "github.com",
+        "*.githubusercontent.com",
+    ]
+    private_hosts: Annotated[
+        list[str],
+        Field(description="names, addresses or networks that may be private, and be asked by http; also `hosts`"),
+    ] = []
+    omz_url: Annotated[str, Field(description="the Open Model Zoo's storage")] = (
+        "https://storage.openvinotoolkit.org/repositories/open_model_zoo"
+    )
+    s3_endpoint: Annotated[str, Field(description="host:port of `s3` sources; empty: there are none")] = ""
+    s3_region: str = "us-east-1"
+    s3_secure: Annotated[bool, Field(description="TLS")] = True
+    s3_access_key: Annotated[str, Field(description="empty: unsigned requests")] = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    folder: Annotated[Path | None, Field(description="of `file` sources, on every io worker; none: no such")] = (
+        None
+    )
+    file_bytes: Annotated[PositiveInt, Field(description="of one file")] = 16 * 1024 * MIB
+    free_bytes: Annotated[int, Field(ge=0, description="of the worker's disk, left free")] = 256 * MIB
+    concurrency: Annotated[PositiveInt, Field(description="models that a job fetches at the same time")] = 4
+    connect_s: PositiveFloat = 10.0
+    silence_s: Annotated[
+        PositiveFloat, Field(description="a source that sends nothing for so long is given up")
+    ] = 30.0
+    hold_s: Annotated[
+        PositiveFloat, Field(description="so long a download whose worker died keeps others from the same model")
+    ] = 20.0
+    partial_s: Annotated[
+        PositiveFloat, Field(description="the beginning of a file is kept this long, to go on from there")
+    ] = 86_400.0
+
+
+class ModelSettings(BaseModel):
+    """The store of models."""
+
+    quota_bytes: Annotated[
+        int, Field(ge=0, description="of all installed models together; downloads beyond it fail; 0: no limit")
+    ] = 64 * 1024 * MIB
+
+
+class RoutingSettings(BaseModel):
+    """Where jobs with `device: AUTO` go."""
+
+    prefer: Annotated[
+        list[Literal["GPU", "NPU", "CPU"]], Field(description="the first wins among lanes that are close")
+    ] = ["GPU", "NPU", "CPU"]
+    close: Annotated[
+        float, Field(ge=0, le=10, description="expected waits that differ by this share are close")
+    ] = 0.1
+    move_after_s: Annotated[
+        PositiveFloat, Field(description="a lane without workers for so long loses its AUTO jobs to others")
+    ] = 5.0
+    memory_factor: Annotated[
+        PositiveFloat, Field(description="memory a model takes, over the size of its file")
+    ] = 2.0
+    memory_base_bytes: Annotated[int, Field(ge=0, description="of it, whatever the size of the file")] = 64 * MIB
 
 
 class PipelineSettings(BaseModel):
@@ -266,6 +348,9 @@ class Settings(BaseSettings):
     jobs: JobSettings = JobSettings()
     callbacks: CallbackSettings = CallbackSettings()
     worker: WorkerSettings = WorkerSettings()
+    sources: SourceSettings = SourceSettings()
+    models: ModelSettings = ModelSettings()
+    routing: RoutingSettings = RoutingSettings()
     pipelines: PipelineSettings = PipelineSettings()
     log: LogSettings = LogSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None
