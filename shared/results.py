@@ -1,6 +1,6 @@
 """What a finished job answers, typed per kind."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -101,10 +101,35 @@ class InstalledFile(Answer):
     sha256: str
 
 
+class Drift(Answer):
+    """How far a variant's numbers are from the original's, over all outputs of the same sample inputs.
+
+    ``top1_agreement``: share of rows whose largest value is at the same place; null where outputs aren't rows of
+    classes. ``inputs`` says what the samples were.
+    """
+
+    samples: int
+    inputs: str
+    max_abs: float
+    mean_abs: float
+    top1_agreement: float | None = None
+
+
+class VariantDetails(Answer):
+    """A converted form of a model. ``calibration`` says what an INT8 one was calibrated with."""
+
+    precision: str
+    drift: Drift | None = None
+    calibration: str | None = None
+    made_at: str | None = None
+
+
 class InstalledModel(Answer):
     """A model in the store.
 
-    ``version`` names its content: the first 16 hexadecimal digits of a sha256 over its files' sha256.
+    ``version`` names its content: the first 16 hexadecimal digits of a sha256 over its files' sha256. ``details``
+    are of ``variants``, where they were looked at. ``entry`` is the catalogue's for a model that isn't in it.
+    ``older``: versions that are kept, the newest first; they have none themselves.
     """
 
     name: str
@@ -113,6 +138,9 @@ class InstalledModel(Answer):
     variants: list[str]
     source: str
     installed_at: str
+    details: dict[str, VariantDetails] = {}
+    entry: dict[str, Any] | None = None
+    older: list["InstalledModel"] = []
 
 
 class DownloadResult(Answer):
@@ -134,13 +162,14 @@ class Latency(Answer):
 class StreamFigures(Answer):
     """One stream. ``fps``: of the latest interval while it runs, of the whole run at the end.
 
-    ``stream`` counts from 0 within the job.
+    ``stream`` counts from 0 within the job. ``live_url``: where it can be watched while it runs.
     """
 
     stream: int
     frames: int
     fps: float
     latency: Latency | None = None
+    live_url: str | None = None
 
 
 class PipelineResult(Answer):
