@@ -1,10 +1,12 @@
 """Where a file can come from, and which places an operator lets be read. Pure: nothing is resolved here."""
 
+import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
 from shared.addresses import host_of, is_named, literal_host_refused
 from shared.settings import SourceSettings
@@ -12,12 +14,37 @@ from shared.settings import SourceSettings
 Category = Literal["gesture", "landmarks", "detection", "classification", "pose", "ocr", "embedding"]
 """What a model is for."""
 
+_URL = re.compile(r"https?://[^\s/?#@]+(?:[/?][^\s#]*)?\Z")
 _SEGMENT = r"\.*[^./\\\x00-\x1f\x7f][^/\\\x00-\x1f\x7f]*"
-"""One name of a path: never ``.`` or ``..``."""
+_PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*\Z")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/")
+
+
+def _web(url: str) -> str:
+    if not _URL.match(url):
+        raise PydanticCustomError(
+            "source_url", "must be an https address without a user or fragment; nothing else is read"
+        )
+    return url
+
+
+def _path(path: str) -> str:
+    if not _PATH.match(path):
+        raise PydanticCustomError(
+            "source_path", "must be a relative path of names with / between them, no . or .."
+        )
+    return path
+
+
+def _object(name: str) -> str:
+    if not (found := _BUCKET.match(name)) or not _PATH.match(name, found.end()):
+        raise PydanticCustomError("source_object", "must be the bucket and the key as bucket/key")
+    return name
+
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Member = Annotated[str, Field(pattern=rf"^{_SEGMENT}(?:/{_SEGMENT})*$", max_length=1_000)]
-"""A relative path with ``/`` that leads nowhere else."""
+Member = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_path)]
+"""A relative path that leads nowhere else."""
 
 
 class _Source(BaseModel):
@@ -27,7 +54,7 @@ class _Source(BaseModel):
 class UrlSource(_Source):
     """A file at an https address; http only where the operator names the host as a private one."""
 
-    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$", max_length=2_000)]
+    url: Annotated[str, Field(max_length=2_000), AfterValidator(_web)]
 
 
 class PackageSource(_Source):
@@ -54,7 +81,7 @@ class ZooSource(_Source):
 class S3Source(_Source):
     """An object of the operator's S3 server, as ``bucket/key``."""
 
-    s3: Annotated[str, Field(pattern=rf"^[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]/{_SEGMENT}(?:/{_SEGMENT})*$")]
+    s3: Annotated[str, Field(max_length=1_100), AfterValidator(_object)]
 
 
 class FileSource(_Source):
@@ -99,6 +126,12 @@ class ModelFile(_File):
     """One file. The first source that can be read is used; its sha256 must then match, where one is given."""
 
     sha256: Sha256 | None = None
+
+
+class WantedFile(ModelFile):
+    """The same in a request: ``name`` is what the file is called once installed."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 
 
 class PinnedFile(_File):
