@@ -20,7 +20,9 @@ from shared.errors import (
     FramelaneError,
     InvalidSpec,
     StoreUnavailable,
+    TooManyUploads,
     Unavailable,
+    UploadTooLarge,
 )
 from shared.jobs import ErrorInfo
 
@@ -42,6 +44,13 @@ _STATUS: Mapping[str, int] = {
     "model-not-installed": 409,
     "medium-not-installed": 409,
     "malformed-yaml": 400,
+    "upload-error": 422,
+    "upload-not-found": 404,
+    "upload-changed": 409,
+    "upload-incomplete": 409,
+    "upload-used": 409,
+    "file-too-large": 413,
+    "too-many-uploads": 429,
     "pipeline-unreadable": 422,
     "pipeline-not-found": 404,
     "pipeline-exists": 409,
@@ -140,6 +149,10 @@ def of_error(error: FramelaneError, instance: str) -> Response:
         headers["Retry-After"] = str(seconds)
     if isinstance(error, BrokerUnavailable | StoreUnavailable):
         _log.warning("part unavailable", code=error.code, reason=error.detail)
+    if isinstance(error, TooManyUploads):
+        headers["Retry-After"] = "30"
+    if isinstance(error, UploadTooLarge):
+        headers["Connection"] = "close"  # the rest of the body isn't read
         detail = error.title()  # the rest names addresses
     if isinstance(error, InvalidSpec):
         errors = error.broken

@@ -20,6 +20,13 @@ FramelaneError
 │  ├─ PipelineReadOnly         it ships with Framelane
 │  └─ PipelineFailed           it can't be built, linked or negotiated, or an element of it failed
 ├─ MediumNotInstalled
+├─ UploadError
+│  ├─ UploadNotFound
+│  ├─ UploadChanged            its next byte is another one by now
+│  ├─ UploadIncomplete
+│  ├─ UploadUsed               a job has made something of it already
+│  ├─ UploadTooLarge
+│  └─ TooManyUploads
 ├─ InputUnreadable             the bytes of an input can't be decoded
 ├─ ArtifactNotFound
 ├─ OutOfSpace
@@ -179,6 +186,48 @@ class MediumNotInstalled(FramelaneError):
 
 class InputUnreadable(FramelaneError):
     """An input can't be decoded."""
+class UploadError(FramelaneError):
+    """The upload can't be used."""
+
+    code = "upload-error"
+
+
+class UploadNotFound(UploadError):
+    """There is no such upload."""
+
+    code = "upload-not-found"
+
+
+class UploadChanged(UploadError):
+    """The upload has another offset by now."""
+
+    code = "upload-changed"
+
+
+class UploadIncomplete(UploadError):
+    """Bytes of the upload are missing."""
+
+    code = "upload-incomplete"
+
+
+class UploadUsed(UploadError):
+    """A job has used the upload already."""
+
+    code = "upload-used"
+
+
+class UploadTooLarge(UploadError):
+    """The file is too large."""
+
+    code = "file-too-large"
+
+
+class TooManyUploads(UploadError):
+    """Too many uploads are open."""
+
+    code = "too-many-uploads"
+
+
 
     code = "input-unreadable"
 

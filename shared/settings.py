@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.cameras import CameraName, CameraSettings, RtspAddress
+
 MIB = 1024 * 1024
 
 

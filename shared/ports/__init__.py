@@ -15,6 +15,7 @@ from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob, Numb
 from shared.ports.pipelines import PipelineStore
 from shared.ports.queue import Envelope, JobQueue
 from shared.ports.workers import WorkerBeacon, WorkerDirectory
+from shared.ports.uploads import UploadStore
 
 __all__ = [
     "ArtifactStore",
@@ -39,4 +40,5 @@ __all__ = [
     "StoredObject",
     "WorkerBeacon",
     "WorkerDirectory",
+    "UploadStore",
 ]

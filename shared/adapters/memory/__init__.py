@@ -7,6 +7,7 @@ from shared.adapters.memory.front import MemoryJobStore
 from shared.adapters.memory.pipelines import MemoryPipelineStore
 from shared.adapters.memory.queue import MemoryJobQueue, Message
 from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
+from shared.adapters.memory.uploads import MemoryUploadStore
 from shared.adapters.memory.workshop import MemoryAttemptStore
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "MemoryPipelineStore",
     "MemoryWorkerBeacon",
     "MemoryWorkerDirectory",
+    "MemoryUploadStore",
     "MemoryWorkers",
     "Message",
 ]

@@ -9,6 +9,7 @@ from shared.adapters.memory import (
     MemoryArtifactStore,
     MemoryAttemptStore,
     MemoryJobs,
+    MemoryUploadStore,
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
@@ -58,6 +59,7 @@ class Desk:
             artifacts=artifacts,
             beacon=beacon,
             attempts=MemoryAttemptStore(MemoryJobs()),
+            uploads=MemoryUploadStore(),
         )
         self._add_film(b"a film")
         self._install("person-ssdlite", "frozen_inference_graph.pb", "openvino-FP16.xml", "openvino-FP32.xml")
