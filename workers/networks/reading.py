@@ -2,22 +2,48 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
-from workers.networks.decoders import boxes, labels, yolo
+from workers.networks.decoders import anchors, boxes, heatmap, labels, lines, yolo
 from workers.networks.recipe import Recipe
-from workers.networks.shapes import Detection, Outputs, Tensor
+from workers.networks.shapes import Array, Detection, Outputs, Tensor
 
-_DETECTORS = {
-    "detection_output",
-    "tensorflow_boxes",
-    "boxes_labels",
-    "boxes_scores",
-    "yolo_v5",
-    "yolo_v8",
-    "yolo_v10",
-}
 _SSD_RANK, _SSD_ROW, _SCORED = 4, 7, 5
-_CLASSIFIERS = {"label", "ctc", "text", "raw"}
+_CLASSIFIERS = {"label", "ctc", "number", "raw"}
+THRESHOLD = 0.5
+"""Of detectors that name none."""
+
+Decoder = Callable[["Reader", Outputs, float], list[Detection]]
+
+
+def _iou(reader: "Reader") -> dict[str, float]:
+    return {} if reader.recipe.iou is None else {"iou": reader.recipe.iou}
+
+
+def _anchored(reader: "Reader", outputs: Outputs, threshold: float) -> list[Detection]:
+    recipe = reader.recipe
+    places = anchors.centres(*reader.size, recipe.strides, recipe.interpolated)
+    return anchors.boxes(outputs, threshold, reader.size, places, **_iou(reader))
+
+
+_DETECTORS: Mapping[str, Decoder] = {
+    "detection_output": lambda _reader, outputs, threshold: boxes.ssd(outputs, threshold),
+    "tensorflow_boxes": lambda _reader, outputs, threshold: boxes.tensorflow(outputs, threshold),
+    "boxes_labels": lambda reader, outputs, threshold: boxes.boxes_labels(outputs, threshold, *reader.size),
+    "boxes_scores": lambda _reader, outputs, threshold: boxes.boxes_scores(outputs, threshold),
+    "end_to_end": lambda reader, outputs, threshold: boxes.end_to_end(outputs, threshold, *reader.size),
+    "yolo_v5": lambda reader, outputs, threshold: yolo.v5(outputs, threshold, *reader.size, **_iou(reader)),
+    "yolo_v8": lambda reader, outputs, threshold: yolo.v8(outputs, threshold, *reader.size, **_iou(reader)),
+    "yolo_v8_pose": lambda reader, outputs, threshold: yolo.v8_pose(
+        outputs, threshold, *reader.size, **_iou(reader)
+    ),
+    "yolo_v10": lambda reader, outputs, threshold: yolo.v10(outputs, threshold, *reader.size),
+    "mediapipe_boxes": _anchored,
+    "centre_faces": lambda reader, outputs, threshold: heatmap.centre_faces(
+        outputs, threshold, *reader.size, **_iou(reader)
+    ),
+    "text_lines": lambda _reader, outputs, threshold: lines.text_lines(outputs, threshold),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,37 +56,36 @@ class Reader:
     height: int
     converter: str
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width, self.height
+
+    @property
+    def detects(self) -> bool:
+        """Whether it finds boxes."""
+        return self.converter in _DETECTORS
+
     def detections(self, outputs: Outputs, threshold: float) -> list[Detection]:
         """Boxes at or over the threshold, in the model's order; empty ones go."""
-        found = self._boxes(outputs, threshold)
+        found = _DETECTORS[self.converter](self, outputs, threshold)
         return [one for one in found if one.box.x_max > one.box.x_min and one.box.y_max > one.box.y_min]
 
-    def _boxes(self, outputs: Outputs, threshold: float) -> list[Detection]:
-        size, iou = (self.width, self.height), self.recipe.iou
-        decoders: dict[str, Callable[[], list[Detection]]] = {
-            "detection_output": lambda: boxes.ssd(outputs, threshold),
-            "tensorflow_boxes": lambda: boxes.tensorflow(outputs, threshold),
-            "boxes_labels": lambda: boxes.boxes_labels(outputs, threshold, *size),
-            "boxes_scores": lambda: boxes.boxes_scores(outputs, threshold),
-            "yolo_v5": lambda: yolo.v5(outputs, threshold, *size, iou),
-            "yolo_v8": lambda: yolo.v8(outputs, threshold, *size, iou),
-            "yolo_v10": lambda: yolo.v10(outputs, threshold, *size),
-        }
-        return decoders[self.converter]()
-
     def tensors(self, outputs: Outputs) -> tuple[Tensor, ...]:
-        """Labels or text, or outputs as they are: the layer that is named, else all."""
-        layer = self.recipe.layer or ""
-        if self.converter == "raw":
-            return labels.raw({layer: outputs[layer]} if layer in outputs else outputs, self.model)
+        """Labels or text of each output the recipe names, or outputs as they are: the named layer, else all."""
+        first = self._tensors(self.recipe, self.converter, outputs)
+        more = (self._tensors(other, other.converter or "label", outputs) for other in self.recipe.others)
+        return (*first, *chain.from_iterable(more))
+
+    def _tensors(self, recipe: Recipe, converter: str, outputs: Outputs) -> tuple[Tensor, ...]:
+        layer = recipe.layer or ""
+        if converter == "raw":
+            named = {layer: outputs[layer]} if layer in outputs else outputs
+            return labels.raw(named, self.model)
         layer = layer if layer in outputs else next(iter(outputs))
         values = outputs[layer]
-        if self.converter in {"ctc", "text"}:
-            read = labels.ctc(values, self.recipe.labels, blank=self.recipe.blank)
-        else:
-            method = self.recipe.method
-            read = labels.classified(values, self.recipe.labels, method, self.recipe.threshold or 0.5)
-        name = self.recipe.attribute or f"classification_layer_name:{layer}"
+        read = _read(recipe, converter, values)
+        name = recipe.attribute or f"classification_layer_name:{layer}"
         return (replace(read, name=name, model=self.model, layer=layer, data=values.copy()),)
 
     def label(self, label_id: int) -> str:
@@ -69,14 +94,27 @@ class Reader:
         return known[label_id] if 0 <= label_id < len(known) else ""
 
 
+def _read(recipe: Recipe, converter: str, values: Array) -> Tensor:
+    match converter:
+        case "ctc":
+            return labels.ctc(values, recipe.labels, blank=recipe.blank)
+        case "number":
+            return labels.number(values, recipe.text_scale, recipe.digits)
+        case _:
+            return labels.classified(values, recipe.labels, recipe.method, recipe.threshold or 0.5)
+
+
 def reader_of(
     recipe: Recipe, model: str, size: tuple[int, int], outputs: Mapping[str, Sequence[int]], use: str
 ) -> Reader:
-    """``use``: the element's name. ``outputs``: layer names and shapes, -1 where open. Raises ValueError."""
+    """``use``: the element's name; none: what the recipe says. ``outputs``: layer names and shapes, -1 where open.
+
+    Raises ValueError.
+    """
     if use == "gvainference":
-        return Reader(recipe, model, *size, "raw")
+        return Reader(replace(recipe, others=()), model, *size, "raw")
     converter = recipe.converter
-    if use == "gvadetect":
+    if use == "gvadetect" or (not use and converter in _DETECTORS):
         converter = converter if converter in _DETECTORS else _guess(outputs) if converter is None else None
         if converter is None:
             msg = f"{model} isn't known to find boxes: outputs {dict(outputs)}, converter {recipe.converter}"

@@ -85,12 +85,17 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a decoder found, in fractions of the model's input."""
+    """What a decoder found, in fractions of the model's input.
+
+    ``points``: ``[K, 2]``, or ``[K, 3]`` with how likely each is seen. ``corners``: ``[4, 2]`` of a box that may
+    be turned, clockwise from the upper left one.
+    """
 
     box: Box
     label_id: int
     confidence: float
-    tensors: tuple[Tensor, ...] = field(default=())
+    points: Array | None = field(default=None, compare=False)
+    corners: Array | None = field(default=None, compare=False)
 
 
 Outputs = Mapping[str, Array]
