@@ -34,8 +34,8 @@ from api.routes import (
     pipelines,
     stream,
     submit,
-)
     uploads,
+)
 from api.server import configuration, serve
 from api.views import PREFIX
 from shared.adapters.build import artifact_store
@@ -46,8 +46,8 @@ from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_pipelines import RedisPipelineStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
 from shared.adapters.redis_server import UnfitServer, check_servers
-from shared.catalogue import load_catalogue
 from shared.adapters.redis_uploads import RedisUploadStore
+from shared.catalogue import load_catalogue
 from shared.circuit import Circuit
 from shared.errors import StoreUnavailable
 from shared.media import load_media
@@ -66,6 +66,7 @@ _ROUTERS = (
     stream,
     models,
     media,
+    uploads,
     devices,
     dead,
     pipelines,
@@ -119,11 +120,11 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         brief = _impatient(settings)
         attempts = RedisAttemptStore(brief)
         closing.push_async_callback(to_thread.run_sync, attempts.close)
+        records = RedisUploadStore(brief)
+        closing.push_async_callback(to_thread.run_sync, records.close)
         queue = CeleryJobQueue(brief)
         closing.push_async_callback(to_thread.run_sync, queue.close)
         artifacts = artifact_store(settings.artifacts)
-        records = RedisUploadStore(brief)
-        closing.push_async_callback(to_thread.run_sync, records.close)
         yield Parts(
             store=store,
             attempts=attempts,
@@ -132,10 +133,10 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             artifacts=artifacts,
             directory=directory,
             pipelines=pipelines,
+            uploads=records,
             catalogue=load_catalogue(settings.worker.catalogue),
             media=load_media(),
             check_link=artifacts.signer.check if isinstance(artifacts, LocalArtifactStore) else None,
-            uploads=records,
         )
 
 

@@ -147,12 +147,12 @@ def of_error(error: FramelaneError, instance: str) -> Response:
     if isinstance(error, Unavailable):
         seconds = next(wait for kind, wait in _RETRY_AFTER_S.items() if isinstance(error, kind))
         headers["Retry-After"] = str(seconds)
-    if isinstance(error, BrokerUnavailable | StoreUnavailable):
-        _log.warning("part unavailable", code=error.code, reason=error.detail)
     if isinstance(error, TooManyUploads):
         headers["Retry-After"] = "30"
     if isinstance(error, UploadTooLarge):
         headers["Connection"] = "close"  # the rest of the body isn't read
+    if isinstance(error, BrokerUnavailable | StoreUnavailable):
+        _log.warning("part unavailable", code=error.code, reason=error.detail)
         detail = error.title()  # the rest names addresses
     if isinstance(error, InvalidSpec):
         errors = error.broken

@@ -184,8 +184,6 @@ class MediumNotInstalled(FramelaneError):
     code = "medium-not-installed"
 
 
-class InputUnreadable(FramelaneError):
-    """An input can't be decoded."""
 class UploadError(FramelaneError):
     """The upload can't be used."""
 
@@ -228,6 +226,8 @@ class TooManyUploads(UploadError):
     code = "too-many-uploads"
 
 
+class InputUnreadable(FramelaneError):
+    """An input can't be decoded."""
 
     code = "input-unreadable"
 

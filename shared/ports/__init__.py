@@ -14,8 +14,8 @@ from shared.ports.events import EventBus, Published
 from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob, NumberedRecord, RecordPage
 from shared.ports.pipelines import PipelineStore
 from shared.ports.queue import Envelope, JobQueue
-from shared.ports.workers import WorkerBeacon, WorkerDirectory
 from shared.ports.uploads import UploadStore
+from shared.ports.workers import WorkerBeacon, WorkerDirectory
 
 __all__ = [
     "ArtifactStore",
@@ -38,7 +38,7 @@ __all__ = [
     "Record",
     "RecordPage",
     "StoredObject",
+    "UploadStore",
     "WorkerBeacon",
     "WorkerDirectory",
-    "UploadStore",
 ]

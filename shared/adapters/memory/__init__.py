@@ -6,8 +6,8 @@ from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.memory.front import MemoryJobStore
 from shared.adapters.memory.pipelines import MemoryPipelineStore
 from shared.adapters.memory.queue import MemoryJobQueue, Message
-from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
 from shared.adapters.memory.uploads import MemoryUploadStore
+from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
 from shared.adapters.memory.workshop import MemoryAttemptStore
 
 __all__ = [
@@ -18,9 +18,9 @@ __all__ = [
     "MemoryJobStore",
     "MemoryJobs",
     "MemoryPipelineStore",
+    "MemoryUploadStore",
     "MemoryWorkerBeacon",
     "MemoryWorkerDirectory",
-    "MemoryUploadStore",
     "MemoryWorkers",
     "Message",
 ]
