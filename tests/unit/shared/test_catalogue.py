@@ -30,7 +30,7 @@ def test_what_ships_is_consistent():
     for each in catalogue.root:
         assert each.files
         assert bool(each.labels) or each.category != "gesture"
-        assert bool(each.model_proc) is (each.architecture == "pipeline")
+        assert bool(each.model_proc) is (each.architecture == "network")
         assert len(set(each.labels)) == len(each.labels)
         assert set(each.requires) <= set(each.accepts)
         assert each.licence
