@@ -78,8 +78,8 @@ class PipelineRules:
 
     def _model(self, spec: PipelineSpec, place: Place) -> list[Broken]:
         entry = self._entries.get(place.value)
-        if entry is None or entry.architecture != "pipeline":
-            known = ", ".join(name for name, each in self._entries.items() if each.architecture == "pipeline")
+        if entry is None or entry.architecture != "network":
+            known = ", ".join(name for name, each in self._entries.items() if each.architecture == "network")
             what = f"unknown model {place.value[:100]!r}" if place.value else "name a model"
             if entry is not None:
                 what = f"model {place.value} isn't for pipelines"

@@ -141,7 +141,7 @@ class Planner:
     def _model(self, name: str, folder: Path) -> ModelFiles:
         found = self._models.ensure(name)
         entry = self._catalogue.get(name)
-        if entry is None or entry.architecture != "pipeline":
+        if entry is None or entry.architecture != "network":
             msg = f"{name} can't be used in pipelines: no element knows its input and output"
             raise ModelUnusable(msg)
         path = str(self._file(found, entry))
