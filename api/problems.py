@@ -59,6 +59,7 @@ _STATUS: Mapping[str, int] = {
     "pipeline-read-only": 409,
     "pipeline-failed": 422,
     "checksum-mismatch": 502,
+    "source-refused": 422,
     "source-unavailable": 502,
     "input-unreadable": 422,
     "nothing-detected": 404,
@@ -73,6 +74,8 @@ _STATUS: Mapping[str, int] = {
     "worker-left": 503,
     "unavailable": 503,
     "device-unavailable": 503,
+    "device-memory": 503,
+    "device-leased": 503,
     "broker-unavailable": 503,
     "store-unavailable": 503,
 }

@@ -12,6 +12,7 @@ FramelaneError
 │  ├─ ModelNotInstalled
 │  ├─ ModelUnusable            installed, but it can't be loaded or run here
 │  ├─ ChecksumMismatch
+│  ├─ SourceRefused            the operator doesn't let it be read
 │  └─ SourceUnavailable        no source of the model could be read
 ├─ PipelineError
 │  ├─ PipelineNotFound
@@ -36,6 +37,8 @@ FramelaneError
 │  └─ JobTimedOut
 └─ Unavailable
    ├─ DeviceUnavailable        no live worker has the device
+   │  └─ DeviceMemory          the model doesn't fit into what is free of its memory
+   ├─ DeviceLeased             another job has the device for itself
    ├─ Lost                     the worker of an attempt died
    ├─ WorkerLeaves             the worker handed the attempt back
    ├─ BrokerUnavailable
@@ -133,6 +136,12 @@ class ChecksumMismatch(ModelError):
     """A downloaded file isn't the one that was pinned."""
 
     code = "checksum-mismatch"
+
+
+class SourceRefused(ModelError):
+    """The source may not be read."""
+
+    code = "source-refused"
 
 
 class SourceUnavailable(ModelError):
@@ -279,6 +288,18 @@ class DeviceUnavailable(Unavailable):
     """No live worker has the requested device."""
 
     code = "device-unavailable"
+
+
+class DeviceMemory(DeviceUnavailable):
+    """The device has too little free memory."""
+
+    code = "device-memory"
+
+
+class DeviceLeased(Unavailable):
+    """Another job has the device for itself."""
+
+    code = "device-leased"
 
 
 class Lost(Unavailable):

@@ -4,6 +4,7 @@ from shared.adapters.memory.artifacts import MemoryArtifactStore
 from shared.adapters.memory.core import MemoryJobs
 from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.memory.front import MemoryJobStore
+from shared.adapters.memory.leases import MemoryDeviceLeases
 from shared.adapters.memory.pipelines import MemoryPipelineStore
 from shared.adapters.memory.queue import MemoryJobQueue, Message
 from shared.adapters.memory.uploads import MemoryUploadStore
@@ -13,6 +14,7 @@ from shared.adapters.memory.workshop import MemoryAttemptStore
 __all__ = [
     "MemoryArtifactStore",
     "MemoryAttemptStore",
+    "MemoryDeviceLeases",
     "MemoryEventBus",
     "MemoryJobQueue",
     "MemoryJobStore",
