@@ -68,8 +68,9 @@ class CatalogueEntry(_Entry):
         """``model_proc``; its first output has the entry's labels, if it names none itself."""
         if not self.model_proc or not self.labels:
             return self.model_proc
-        first, *others = self.model_proc.get("output_postproc") or [{}]
-        return {**self.model_proc, "output_postproc": [{"labels": self.labels, **first}, *others]}
+        outputs: list[dict[str, Any]] = self.model_proc.get("output_postproc", [])
+        labelled = [{"labels": self.labels, **output} for output in outputs[:1]]
+        return {**self.model_proc, "output_postproc": [*labelled, *outputs[1:]]}
 
 
 class Catalogue(RootModel[list[CatalogueEntry]]):
