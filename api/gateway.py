@@ -58,7 +58,9 @@ class Gateway:
         self.graphs = Graphs(settings.pipelines)
         self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
         self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
-        preparer = Preparer(self.rules, PipelineRules(self.graphs, self.rules.entries), image_check(limits))
+        preparer = Preparer(
+            self.rules, PipelineRules(self.graphs, self.rules.entries, settings.pipelines), image_check(limits)
+        )
         self.submitter = Submitter(
             parts.store,
             self._courier,

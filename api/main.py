@@ -19,6 +19,7 @@ from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
 from api.routes import artifacts as artifact_routes
 from api.routes import (
+    cameras,
     convert,
     dead,
     devices,
@@ -67,6 +68,7 @@ _ROUTERS = (
     models,
     media,
     uploads,
+    cameras,
     devices,
     dead,
     pipelines,

@@ -51,15 +51,24 @@ class CommonSpec(Wire):
 class InferenceOptions(Wire):
     """How an input is read and what is answered."""
 
-    top_k: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
+    top_k: Annotated[
+        int | None,
+        Field(strict=True, ge=1, le=50, description="labels of a class (default 3) or objects (default all) at most"),
+    ] = None
     min_confidence: Annotated[
-        FiniteFloat, Field(strict=True, ge=0, le=1, description="labels below it are left out")
-    ] = 0.0
+        FiniteFloat | None,
+        Field(
+            strict=True,
+            ge=0,
+            le=1,
+            description="labels, objects and texts below it are left out; default: 0, of detectors the model's own",
+        ),
+    ] = None
     mirror: Annotated[
         bool,
         Field(
             strict=True,
-            description="flip left and right first; landmarks, handedness and drawing are the mirror image's",
+            description="flip left and right first; places, handedness and drawing are the mirror image's",
         ),
     ] = False
     annotate: Annotated[bool, Field(strict=True, description="keep a drawing of the result as an artifact")] = (

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from shared.errors import InvalidSpec
 from shared.graph.checks import escaped
 from shared.graph.faults import Broken
-from shared.graph.model import Graph
+from shared.graph.model import Graph, Node
 from shared.graph.names import CAMERA
 from shared.graph.rewrites.draft import Draft, Part
 
@@ -128,17 +128,20 @@ def with_sources(graph: Graph, sources: Mapping[str, Source]) -> Graph:
 
 def misfits(graph: Graph, frames: AbstractSet[str]) -> list[Broken]:
     """Sources whose next element expects a file, although they read one of ``frames``: a camera or image set."""
-    broken: list[Broken] = []
-    for number, node in enumerate(graph.nodes):
-        if node.type in _FILES and reads(node.type, node.data) in frames:
-            pointer = f"/nodes/{number}/data/{escaped(NAMING[node.type])}"
-            after = {edge.target for edge in graph.edges if edge.source == node.id}
-            broken += [
-                (pointer, f"a camera or image set is no file for {each.type}: put decodebin3 behind the source")
-                for each in graph.nodes
-                if each.id in after and each.type.endswith("demux")
-            ]
-    return broken
+    return [
+        (f"/nodes/{number}/data/{escaped(NAMING[node.type])}", says)
+        for number, node in enumerate(graph.nodes)
+        if reads(node.type, node.data) in frames and (says := only_files(graph, node))
+    ]
+
+
+def only_files(graph: Graph, source: Node) -> str:
+    """Why neither a camera nor an image set can stand for ``source``; empty if one can."""
+    if source.type not in _FILES:
+        return ""
+    after = {edge.target for edge in graph.edges if edge.source == source.id}
+    demuxer = next((each.type for each in graph.nodes if each.id in after and each.type.endswith("demux")), "")
+    return f"a camera or image set is no file for {demuxer}: put decodebin3 behind the source" if demuxer else ""
 
 
 def _gives_whatever_fits(draft: Draft, part: Part) -> bool:

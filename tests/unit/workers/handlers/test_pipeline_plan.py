@@ -95,7 +95,7 @@ class Desk:
         )
 
     def plan(self, text, **fields):
-        return self.planner.plan(task(text, **fields), self.folder)
+        return self.planner.plan(task(text, **fields), "job-1", self.folder)
 
 
 @pytest.fixture

@@ -75,8 +75,10 @@ SOURCES = {
         ("uridecodebin uri=camera:usb ! queue", "v4l2src device=/dev/video2 ! decodebin3 ! queue"),
         (
             "source kind=camera source=front",
-            "rtspsrc location=rtsp://10.0.0.5/x latency=100 protocols=tcp user-id=admin user-pw=s3cret ! "
-            "application/x-rtp,media=video",
+            (
+                "rtspsrc location=rtsp://10.0.0.5/x latency=100 protocols=tcp user-id=admin user-pw=s3cret ! "
+                "application/x-rtp,media=video"
+            ),
         ),
         (
             "uridecodebin3 uri=camera:open name=in",
