@@ -242,6 +242,33 @@ class ModelSettings(BaseModel):
     quota_bytes: Annotated[
         int, Field(ge=0, description="of all installed models together; downloads beyond it fail; 0: no limit")
     ] = 64 * 1024 * MIB
+    versions_kept: Annotated[
+        int, Field(ge=0, le=20, description="older versions of a model that stay in the store; 0: none")
+    ] = 2
+    cache_bytes: Annotated[
+        PositiveInt,
+        Field(description="of models on a worker's disk; those longest not wanted go, but none that is used"),
+    ] = 32 * 1024 * MIB
+    media_cache_bytes: Annotated[PositiveInt, Field(description="the same, of media")] = 32 * 1024 * MIB
+    pickles: Annotated[
+        bool,
+        Field(
+            description="take uploads of `.pt`, `.pth` and `.pkl` files whose sha256 is given; only their tensors"
+        ),
+    ] = False
+    memory_bytes: Annotated[
+        int, Field(ge=0, description="address space of a process that looks into an upload; 0: as the worker")
+    ] = 0
+
+
+class ArchiveSettings(BaseModel):
+    """What an archive may unpack to."""
+
+    entries: Annotated[PositiveInt, Field(description="files and folders")] = 10_000
+    bytes: Annotated[PositiveInt, Field(description="of all its files")] = 4 * 1024 * MIB
+    ratio: Annotated[PositiveFloat, Field(description="times as large as packed; a megabyte is always taken")] = (
+        100.0
+    )
 
 
 class RoutingSettings(BaseModel):
@@ -351,6 +378,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     sources: SourceSettings = SourceSettings()
     models: ModelSettings = ModelSettings()
+    archives: ArchiveSettings = ArchiveSettings()
     routing: RoutingSettings = RoutingSettings()
     pipelines: PipelineSettings = PipelineSettings()
     log: LogSettings = LogSettings()
