@@ -70,6 +70,18 @@ local function emit(j, at, body)
   redis.call('PUBLISH', P .. ':events:' .. id, event)
 end
 
+-- Of `progress` and `figures` (the type) the newest alone is kept: else, told several times a second for hours, they
+-- would push out what happened.
+local function emit_newest(j, at, type, body)
+  local field = type .. '_seq'
+  local before = redis.call('HGET', job, field)
+  if before then
+    redis.call('XDEL', events_key, before .. '-0')
+  end
+  emit(j, at, '"type":"' .. type .. '",' .. body)
+  redis.call('HSET', job, field, j.seq)
+end
+
 local function state_body(state, attempt, worker, outcome)
   local sent = 'null,"outcome_omitted":false'
   if outcome ~= '' then
