@@ -48,7 +48,8 @@ _FEED = (
 )
 _DESCRIPTION = (
     "Events of a job are numbered by `seq`, from 1 without gaps. A follower that comes back with the last `seq` "
-    "it knows misses nothing: it gets the events after it, or a snapshot that stands for those no longer kept. "
+    "it knows misses nothing: it gets the events after it (of `progress` and `figures` the newest), or a snapshot "
+    "that stands for those no longer kept. "
     "Readers ignore fields and types they don't know."
 )
 _JOB_ID = {"job_id": {"description": "the job's id, a UUID"}}

@@ -27,6 +27,7 @@ from api.services.pipelines import Registry
 from api.services.prepare import Preparer
 from api.services.rules import Rules
 from api.services.submit import Submitter
+from api.services.uploads import Uploads
 from shared.settings import Settings
 from shared.upkeep import Upkeep
 
@@ -45,18 +46,21 @@ class Gateway:
         self.phase = Phase.STARTING
         self.threads = CapacityLimiter(limits.threads)
         self.hub = Hub(parts.bus, limits.follower_queue)
-        self.lanes = Lanes(parts.directory, parts.store)
+        self.lanes = Lanes(parts.directory, parts.store, settings.routing)
         self.models = InstalledModels(parts.directory)
         self.followers = Followers(parts.store, self.hub, limits.ping_s)
         self.metadata = MetadataReaders(parts.store, self.hub, limits.ping_s)
         self.lookout = Lookout(parts.store, self.hub, limits.recheck_s)
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
+        self.uploads = Uploads(parts.uploads, parts.artifacts, self.threads, settings.uploads)
         self.rules = Rules(parts.catalogue, parts.media, settings.callbacks)
         self.graphs = Graphs(settings.pipelines)
         self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
         self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
-        preparer = Preparer(self.rules, PipelineRules(self.graphs, self.rules.entries), image_check(limits))
+        preparer = Preparer(
+            self.rules, PipelineRules(self.graphs, self.rules.entries, settings.pipelines), image_check(limits)
+        )
         self.submitter = Submitter(
             parts.store,
             self._courier,

@@ -12,13 +12,14 @@ from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from api import openapi, problems
+from api import openapi, problems, receiving
 from api.dependencies import known_query
 from api.gateway import Gateway, own_version
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
 from api.routes import artifacts as artifact_routes
 from api.routes import (
+    cameras,
     convert,
     dead,
     devices,
@@ -34,6 +35,7 @@ from api.routes import (
     pipelines,
     stream,
     submit,
+    uploads,
 )
 from api.server import configuration, serve
 from api.views import PREFIX
@@ -45,6 +47,7 @@ from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_pipelines import RedisPipelineStore
 from shared.adapters.redis_registry import RedisWorkerDirectory
 from shared.adapters.redis_server import UnfitServer, check_servers
+from shared.adapters.redis_uploads import RedisUploadStore
 from shared.catalogue import load_catalogue
 from shared.circuit import Circuit
 from shared.errors import StoreUnavailable
@@ -64,6 +67,8 @@ _ROUTERS = (
     stream,
     models,
     media,
+    uploads,
+    cameras,
     devices,
     dead,
     pipelines,
@@ -91,7 +96,12 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     pages.mount_assets(app)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(BodyLimit, limit=settings.limits.body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        limit=settings.limits.body_bytes,
+        streaming=receiving.STREAMING,
+        stream_limit=settings.uploads.bytes + receiving.MULTIPART_OVERHEAD,
+    )
     app.add_middleware(LoopbackGuard, loopback_only=settings.auth.mode != "off")
     app.add_middleware(RequestContext)  # the last one added sees a request first
     return app
@@ -112,6 +122,8 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         brief = _impatient(settings)
         attempts = RedisAttemptStore(brief)
         closing.push_async_callback(to_thread.run_sync, attempts.close)
+        records = RedisUploadStore(brief)
+        closing.push_async_callback(to_thread.run_sync, records.close)
         queue = CeleryJobQueue(brief)
         closing.push_async_callback(to_thread.run_sync, queue.close)
         artifacts = artifact_store(settings.artifacts)
@@ -123,6 +135,7 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             artifacts=artifacts,
             directory=directory,
             pipelines=pipelines,
+            uploads=records,
             catalogue=load_catalogue(settings.worker.catalogue),
             media=load_media(),
             check_link=artifacts.signer.check if isinstance(artifacts, LocalArtifactStore) else None,

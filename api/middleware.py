@@ -19,6 +19,7 @@ from api.problems import Refused, problem, unexpected
 from shared.telemetry import bound
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
+_NOTHING = re.compile(r"(?!)")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DRAIN_S = 2.0
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -146,35 +147,50 @@ def _origin_allowed(origin: str, host: tuple[str, int | None]) -> bool:
 
 
 class BodyLimit:
-    """Refuses bodies over ``limit`` bytes with 413: by their announced length, or as soon as they get longer."""
+    """Refuses bodies over ``limit`` bytes with 413: by their announced length, or as soon as they get longer.
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+    What isn't JSON may have ``stream_limit`` bytes on paths that ``streaming`` matches: those routes take it as it
+    comes, and hold little of it.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, limit: int, streaming: re.Pattern[str] = _NOTHING, stream_limit: int = 0
+    ) -> None:
         self.app = app
         self.limit = limit
+        self.streaming = streaming
+        self.stream_limit = stream_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self._limit(scope)
         length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and int(length) > self.limit:
+        if length.isdecimal() and int(length) > limit:
             if "expect" not in Headers(scope=scope):
                 await self._drain(receive)
-            await _refuse(self._too_large(), scope, receive, send)
+            await _refuse(_too_large(limit), scope, receive, send)
             return
-        await self.app(scope, self._counted(receive), send)
+        await self.app(scope, self._counted(receive, limit), send)
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _limit(self, scope: Scope) -> int:
+        if not self.streaming.match(scope["path"].removeprefix(scope.get("root_path", ""))):
+            return self.limit
+        kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+        return self.limit if kind in {"", "application/json"} else self.stream_limit
+
+    def _counted(self, receive: Receive, limit: int) -> Receive:
         seen = 0
 
         async def counted() -> MutableMapping[str, Any]:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.limit:
+            if seen > limit:
                 if message.get("more_body"):
                     await self._drain(receive)
-                raise self._too_large()
+                raise _too_large(limit)
             return message
 
         return counted
@@ -190,11 +206,10 @@ class BodyLimit:
                     if not message.get("more_body"):
                         return
 
-    def _too_large(self) -> Refused:
-        # The rest of the body isn't read, so this connection can't carry another request.
-        return Refused(
-            413, "body-too-large", f"the body is over the limit of {self.limit} bytes", {"Connection": "close"}
-        )
+
+def _too_large(limit: int) -> Refused:
+    # The rest of the body isn't read, so this connection can't carry another request.
+    return Refused(413, "body-too-large", f"the body is over the limit of {limit} bytes", {"Connection": "close"})
 
 
 async def _refuse(refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:

@@ -12,6 +12,7 @@ from shared.ports import (
     JobQueue,
     JobStore,
     PipelineStore,
+    UploadStore,
     WorkerDirectory,
 )
 
@@ -38,6 +39,7 @@ class Parts:
     artifacts: ArtifactStore
     directory: WorkerDirectory
     pipelines: PipelineStore
+    uploads: UploadStore
     catalogue: Catalogue
     media: MediaCatalogue
     check_link: LinkCheck | None = None

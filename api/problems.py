@@ -20,7 +20,9 @@ from shared.errors import (
     FramelaneError,
     InvalidSpec,
     StoreUnavailable,
+    TooManyUploads,
     Unavailable,
+    UploadTooLarge,
 )
 from shared.jobs import ErrorInfo
 
@@ -42,6 +44,13 @@ _STATUS: Mapping[str, int] = {
     "model-not-installed": 409,
     "medium-not-installed": 409,
     "malformed-yaml": 400,
+    "upload-error": 422,
+    "upload-not-found": 404,
+    "upload-changed": 409,
+    "upload-incomplete": 409,
+    "upload-used": 409,
+    "file-too-large": 413,
+    "too-many-uploads": 429,
     "pipeline-unreadable": 422,
     "pipeline-not-found": 404,
     "pipeline-exists": 409,
@@ -50,6 +59,7 @@ _STATUS: Mapping[str, int] = {
     "pipeline-read-only": 409,
     "pipeline-failed": 422,
     "checksum-mismatch": 502,
+    "source-refused": 422,
     "source-unavailable": 502,
     "input-unreadable": 422,
     "nothing-detected": 404,
@@ -64,6 +74,8 @@ _STATUS: Mapping[str, int] = {
     "worker-left": 503,
     "unavailable": 503,
     "device-unavailable": 503,
+    "device-memory": 503,
+    "device-leased": 503,
     "broker-unavailable": 503,
     "store-unavailable": 503,
 }
@@ -138,6 +150,10 @@ def of_error(error: FramelaneError, instance: str) -> Response:
     if isinstance(error, Unavailable):
         seconds = next(wait for kind, wait in _RETRY_AFTER_S.items() if isinstance(error, kind))
         headers["Retry-After"] = str(seconds)
+    if isinstance(error, TooManyUploads):
+        headers["Retry-After"] = "30"
+    if isinstance(error, UploadTooLarge):
+        headers["Connection"] = "close"  # the rest of the body isn't read
     if isinstance(error, BrokerUnavailable | StoreUnavailable):
         _log.warning("part unavailable", code=error.code, reason=error.detail)
         detail = error.title()  # the rest names addresses

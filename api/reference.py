@@ -19,6 +19,7 @@ _TITLES = {
     415: "Wrong media type",
     422: "Well formed but wrong; `errors` lists every broken rule",
     428: "Say with `If-Match` what you have seen of it",
+    429: "Too many at once; `Retry-After` says when to try again",
     503: "A part doesn't answer, or no live worker serves the device",
     504: "It took too long",
 }

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 
-_REMEDY = "to allow it, the operator lists it in FRAMELANE_CALLBACKS__PRIVATE_HOSTS"
+_SETTING = "FRAMELANE_CALLBACKS__PRIVATE_HOSTS"
 
 
 def host_of(url: str) -> str:
@@ -53,10 +53,19 @@ def is_listed(host: str, private_hosts: Collection[str]) -> bool:
     return host in {entry.lower().removesuffix(".") for entry in private_hosts}
 
 
-def literal_host_refused(url: str, private_hosts: Collection[str] = ()) -> str | None:
+def is_named(host: str, private_hosts: Collection[str]) -> bool:
+    """The same for a host that may spell out an address, which an entry's network may hold."""
+    if is_listed(host, private_hosts):
+        return True
+    address = _spelled_out(host)
+    return address is not None and any(_names(entry, _innermost(ip_address(address))) for entry in private_hosts)
+
+
+def literal_host_refused(url: str, private_hosts: Collection[str] = (), setting: str = _SETTING) -> str | None:
     """Why the host that the URL spells out mustn't be called, as a sentence; None if it may be.
 
-    A name that has to be looked up passes: what it stands for is to be judged when it is called.
+    A name that has to be looked up passes: what it stands for is to be judged when it is called. ``setting``:
+    where an operator lists ``private_hosts``.
     """
     try:
         host = host_of(url)
@@ -66,7 +75,7 @@ def literal_host_refused(url: str, private_hosts: Collection[str] = ()) -> str |
     if address is None or may_call(host, address, private_hosts):
         return None
     said = host if host == address else f"{host} ({address})"
-    return f"{said} isn't a public address; {_REMEDY}"
+    return f"{said} isn't a public address; to allow it, the operator lists it in {setting}"
 
 
 def _spelled_out(host: str) -> str | None:

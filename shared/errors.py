@@ -12,6 +12,7 @@ FramelaneError
 │  ├─ ModelNotInstalled
 │  ├─ ModelUnusable            installed, but it can't be loaded or run here
 │  ├─ ChecksumMismatch
+│  ├─ SourceRefused            the operator doesn't let it be read
 │  └─ SourceUnavailable        no source of the model could be read
 ├─ PipelineError
 │  ├─ PipelineNotFound
@@ -20,6 +21,13 @@ FramelaneError
 │  ├─ PipelineReadOnly         it ships with Framelane
 │  └─ PipelineFailed           it can't be built, linked or negotiated, or an element of it failed
 ├─ MediumNotInstalled
+├─ UploadError
+│  ├─ UploadNotFound
+│  ├─ UploadChanged            its next byte is another one by now
+│  ├─ UploadIncomplete
+│  ├─ UploadUsed               a job has made something of it already
+│  ├─ UploadTooLarge
+│  └─ TooManyUploads
 ├─ InputUnreadable             the bytes of an input can't be decoded
 ├─ ArtifactNotFound
 ├─ OutOfSpace
@@ -29,6 +37,8 @@ FramelaneError
 │  └─ JobTimedOut
 └─ Unavailable
    ├─ DeviceUnavailable        no live worker has the device
+   │  └─ DeviceMemory          the model doesn't fit into what is free of its memory
+   ├─ DeviceLeased             another job has the device for itself
    ├─ Lost                     the worker of an attempt died
    ├─ WorkerLeaves             the worker handed the attempt back
    ├─ BrokerUnavailable
@@ -128,6 +138,12 @@ class ChecksumMismatch(ModelError):
     code = "checksum-mismatch"
 
 
+class SourceRefused(ModelError):
+    """The source may not be read."""
+
+    code = "source-refused"
+
+
 class SourceUnavailable(ModelError):
     """No source of the model could be read."""
 
@@ -175,6 +191,48 @@ class MediumNotInstalled(FramelaneError):
     """The medium isn't in the library."""
 
     code = "medium-not-installed"
+
+
+class UploadError(FramelaneError):
+    """The upload can't be used."""
+
+    code = "upload-error"
+
+
+class UploadNotFound(UploadError):
+    """There is no such upload."""
+
+    code = "upload-not-found"
+
+
+class UploadChanged(UploadError):
+    """The upload has another offset by now."""
+
+    code = "upload-changed"
+
+
+class UploadIncomplete(UploadError):
+    """Bytes of the upload are missing."""
+
+    code = "upload-incomplete"
+
+
+class UploadUsed(UploadError):
+    """A job has used the upload already."""
+
+    code = "upload-used"
+
+
+class UploadTooLarge(UploadError):
+    """The file is too large."""
+
+    code = "file-too-large"
+
+
+class TooManyUploads(UploadError):
+    """Too many uploads are open."""
+
+    code = "too-many-uploads"
 
 
 class InputUnreadable(FramelaneError):
@@ -230,6 +288,18 @@ class DeviceUnavailable(Unavailable):
     """No live worker has the requested device."""
 
     code = "device-unavailable"
+
+
+class DeviceMemory(DeviceUnavailable):
+    """The device has too little free memory."""
+
+    code = "device-memory"
+
+
+class DeviceLeased(Unavailable):
+    """Another job has the device for itself."""
+
+    code = "device-leased"
 
 
 class Lost(Unavailable):

@@ -1,4 +1,7 @@
-"""What is told about a job while it lives: a union tagged by ``type``, numbered per job from 1 without gaps."""
+"""What is told about a job while it lives: a union tagged by ``type``, numbered per job from 1.
+
+Who follows hears every number; of ``progress`` and ``figures`` the newest alone is kept for who comes later.
+"""
 
 from typing import Annotated, Literal
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
-from shared.catalogue import ModelFile
+from shared.sources import PinnedFile
 
 SHIPPED = Path(__file__).parent / "library" / "media.yaml"
 
@@ -20,7 +20,7 @@ class MediaEntry(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     description: str = ""
     licence: str
-    file: ModelFile
+    file: PinnedFile
 
 
 class MediaCatalogue(RootModel[list[MediaEntry]]):

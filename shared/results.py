@@ -1,75 +1,54 @@
 """What a finished job answers, typed per kind."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from shared.inputs import Point, PosePoint
+from shared.predictions import (
+    Answer,
+    Attribute,
+    BatchPrediction,
+    ClassificationPrediction,
+    DetectedHand,
+    DetectedObject,
+    DetectionPrediction,
+    FractionBox,
+    GesturePrediction,
+    Keypoint,
+    KeypointsPrediction,
+    PixelBox,
+    Pose,
+    PosePrediction,
+    Prediction,
+    RawPrediction,
+    RawTensor,
+    Score,
+    TextLine,
+    TextPrediction,
+)
 
-
-class Answer(BaseModel):
-    """Base of what we send: fields may be added later, so readers ignore what they don't know."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Score(Answer):
-    """One class and its probability (softmax), in [0, 1]."""
-
-    label: str
-    confidence: float
-
-
-class DetectedHand(Answer):
-    """A hand in a photo; ``score`` is the certainty of its ``handedness``, in [0, 1].
-
-    It is the person's own left or right hand if the photo isn't mirrored, as a selfie preview is.
-    """
-
-    handedness: Literal["Left", "Right"]
-    score: float
-    landmarks: list[Point]
-
-
-class GesturePrediction(Answer):
-    """One hand or movement. ``detected`` is false where a photo showed no hand: then there is no label.
-
-    ``label`` is null too when the best class is below the asked ``min_confidence``.
-    """
-
-    type: Literal["gesture"] = "gesture"
-    detected: bool = True
-    label: str | None = None
-    confidence: float | None = None
-    top: list[Score] = []
-    hand: DetectedHand | None = None
-
-
-class BatchPrediction(Answer):
-    """Many rows of one tensor: ``classes[indices[i]]`` is row i's label, ``confidences[i]`` its probability.
-
-    An index is null where the probability is below the asked ``min_confidence``.
-    """
-
-    type: Literal["batch"] = "batch"
-    rows: int
-    classes: list[str]
-    indices: list[int | None]
-    confidences: list[float]
-
-
-class KeypointsPrediction(Answer):
-    """Landmarks of a photo: hands in ``hands``; a pose model also fills the parts of a sequence frame."""
-
-    type: Literal["keypoints"] = "keypoints"
-    detected: bool
-    hands: list[DetectedHand] = []
-    pose: list[PosePoint] | None = None
-    left_hand: list[Point] | None = None
-    right_hand: list[Point] | None = None
-
-
-Prediction = Annotated[GesturePrediction | BatchPrediction | KeypointsPrediction, Field(discriminator="type")]
+__all__ = [
+    "Attribute",
+    "BatchPrediction",
+    "ClassificationPrediction",
+    "DetectedHand",
+    "DetectedObject",
+    "DetectionPrediction",
+    "FractionBox",
+    "GesturePrediction",
+    "Keypoint",
+    "KeypointsPrediction",
+    "PixelBox",
+    "Pose",
+    "PosePrediction",
+    "Prediction",
+    "RawPrediction",
+    "RawTensor",
+    "Score",
+    "TextLine",
+    "TextPrediction",
+]
+"""Of predictions; what is defined here is public too."""
 
 
 class InferenceTimings(Answer):
@@ -101,10 +80,35 @@ class InstalledFile(Answer):
     sha256: str
 
 
+class Drift(Answer):
+    """How far a variant's numbers are from the original's, over all outputs of the same sample inputs.
+
+    ``top1_agreement``: share of rows whose largest value is at the same place; null where outputs aren't rows of
+    classes. ``inputs`` says what the samples were.
+    """
+
+    samples: int
+    inputs: str
+    max_abs: float
+    mean_abs: float
+    top1_agreement: float | None = None
+
+
+class VariantDetails(Answer):
+    """A converted form of a model. ``calibration`` says what an INT8 one was calibrated with."""
+
+    precision: str
+    drift: Drift | None = None
+    calibration: str | None = None
+    made_at: str | None = None
+
+
 class InstalledModel(Answer):
     """A model in the store.
 
-    ``version`` names its content: the first 16 hexadecimal digits of a sha256 over its files' sha256.
+    ``version`` names its content: the first 16 hexadecimal digits of a sha256 over its files' sha256. ``details``
+    are of ``variants``, where they were looked at. ``entry`` is the catalogue's for a model that isn't in it.
+    ``older``: versions that are kept, the newest first; they have none themselves.
     """
 
     name: str
@@ -113,6 +117,9 @@ class InstalledModel(Answer):
     variants: list[str]
     source: str
     installed_at: str
+    details: dict[str, VariantDetails] = Field(default_factory=dict[str, VariantDetails])
+    entry: dict[str, Any] | None = None
+    older: list["InstalledModel"] = Field(default_factory=list["InstalledModel"])
 
 
 class DownloadResult(Answer):
@@ -134,13 +141,14 @@ class Latency(Answer):
 class StreamFigures(Answer):
     """One stream. ``fps``: of the latest interval while it runs, of the whole run at the end.
 
-    ``stream`` counts from 0 within the job.
+    ``stream`` counts from 0 within the job. ``live_url``: where it can be watched while it runs.
     """
 
     stream: int
     frames: int
     fps: float
     latency: Latency | None = None
+    live_url: str | None = None
 
 
 class PipelineResult(Answer):

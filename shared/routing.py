@@ -4,13 +4,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.devices import AUTO, Device, Lane, LaneClass, family_of
-from shared.errors import DeviceUnavailable
+from shared.errors import DeviceMemory, DeviceUnavailable
 from shared.specs import LANE_CLASSES, CommonSpec, JobKind
 from shared.workers import LaneState
 
 TASK_PREFIX = "framelane."
 
-_TIE = {Device.GPU: 0, Device.NPU: 1, Device.CPU: 2}
+ANY_WORK = "*"
+"""The name under which workers announce the mean time of all their jobs."""
+
+PREFERENCE = (Device.GPU, Device.NPU, Device.CPU)
+CLOSE = 0.1
+
+_UNMEASURED_MS = 1.0
+_GIB = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,40 @@ class Route:
     priority: int
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a job asks of the device that runs it.
+
+    ``work``: the name its time is measured under. ``model``: needs ``memory_bytes`` where it isn't warm yet;
+    0: not known. ``precisions``: the device must be capable of one of them (empty: of any).
+    """
+
+    families: frozenset[Device] = frozenset(Device)
+    work: str = ANY_WORK
+    model: str | None = None
+    memory_bytes: int = 0
+    precisions: frozenset[str] = frozenset()
+    runtime: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Among lanes whose waits are within ``close`` (a share of the shortest) the family named first wins."""
+
+    prefer: Sequence[str] = PREFERENCE
+    close: float = CLOSE
+
+    def rank(self, lane: LaneState) -> tuple[int, str]:
+        """Lower is preferred; families that aren't named come last."""
+        family = family_of(Lane(lane.name).device)
+        order = list(self.prefer)
+        return (order.index(family) if family in order else len(order)), lane.name
+
+
+ANYTHING = Needs()
+DEFAULT_POLICY = Policy()
+
+
 def task_name(kind: JobKind) -> str:
     """Wire name of a kind's task; it never changes, whatever module runs it."""
     return TASK_PREFIX + kind
@@ -31,34 +72,98 @@ def route(
     kind: JobKind,
     spec: CommonSpec,
     lanes: Sequence[LaneState],
-    families: Iterable[Device] = tuple(Device),
+    needs: Needs = ANYTHING,
+    policy: Policy = DEFAULT_POLICY,
 ) -> Route:
-    """The route of ``spec``; ``families`` are those its model can run on.
+    """The route of ``spec``.
 
-    AUTO takes the live lane with the least expected wait (waiting and running jobs per slot), accelerators
-    first among equals. Raises DeviceUnavailable, naming the lanes that live, when none fits.
+    AUTO takes the lane that fits and is expected to answer first. Raises DeviceUnavailable, naming the lanes that
+    live and what is against each, or DeviceMemory when nothing but memory is in the way.
     """
-    lane_class = LANE_CLASSES[kind]
     if spec.device == AUTO:
-        fitting = [lane for lane in lanes if _fits(lane, lane_class, frozenset(families))]
-        chosen = min(fitting, key=_cost, default=None)
+        candidates = [lane for lane in lanes if _is_of(lane, LANE_CLASSES[kind], needs.families)]
     else:
-        wanted = Lane.of(spec.device, lane_class).name
-        chosen = next((lane for lane in lanes if lane.name == wanted), None)
+        wanted = Lane.of(spec.device, LANE_CLASSES[kind]).name
+        candidates = [lane for lane in lanes if lane.name == wanted]
+    chosen = choose(candidates, needs, policy)
     if chosen is None:
-        living = ", ".join(lane.name for lane in lanes) or "none"
-        msg = f"no live worker serves device {spec.device} for {kind} jobs; live lanes: {living}"
-        raise DeviceUnavailable(msg)
+        raise _refusal(kind, spec.device, lanes, candidates, needs)
     return Route(task=task_name(kind), queue=chosen.name, priority=spec.priority)
 
 
-def _fits(state: LaneState, lane_class: LaneClass, families: frozenset[Device]) -> bool:
+def choose(candidates: Sequence[LaneState], needs: Needs, policy: Policy = DEFAULT_POLICY) -> LaneState | None:
+    """The lane that is expected to answer first; one whose device is leased only where there is no other."""
+    fitting = [lane for lane in candidates if obstacle(lane, needs) is None]
+    free = [lane for lane in fitting if not lane.leased] or fitting
+    if not free:
+        return None
+    waits = expected_ms(free, needs.work)
+    limit = min(waits.values()) * (1 + policy.close)
+    return min((lane for lane in free if waits[lane.name] <= limit), key=policy.rank)
+
+
+def expected_ms(lanes: Iterable[LaneState], work: str) -> dict[str, float]:
+    """By lane: milliseconds until it would answer: what is before the job, per slot, and the job itself.
+
+    A lane that has no measured time yet is believed to be as fast as the fastest, so that it is tried.
+    """
+    known = list(lanes)
+    own = _guess(known, work) or _guess(known, ANY_WORK) or _UNMEASURED_MS
+    before = _guess(known, ANY_WORK) or own
+    return {
+        lane.name: _queue(lane) * lane.service_ms.get(ANY_WORK, before) + lane.service_ms.get(work, own)
+        for lane in known
+    }
+
+
+def obstacle(lane: LaneState, needs: Needs) -> str | None:
+    """Why the lane can't run such a job now; None if it can. What a lane doesn't tell is nothing against it."""
+    if lane.ready == 0:
+        return lane.unready or "takes no jobs"
+    if needs.runtime and lane.runtimes and needs.runtime not in lane.runtimes:
+        return f"has no {needs.runtime}"
+    if needs.precisions and lane.capabilities and needs.precisions.isdisjoint(lane.capabilities):
+        return f"isn't capable of {' or '.join(sorted(needs.precisions))}"
+    return lacks_memory(lane, needs)
+
+
+def lacks_memory(lane: LaneState, needs: Needs) -> str | None:
+    """Whether the job's model isn't warm in the lane and would find no room there, as a clause."""
+    free = lane.memory_bytes if lane.memory_free_bytes is None else lane.memory_free_bytes
+    if needs.model in lane.models or free is None or needs.memory_bytes <= free:
+        return None
+    return f"has {_gib(free)} GiB free, {needs.model or 'the job'} takes about {_gib(needs.memory_bytes)} GiB"
+
+
+def _is_of(state: LaneState, lane_class: LaneClass, families: frozenset[Device]) -> bool:
     lane = Lane(state.name)
     if lane.lane_class is not lane_class:
         return False
     return lane_class is LaneClass.IO or family_of(lane.device) in families
 
 
-def _cost(state: LaneState) -> tuple[float, int, str]:
-    waiting = (state.backlog.depth + state.busy) / max(state.slots, 1)
-    return waiting, _TIE[family_of(Lane(state.name).device)], state.name
+def _queue(lane: LaneState) -> float:
+    return (lane.backlog.depth + lane.busy) / max(lane.slots, 1)
+
+
+def _guess(lanes: Sequence[LaneState], work: str) -> float | None:
+    return min((lane.service_ms[work] for lane in lanes if work in lane.service_ms), default=None)
+
+
+def _refusal(
+    kind: JobKind, device: str, lanes: Sequence[LaneState], candidates: Sequence[LaneState], needs: Needs
+) -> DeviceUnavailable:
+    against = {lane.name: says for lane in candidates if (says := obstacle(lane, needs)) is not None}
+    said = ", ".join(
+        f"{lane.name} ({against[lane.name]})" if lane.name in against else lane.name for lane in lanes
+    )
+    can = (
+        f"of device {device} can take {kind} jobs now" if candidates else f"serves device {device} for {kind} jobs"
+    )
+    msg = f"no live worker {can}; live lanes: {said or 'none'}"
+    only_memory = candidates and all(lacks_memory(lane, needs) == against[lane.name] for lane in candidates)
+    return DeviceMemory(msg) if only_memory else DeviceUnavailable(msg)
+
+
+def _gib(size: int) -> str:
+    return f"{size / _GIB:.2f}"

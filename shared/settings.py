@@ -7,8 +7,19 @@ Read from the environment: ``FRAMELANE_<SECTION>__<FIELD>``, for example ``FRAME
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.cameras import CameraName, CameraSettings, RtspAddress
 
 MIB = 1024 * 1024
 
@@ -85,6 +96,23 @@ class LimitSettings(BaseModel):
     threads: Annotated[PositiveInt, Field(description="of a gateway, for blocking calls")] = 40
 
 
+class UploadSettings(BaseModel):
+    """Files on their way in."""
+
+    bytes: Annotated[PositiveInt, Field(description="largest file")] = 2048 * MIB
+    part_bytes: Annotated[
+        int, Field(ge=64 * 1024, le=64 * MIB, description="held in memory at once, for each upload in progress")
+    ] = 8 * MIB
+    parts: Annotated[PositiveInt, Field(description="of one upload; each request of a resumed one makes some")] = (
+        4_096
+    )
+    kept: Annotated[PositiveInt, Field(description="of all clients, until a job has used them")] = 64
+    at_once: Annotated[PositiveInt, Field(description="received by one gateway at the same time")] = 8
+    idle_s: Annotated[
+        PositiveFloat, Field(description="uploads that nobody went on with, or used, are removed after this")
+    ] = 86_400.0
+
+
 class JobSettings(BaseModel):
     """How jobs are kept and run."""
 
@@ -130,6 +158,12 @@ class WorkerSettings(BaseModel):
     """A worker process."""
 
     lane: str = "cpu"
+    host: Annotated[
+        str,
+        Field(
+            description="the machine, for leases of its devices; the same in all its containers; empty: its name"
+        ),
+    ] = ""
     concurrency: Annotated[PositiveInt, Field(description="threads of a fast or io lane")] = 2
     threads: Annotated[int, Field(ge=0, description="of the math libraries; 0: all cores the process may use")] = 0
     cores: Annotated[str, Field(description="CPU affinity, as in 0-3,6; empty: as given")] = ""
@@ -137,6 +171,12 @@ class WorkerSettings(BaseModel):
     lease_s: PositiveFloat = 15.0
     renew_s: PositiveFloat = 5.0
     heartbeat_s: PositiveFloat = 2.0
+    probe_s: Annotated[
+        PositiveFloat, Field(description="an accelerator is looked at this often: is it there?")
+    ] = 10.0
+    lease_look_s: Annotated[
+        PositiveFloat, Field(description="how often a worker looks whether a job has its device for itself")
+    ] = 0.5
     retry_base_s: Annotated[PositiveFloat, Field(description="first back-off of a retryable error; doubles")] = 1.0
     drain_s: Annotated[
         PositiveFloat, Field(description="for running jobs at shutdown; then they are given to others")
@@ -149,6 +189,104 @@ class WorkerSettings(BaseModel):
     ] = 120.0
     preload: Annotated[bool, Field(description="load installed models at start")] = True
     catalogue: Annotated[Path | None, Field(description="default: the one that ships")] = None
+
+
+class SourceSettings(BaseModel):
+    """Where models and media may be fetched from, and how."""
+
+    hosts: Annotated[
+        list[str],
+        Field(description="names of hosts that files may come from, redirections included; globs: `*` is any"),
+    ] = [
+        "storage.googleapis.com",
+        "storage.openvinotoolkit.org",
+        "huggingface.co",
+        "*.huggingface.co",
+        "*.hf.co",
+        "github.com",
+        "*.githubusercontent.com",
+    ]
+    private_hosts: Annotated[
+        list[str],
+        Field(description="names, addresses or networks that may be private, and be asked by http; also `hosts`"),
+    ] = []
+    omz_url: Annotated[str, Field(description="the Open Model Zoo's storage")] = (
+        "https://storage.openvinotoolkit.org/repositories/open_model_zoo"
+    )
+    s3_endpoint: Annotated[str, Field(description="host:port of `s3` sources; empty: there are none")] = ""
+    s3_region: str = "us-east-1"
+    s3_secure: Annotated[bool, Field(description="TLS")] = True
+    s3_access_key: Annotated[str, Field(description="empty: unsigned requests")] = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    folder: Annotated[Path | None, Field(description="of `file` sources, on every io worker; none: no such")] = (
+        None
+    )
+    file_bytes: Annotated[PositiveInt, Field(description="of one file")] = 16 * 1024 * MIB
+    free_bytes: Annotated[int, Field(ge=0, description="of the worker's disk, left free")] = 256 * MIB
+    concurrency: Annotated[PositiveInt, Field(description="models that a job fetches at the same time")] = 4
+    connect_s: PositiveFloat = 10.0
+    silence_s: Annotated[
+        PositiveFloat, Field(description="a source that sends nothing for so long is given up")
+    ] = 30.0
+    hold_s: Annotated[
+        PositiveFloat, Field(description="so long a download whose worker died keeps others from the same model")
+    ] = 20.0
+    partial_s: Annotated[
+        PositiveFloat, Field(description="the beginning of a file is kept this long, to go on from there")
+    ] = 86_400.0
+
+
+class ModelSettings(BaseModel):
+    """The store of models."""
+
+    quota_bytes: Annotated[
+        int, Field(ge=0, description="of all installed models together; downloads beyond it fail; 0: no limit")
+    ] = 64 * 1024 * MIB
+    versions_kept: Annotated[
+        int, Field(ge=0, le=20, description="older versions of a model that stay in the store; 0: none")
+    ] = 2
+    cache_bytes: Annotated[
+        PositiveInt,
+        Field(description="of models on a worker's disk; those longest not wanted go, but none that is used"),
+    ] = 32 * 1024 * MIB
+    media_cache_bytes: Annotated[PositiveInt, Field(description="the same, of media")] = 32 * 1024 * MIB
+    pickles: Annotated[
+        bool,
+        Field(
+            description="take uploads of `.pt`, `.pth` and `.pkl` files whose sha256 is given; only their tensors"
+        ),
+    ] = False
+    memory_bytes: Annotated[
+        int, Field(ge=0, description="address space of a process that looks into an upload; 0: as the worker")
+    ] = 0
+
+
+class ArchiveSettings(BaseModel):
+    """What an archive may unpack to."""
+
+    entries: Annotated[PositiveInt, Field(description="files and folders")] = 10_000
+    bytes: Annotated[PositiveInt, Field(description="of all its files")] = 4 * 1024 * MIB
+    ratio: Annotated[PositiveFloat, Field(description="times as large as packed; a megabyte is always taken")] = (
+        100.0
+    )
+
+
+class RoutingSettings(BaseModel):
+    """Where jobs with `device: AUTO` go."""
+
+    prefer: Annotated[
+        list[Literal["GPU", "NPU", "CPU"]], Field(description="the first wins among lanes that are close")
+    ] = ["GPU", "NPU", "CPU"]
+    close: Annotated[
+        float, Field(ge=0, le=10, description="expected waits that differ by this share are close")
+    ] = 0.1
+    move_after_s: Annotated[
+        PositiveFloat, Field(description="a lane without workers for so long loses its AUTO jobs to others")
+    ] = 5.0
+    memory_factor: Annotated[
+        PositiveFloat, Field(description="memory a model takes, over the size of its file")
+    ] = 2.0
+    memory_base_bytes: Annotated[int, Field(ge=0, description="of it, whatever the size of the file")] = 64 * MIB
 
 
 class PipelineSettings(BaseModel):
@@ -168,6 +306,23 @@ class PipelineSettings(BaseModel):
     stop_s: Annotated[
         PositiveFloat, Field(le=10, description="for a pipeline to finish its files when it is stopped")
     ] = 5.0
+    cameras: Annotated[
+        dict[CameraName, CameraSettings],
+        Field(
+            description='JSON, the same on gateways and workers: `{"door": {"url": "rtsp://user:password@host/"}, '
+            '"desk": {"device": "/dev/video0"}}`; pipelines call them `camera:door`'
+        ),
+    ] = {}
+    live_server: Annotated[
+        SecretStr,
+        Field(
+            description="RTSP server that live streams are published to, as workers reach it: `rtsp://host:8554`, "
+            "with or without a login; none: no live streams"
+        ),
+    ] = SecretStr("")
+    live_public: Annotated[
+        str, Field(description="the same server as players reach it; default: as workers do, without the login")
+    ] = ""
     simple_visible: Annotated[list[str], Field(description="element types a person edits; globs")] = [
         "*src",
         "urisourcebin",
@@ -181,6 +336,14 @@ class PipelineSettings(BaseModel):
         "gvametaconvert",
         "gvawatermark",
     ]
+
+    @field_validator("live_server", "live_public")
+    @classmethod
+    def _addresses(cls, value: SecretStr | str) -> SecretStr | str:
+        text = value if isinstance(value, str) else value.get_secret_value()
+        if text:
+            RtspAddress.of(text)
+        return value
 
 
 class LogSettings(BaseModel):
@@ -201,7 +364,7 @@ class Settings(BaseSettings):
     """All sections."""
 
     model_config = SettingsConfigDict(
-        env_prefix="FRAMELANE_", env_nested_delimiter="__", extra="ignore", frozen=True
+        env_prefix="FRAMELANE_", env_nested_delimiter="__", extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
     redis: RedisSettings = RedisSettings()
@@ -209,9 +372,14 @@ class Settings(BaseSettings):
     artifacts: ArtifactSettings = ArtifactSettings()
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
+    uploads: UploadSettings = UploadSettings()
     jobs: JobSettings = JobSettings()
     callbacks: CallbackSettings = CallbackSettings()
     worker: WorkerSettings = WorkerSettings()
+    sources: SourceSettings = SourceSettings()
+    models: ModelSettings = ModelSettings()
+    archives: ArchiveSettings = ArchiveSettings()
+    routing: RoutingSettings = RoutingSettings()
     pipelines: PipelineSettings = PipelineSettings()
     log: LogSettings = LogSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None

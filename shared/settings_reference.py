@@ -39,7 +39,7 @@ def _row(section: str, key: str, field: FieldInfo) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    return "none" if value in ("", None, []) else f"`{value}`"
+    return "none" if value in ("", None, [], {}) else f"`{value}`"
 
 
 def _meaning(field: FieldInfo) -> str:

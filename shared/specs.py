@@ -1,16 +1,20 @@
 """What can be asked for: one spec per kind of job, a union tagged by ``kind``."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat, TypeAdapter, field_validator
+from pydantic import Discriminator, Field, FiniteFloat, Tag, TypeAdapter, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.devices import AUTO, DeviceRequest, LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
 from shared.pipelines import PipelineSource
+from shared.sources import Category, WantedFile
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+InputName = Annotated[
+    str, Field(min_length=1, max_length=107, pattern=r"^(?:camera:)?[A-Za-z0-9][A-Za-z0-9._-]*$")
+]
 Label = Annotated[str, Field(max_length=200)]
 CallbackUrl = Annotated[
     str, Field(min_length=9, max_length=2_000, pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$")
@@ -47,15 +51,24 @@ class CommonSpec(Wire):
 class InferenceOptions(Wire):
     """How an input is read and what is answered."""
 
-    top_k: Annotated[int, Field(strict=True, ge=1, le=50)] = 3
+    top_k: Annotated[
+        int | None,
+        Field(strict=True, ge=1, le=50, description="labels of a class (default 3) or objects (default all) at most"),
+    ] = None
     min_confidence: Annotated[
-        FiniteFloat, Field(strict=True, ge=0, le=1, description="labels below it are left out")
-    ] = 0.0
+        FiniteFloat | None,
+        Field(
+            strict=True,
+            ge=0,
+            le=1,
+            description="labels, objects and texts below it are left out; default: 0, of detectors the model's own",
+        ),
+    ] = None
     mirror: Annotated[
         bool,
         Field(
             strict=True,
-            description="flip left and right first; landmarks, handedness and drawing are the mirror image's",
+            description="flip left and right first; places, handedness and drawing are the mirror image's",
         ),
     ] = False
     annotate: Annotated[bool, Field(strict=True, description="keep a drawing of the result as an artifact")] = (
@@ -84,17 +97,40 @@ def _no_accelerator(device: str) -> str:
     return device
 
 
+class SourceModel(Wire):
+    """A model that isn't in the catalogue. ``model_proc``: how its input is prepared and its output read."""
+
+    name: Name
+    category: Category
+    files: Annotated[
+        list[WantedFile], Field(min_length=1, max_length=32, description="the first is the model itself")
+    ]
+    display_name: Label = ""
+    licence: Label = "unknown"
+    labels: Annotated[list[Label], Field(max_length=10_000)] = Field(default_factory=list[str])
+    model_proc: dict[str, Any] | None = None
+
+
 class ModelDownloadSpec(CommonSpec):
-    """Fetch catalogue models, check them, make their variants and install them."""
+    """Fetch models, check them, make their variants and install them."""
 
     kind: Literal["model_download"] = "model_download"
-    models: Annotated[list[Name], Field(min_length=1, max_length=50)]
+    models: Annotated[list[Name], Field(max_length=50, description="of the catalogue")] = Field(
+        default_factory=list[str]
+    )
+    source: Annotated[SourceModel | None, Field(description="a model that isn't in the catalogue")] = None
     precisions: Annotated[
         list[Precision], Field(max_length=2, description="OpenVINO variants to make, where the model has one")
     ] = Field(default=["FP32"])
     force: Annotated[bool, Field(strict=True, description="fetch again what is installed already")] = False
 
     _device = field_validator("device")(_no_accelerator)
+
+    @model_validator(mode="after")
+    def _something(self) -> "ModelDownloadSpec":
+        if not self.models and self.source is None:
+            raise PydanticCustomError("nothing", "name models of the catalogue in `models`, or give a `source`")
+        return self
 
 
 class SweepSpec(CommonSpec):
@@ -120,17 +156,31 @@ class MediaDownloadSpec(CommonSpec):
     _device = field_validator("device")(_no_accelerator)
 
 
+def _form(value: object) -> str:
+    return "list" if isinstance(value, list | tuple) else "name"
+
+
+SourceInput = Annotated[
+    Annotated[InputName, Tag("name")]
+    | Annotated[list[InputName], Field(min_length=1, max_length=64), Tag("list")],
+    Discriminator(_form),
+]
+"""What stands for a source: one name for all streams, or a list of them."""
+
+
 class PipelineFields(CommonSpec):
     """What a pipeline job has beside its pipeline."""
 
     kind: Literal["pipeline"] = "pipeline"
     streams: Annotated[int, Field(strict=True, ge=1, le=64, description="copies that run at once")] = 1
     inputs: Annotated[
-        list[Name],
+        list[SourceInput],
         Field(
-            max_length=64, description="media in place of those the pipeline names, one for each of its sources"
+            max_length=64,
+            description="media, or cameras as `camera:<name>`, in place of those the pipeline names, one for each "
+            "of its sources; a list: stream n reads its entry n, beginning again at its end",
         ),
-    ] = Field(default_factory=list[str])
+    ] = Field(default_factory=list[str | list[str]])
     output_mode: Annotated[
         Literal["disabled", "file", "live_stream"],
         Field(description="what becomes of the frames at the main sink: dropped, an mp4 artifact, published"),
@@ -141,12 +191,21 @@ class PipelineFields(CommonSpec):
     ] = "disabled"
     max_runtime_s: Annotated[
         FiniteFloat,
-        Field(strict=True, ge=0, le=86_400, description="files are repeated until then; 0: once, to their end"),
+        Field(
+            strict=True,
+            ge=0,
+            le=86_400,
+            description="files are repeated and cameras read until then; 0: files once, cameras until cancelled",
+        ),
     ] = 0.0
     latency_metrics: Annotated[bool, Field(strict=True)] = False
     isolation: Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")] = (
         "pipeline"
     )
+
+    def inputs_of(self, stream: int) -> list[str]:
+        """What stands for each source of this stream; empty: what the pipeline names."""
+        return [each if isinstance(each, str) else each[stream % len(each)] for each in self.inputs]
 
 
 class PipelineSpec(PipelineFields):

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +14,10 @@ class WorkerInfo(BaseModel):
 
     ``queues`` are those it reads; ``models`` are loaded and warm; ``busy`` of ``concurrency`` slots work.
     ``cpu_percent`` is of one core, over the last heartbeat period.
+    ``unready``: why it takes no jobs; null if it does. ``leased_by``: who has its device for itself, while jobs
+    wait.
+    ``service_ms``: how long jobs took lately, by their work (``inference/asl``; ``*``: all of them).
+    ``memory_free_bytes``: of the device; null where nobody can tell.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -30,6 +35,10 @@ class WorkerInfo(BaseModel):
     busy: int = 0
     cpu_percent: float | None = None
     rss_bytes: int | None = None
+    memory_free_bytes: int | None = None
+    service_ms: dict[str, float] = {}
+    unready: str | None = None
+    leased_by: str | None = None
     started_at: float = 0.0
     seen_at: float = 0.0
 
@@ -43,8 +52,28 @@ class LaneBacklog(BaseModel):
     oldest_wait_ms: float | None = None
 
 
+class DeviceLease(BaseModel):
+    """The sole use of a device of a host, for ``left_s`` more seconds unless it is renewed.
+
+    ``device`` is the hardware's ``key``; ``yielded``: workers that run nothing there while it lasts.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    device: str
+    holder: str
+    left_s: float
+    yielded: frozenset[str] = frozenset()
+
+
 class LaneState(BaseModel):
-    """A lane somebody serves: ``slots`` over all its live workers, ``models`` warm in at least one of them."""
+    """A lane somebody serves: ``slots`` and ``busy`` over workers that take jobs, ``models`` warm in one of them.
+
+    ``ready``: how many of its ``workers`` take jobs; ``unready``: why the others don't. ``leased``: those that
+    take jobs all wait for a lease of their device to end. Sets and ``service_ms`` (means) are over the ready ones;
+    the memory is that of the roomiest, null as soon as one can't tell.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,6 +83,14 @@ class LaneState(BaseModel):
     busy: int
     models: frozenset[str]
     backlog: LaneBacklog = LaneBacklog()
+    ready: int = 1
+    unready: str | None = None
+    leased: bool = False
+    runtimes: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    memory_bytes: int | None = None
+    memory_free_bytes: int | None = None
+    service_ms: dict[str, float] = {}
 
 
 def live_lanes(workers: Iterable[WorkerInfo], backlog: Mapping[str, LaneBacklog]) -> list[LaneState]:
@@ -62,14 +99,34 @@ def live_lanes(workers: Iterable[WorkerInfo], backlog: Mapping[str, LaneBacklog]
     for worker in workers:
         for queue in worker.queues:
             readers[queue].append(worker)
-    return [
-        LaneState(
-            name=name,
-            workers=len(crew),
-            slots=sum(worker.concurrency for worker in crew),
-            busy=sum(worker.busy for worker in crew),
-            models=frozenset(model for worker in crew for model in worker.models),
-            backlog=backlog.get(name, LaneBacklog()),
-        )
-        for name, crew in sorted(readers.items())
-    ]
+    return [_state(name, crew, backlog.get(name, LaneBacklog())) for name, crew in sorted(readers.items())]
+
+
+def _state(name: str, crew: list[WorkerInfo], backlog: LaneBacklog) -> LaneState:
+    ready = [worker for worker in crew if worker.unready is None]
+    return LaneState(
+        name=name,
+        workers=len(crew),
+        slots=sum(worker.concurrency for worker in ready),
+        busy=sum(worker.busy for worker in ready),
+        models=frozenset(model for worker in ready for model in worker.models),
+        backlog=backlog,
+        ready=len(ready),
+        unready=next((worker.unready for worker in crew if worker.unready is not None), None),
+        leased=bool(ready) and all(worker.leased_by is not None for worker in ready),
+        runtimes=frozenset(name for worker in ready for name in worker.runtimes),
+        capabilities=frozenset(name for worker in ready for name in worker.device.capabilities),
+        memory_bytes=_most(worker.device.memory_bytes for worker in ready),
+        memory_free_bytes=_most(worker.memory_free_bytes for worker in ready),
+        service_ms=_means([worker.service_ms for worker in ready]),
+    )
+
+
+def _most(sizes: Iterable[int | None]) -> int | None:
+    known = list(sizes)
+    return None if not known or None in known else max(size for size in known if size is not None)
+
+
+def _means(measured: list[dict[str, float]]) -> dict[str, float]:
+    works = {work for times in measured for work in times}
+    return {work: fmean(times[work] for times in measured if work in times) for work in sorted(works)}

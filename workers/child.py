@@ -14,6 +14,7 @@ from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.adapters.redis_server import UnfitServer, check_servers
+from shared.adapters.redis_uploads import RedisUploadStore
 from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane, LaneClass
 from shared.errors import StoreUnavailable
@@ -82,7 +83,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         RedisWorkerBeacon(settings),
         _artifacts(settings.artifacts),
     )
-    queue = CeleryJobQueue(settings)
+    queue, uploads = CeleryJobQueue(settings), RedisUploadStore(settings)
     environment = WorkerEnvironment(
         settings=settings,
         device=device,
@@ -94,6 +95,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         artifacts=artifacts,
         beacon=beacon,
         attempts=store,
+        uploads=uploads,
     )
     handlers = build(environment)
     worker = settings.worker
@@ -117,7 +119,14 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
             Loop("upkeep", upkeep.every_s, upkeep.round, _UPKEEP_PAUSE_S),
             *errands(settings, lane, store, queue, lambda: RedisJobStore(settings)),
         ],
-        closers=[*(one.close for one in handlers.values()), scratch.close, queue.close, beacon.close, store.close],
+        closers=[
+            *(one.close for one in handlers.values()),
+            scratch.close,
+            queue.close,
+            beacon.close,
+            uploads.close,
+            store.close,
+        ],
     )
     return Shift(
         *(queue.app, crew, me, lane.queues),

@@ -2,35 +2,34 @@
 
 import hashlib
 import mimetypes
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-from uuid import uuid4
+from typing import Any, Self
 
 import structlog
 
 from shared.errors import ArtifactNotFound, Unavailable
 from shared.ports import ArtifactStore, WorkerBeacon
-from shared.results import InstalledFile, InstalledModel
+from shared.results import InstalledFile, InstalledModel, VariantDetails
+from workers.model_right import HOLD_S, ModelRight
 from workers.model_store import file_sha256, model_key
 
-HOLD_S = 60.0
-"""For a look at all files of a job's models, and their registration; a slower look is taken again."""
-
-_PAUSE_S = 0.1
 _PATIENCE_S = 10.0
 
 log = structlog.stdlib.get_logger()
 
 
+class Replaced(Exception):
+    """Somebody else has installed another version meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class StagedModel:
-    """A model whose files lie in ``folder``, complete and checked, but not yet stored."""
+    """A model whose files lie in ``folder``, checked, but not yet stored. Nobody writes to them any more."""
 
     folder: Path
     record: InstalledModel
@@ -42,10 +41,25 @@ def version_of(files: Iterable[InstalledFile]) -> str:
     return hashlib.sha256(sums.encode()).hexdigest()[:16]
 
 
-def stage(name: str, folder: Path, source: str, check: Callable[[], None]) -> StagedModel:
-    """Describe what lies in ``folder``. Variants are named by their ``.xml`` files."""
+def stage(
+    name: str,
+    folder: Path,
+    source: str,
+    check: Callable[[], None],
+    *,
+    known: Mapping[str, str] | None = None,
+    details: Mapping[str, VariantDetails] | None = None,
+    entry: Mapping[str, Any] | None = None,
+) -> StagedModel:
+    """Describe what lies in ``folder``. Variants are named by their ``.xml`` files.
+
+    ``known``: sha256 of files by their names, so that they aren't read again for it.
+    """
+    sums = known or {}
     files = [
-        InstalledFile(name=path.name, size=path.stat().st_size, sha256=file_sha256(path, check))
+        InstalledFile(
+            name=path.name, size=path.stat().st_size, sha256=sums.get(path.name) or file_sha256(path, check)
+        )
         for path in sorted(folder.iterdir())
         if path.is_file()
     ]
@@ -56,6 +70,8 @@ def stage(name: str, folder: Path, source: str, check: Callable[[], None]) -> St
         variants=sorted(Path(file.name).stem for file in files if file.name.endswith(".xml")),
         source=source,
         installed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        details=dict(details or {}),
+        entry=None if entry is None else dict(entry),
     )
     return StagedModel(folder, record)
 
@@ -68,14 +84,20 @@ class Installation:
     were seen there, and files are deleted only of versions that the registry doesn't name: hence what the
     registry names has its files. Uploads need no such right, as what they stored is looked at again under it. A
     process that stands still for half a minute between a look and what follows could break this; then the next
-    download of the model repairs it, for downloads look at the files too.
+    download of the model repairs it, for downloads look at the files too. What a killed process stored and didn't
+    register is an orphan that a sweep removes.
+
+    ``versions_kept``: older versions that stay.
     """
 
-    def __init__(self, artifacts: ArtifactStore, beacon: WorkerBeacon, hold_s: float = HOLD_S) -> None:
+    def __init__(
+        self, artifacts: ArtifactStore, beacon: WorkerBeacon, hold_s: float = HOLD_S, *, versions_kept: int = 0
+    ) -> None:
         self._artifacts = artifacts
         self._beacon = beacon
+        self._right = ModelRight(beacon, hold_s)
         self._hold_s = hold_s
-        self._token = uuid4().hex
+        self._versions_kept = versions_kept
         self._staged: list[StagedModel] = []
         self._stored: list[tuple[InstalledModel, str]] = []
 
@@ -93,31 +115,37 @@ class Installation:
         self._staged.append(model)
         self._store(model, check)
 
-    def register(self, check: Callable[[], None]) -> None:
-        """From now on the models are installed; files of the versions they replace go."""
+    def register(
+        self, check: Callable[[], None], expecting: Mapping[str, str] | None = None
+    ) -> dict[str, InstalledModel]:
+        """From now on the models are installed; files of versions that aren't kept go. The records, by name.
+
+        ``expecting``: versions, by name, that these are to replace. Raises Replaced if others are installed now.
+        """
         try:
             self._gather(check)
             before = self._beacon.models()
-            for model in self._staged:
-                self._beacon.install(model.record)
-                said = model.record
-                log.info("model_installed", model=said.name, version=said.version, source=said.source)
-            self._stored.clear()
-            for model in self._staged:
-                old = before.get(model.record.name)
-                if old is not None and old.version != model.record.version:
-                    keys = [model_key(old.name, old.version, file.name) for file in old.files]
-                    self._delete([(old, key) for key in keys])
+            for name, version in (expecting or {}).items():
+                if name not in before or before[name].version != version:
+                    raise Replaced(name)
+            return {model.record.name: self._install(model.record, before) for model in self._staged}
         finally:
-            self._release()
+            self._right.release()
+
+    def _install(self, record: InstalledModel, before: Mapping[str, InstalledModel]) -> InstalledModel:
+        old = before.get(record.name)
+        record, dropped = succeeding(record, old, self._versions_kept)
+        self._beacon.install(record)
+        log.info("model_installed", model=record.name, version=record.version, source=record.source)
+        self._stored = [stored for stored in self._stored if stored[0].name != record.name]
+        for each in dropped:
+            delete_files(self._artifacts, self._beacon, self._right, ((each, key) for key in keys_of(each)))
+        return record
 
     def _gather(self, check: Callable[[], None]) -> None:
         """Return while this job alone may register, just after all files were seen."""
         while True:
-            check()
-            if not self._beacon.hold_models(self._token, self._hold_s):
-                threading.Event().wait(_PAUSE_S)
-                continue
+            self._right.take(check)
             began = time.monotonic()
             stored = [self._store(model, check) for model in self._staged]
             if not any(stored) and time.monotonic() - began < self._hold_s / 2:
@@ -134,41 +162,71 @@ class Installation:
                 # Noted before: a put that fails midway is taken back too.
                 self._stored.append((model.record, key))
                 media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-                self._artifacts.put_file(key, model.folder / file.name, media_type)
+                self._artifacts.put_file(key, model.folder / file.name, media_type, file.sha256)
         return missing
 
     def _take_back(self) -> None:
-        give_up_at = time.monotonic() + _PATIENCE_S
+        if not self._stored:
+            return
         try:
-            while self._stored and not self._beacon.hold_models(self._token, self._hold_s):
-                if time.monotonic() > give_up_at:
-                    log.warning("model_files_left_behind", keys=[key for _, key in self._stored])
-                    return
-                threading.Event().wait(_PAUSE_S)
-            self._delete(self._stored)
-        except Unavailable as error:
+            self._right.take(_patience())
+            delete_files(self._artifacts, self._beacon, self._right, self._stored)
+        except (Unavailable, TimeoutError) as error:
             keys = [key for _, key in self._stored]
-            log.warning("model_files_left_behind", keys=keys, reason=error.detail)
+            log.warning("model_files_left_behind", keys=keys, reason=str(error))
         finally:
-            self._release()
+            self._right.release()
 
-    def _delete(self, files: Iterable[tuple[InstalledModel, str]]) -> None:
-        """What can't be deleted now, or is another job's matter by now, stays."""
-        for model, key in files:
-            try:
-                if not self._beacon.hold_models(self._token, self._hold_s):
-                    return
-                named = self._beacon.models().get(model.name)
-                if named is None or named.version != model.version:
-                    self._artifacts.delete(key)
-            except Unavailable as error:
-                log.warning("model_file_left_behind", key=key, reason=error.detail)
 
-    def _release(self) -> None:
+def _patience() -> Callable[[], None]:
+    give_up_at = time.monotonic() + _PATIENCE_S
+
+    def check() -> None:
+        if time.monotonic() > give_up_at:
+            msg = f"another has the right to register models for more than {_PATIENCE_S:g} s"
+            raise TimeoutError(msg)
+
+    return check
+
+
+def succeeding(
+    record: InstalledModel, old: InstalledModel | None, kept: int
+) -> tuple[InstalledModel, list[InstalledModel]]:
+    """The record with the ``kept`` versions before it, and the versions that are dropped. Pure."""
+    if old is None:
+        return record, []
+    if old.version == record.version:
+        before, known = old.older, old.details
+    else:
+        before, known = [old.model_copy(update={"older": []}), *old.older], {}
+    older = [each for each in before if each.version != record.version]
+    details = {name: each for name, each in known.items() if name in record.variants} | record.details
+    return record.model_copy(update={"older": older[:kept], "details": details}), older[kept:]
+
+
+def keys_of(model: InstalledModel) -> list[str]:
+    """Of this version's files."""
+    return [model_key(model.name, model.version, file.name) for file in model.files]
+
+
+def versions(model: InstalledModel) -> list[InstalledModel]:
+    """The version that is installed, and those that are kept."""
+    return [model, *model.older]
+
+
+def delete_files(
+    artifacts: ArtifactStore, beacon: WorkerBeacon, right: ModelRight, files: Iterable[tuple[InstalledModel, str]]
+) -> None:
+    """Under the right. What can't be deleted now, or is another job's matter by now, stays."""
+    for model, key in files:
         try:
-            self._beacon.release_models(self._token)
+            if not right.prolong():
+                return
+            named = beacon.models().get(model.name)
+            if named is None or all(each.version != model.version for each in versions(named)):
+                artifacts.delete(key)
         except Unavailable as error:
-            log.warning("models_not_released", lapses_in_s=self._hold_s, reason=error.detail)
+            log.warning("model_file_left_behind", key=key, reason=error.detail)
 
 
 def is_stored(artifacts: ArtifactStore, key: str, file: InstalledFile) -> bool:

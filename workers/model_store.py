@@ -1,43 +1,33 @@
 """Installed models as folders on this machine, fetched from the artifact store when they aren't here yet."""
 
-import hashlib
-import shutil
-import tempfile
-import threading
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import structlog
 
 from shared.errors import ArtifactNotFound, ChecksumMismatch, ModelNotInstalled, ModelUnusable
 from shared.ports import ArtifactStore, WorkerBeacon
-from shared.results import InstalledFile, InstalledModel
+from shared.results import InstalledModel
+from workers.cache import LIMIT, Cache, Pin, Wanted, file_sha256, mismatch
 
-_CHUNK = 1 << 20
-
-log = structlog.stdlib.get_logger()
+__all__ = ["InstalledModelDir", "ModelStore", "file_sha256", "mismatch", "model_key"]
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledModelDir:
-    """A model whose files are all under ``path``, checked against their sha256."""
+    """A model with all files under ``path``, checked against their sha256; they stay as long as this object."""
 
     path: Path
     model: InstalledModel
+    pin: Pin | None = field(default=None, repr=False, compare=False)
 
 
 class ModelStore:
-    """The models of this machine. Several processes may share one ``directory``."""
+    """The models of this machine. Several processes may share one ``directory``; ``limit`` in bytes."""
 
-    def __init__(self, directory: Path, artifacts: ArtifactStore, beacon: WorkerBeacon) -> None:
-        self._directory = directory
-        self._artifacts = artifacts
+    def __init__(
+        self, directory: Path, artifacts: ArtifactStore, beacon: WorkerBeacon, limit: int = LIMIT
+    ) -> None:
+        self._cache = Cache(directory, artifacts, limit)
         self._beacon = beacon
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._locks_lock = threading.Lock()
-        self._checked: dict[str, InstalledModelDir] = {}
 
     def installed(self) -> dict[str, InstalledModel]:
         """What the registry names now, whether or not it is on this machine. Raises StoreUnavailable."""
@@ -49,17 +39,16 @@ class ModelStore:
         Raises ModelNotInstalled, ModelUnusable (its files are gone or broken in the artifact store too),
         OutOfSpace and StoreUnavailable.
         """
-        with self._lock_of(name):
-            model = self._registered(name)
-            try:
-                return self._ensure(model)
-            except ArtifactNotFound as error:
-                # The model was replaced by a newer version between the registry's answer and the fetch.
-                newer = self._registered(name)
-                if newer.version == model.version:
-                    msg = f"files of {name} {model.version} are missing from the artifact store; download it again"
-                    raise ModelUnusable(msg) from error
-                return self._ensure(newer)
+        model = self._registered(name)
+        try:
+            return self._ensure(model)
+        except ArtifactNotFound as error:
+            # The model was replaced by a newer version between the registry's answer and the fetch.
+            newer = self._registered(name)
+            if newer.version == model.version:
+                msg = f"files of {name} {model.version} are missing from the artifact store; download it again"
+                raise ModelUnusable(msg) from error
+            return self._ensure(newer)
 
     def _registered(self, name: str) -> InstalledModel:
         known = self._beacon.models()
@@ -69,66 +58,16 @@ class ModelStore:
         return known[name]
 
     def _ensure(self, model: InstalledModel) -> InstalledModelDir:
-        known = self._checked.get(model.name)
-        if known and known.model.version == model.version:
-            return known
-        path = self._directory / model.name / model.version
-        if path.is_dir() and not _is_whole(path, model):
-            log.warning("model_cache_broken", model=model.name, version=model.version)
-            shutil.rmtree(path)
-        if not path.is_dir():
-            self._fetch(model, path)
-        self._checked[model.name] = InstalledModelDir(path, model)
-        return self._checked[model.name]
+        def key(file: str) -> str:
+            return model_key(model.name, model.version, file)
 
-    def _fetch(self, model: InstalledModel, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=path.parent) as temporary:
-            folder = Path(temporary) / model.version
-            folder.mkdir()
-            for file in model.files:
-                self._artifacts.fetch(model_key(model.name, model.version, file.name), folder / file.name)
-                if (got := file_sha256(folder / file.name)) != file.sha256:
-                    raise ModelUnusable(str(mismatch(file.name, file.sha256, got)))
-            try:
-                folder.rename(path)
-            except OSError:
-                # Another process was faster; what it put there is as good as ours.
-                if not _is_whole(path, model):
-                    raise
-        log.info("model_fetched", model=model.name, version=model.version)
-
-    def _lock_of(self, name: str) -> threading.Lock:
-        with self._locks_lock:
-            return self._locks[name]
+        try:
+            path, pin = self._cache.ensure(Wanted(model.name, model.version, model.files, key))
+        except ChecksumMismatch as error:
+            raise ModelUnusable(error.detail) from error
+        return InstalledModelDir(path, model, pin)
 
 
 def model_key(name: str, version: str, file: str) -> str:
     """Where a model's file is in the artifact store."""
     return f"models/{name}/{version}/{file}"
-
-
-def file_sha256(path: Path, on_chunk: Callable[[], None] = lambda: None) -> str:
-    """Lower-case hexadecimal; ``on_chunk`` is called after each MiB and may raise to end it."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            on_chunk()
-    return digest.hexdigest()
-
-
-def mismatch(name: str, expected: str, got: str) -> ChecksumMismatch:
-    """The error that names the file and both sums."""
-    return ChecksumMismatch(f"{name}: expected sha256 {expected}, got {got}")
-
-
-def _is_whole(path: Path, model: InstalledModel) -> bool:
-    return all(_is_intact(path / file.name, file) for file in model.files)
-
-
-def _is_intact(path: Path, file: InstalledFile) -> bool:
-    try:
-        return path.stat().st_size == file.size and file_sha256(path) == file.sha256
-    except FileNotFoundError:
-        return False

@@ -5,9 +5,9 @@ from pydantic import BaseModel
 
 from api.dependencies import Here
 from api.reference import problems
-from shared.catalogue import UrlSource
 from shared.media import MediaEntry
 from shared.results import InstalledMedium
+from shared.sources import describe
 
 router = APIRouter(tags=["media"])
 
@@ -30,7 +30,7 @@ class VideoView(BaseModel):
             description=entry.description,
             licence=entry.licence,
             sha256=entry.file.sha256,
-            sources=[each.url if isinstance(each, UrlSource) else each.requirement for each in entry.file.sources],
+            sources=[describe(each) for each in entry.file.sources],
             installed=installed,
         )
 

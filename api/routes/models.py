@@ -9,9 +9,10 @@ from api.dependencies import Here
 from api.errors import ModelNotFound
 from api.gateway import Gateway
 from api.reference import problems
-from shared.catalogue import CatalogueEntry, UrlSource
+from shared.catalogue import CatalogueEntry
 from shared.packing import PackedKind
 from shared.results import InstalledModel
+from shared.sources import describe
 
 router = APIRouter(tags=["models"])
 
@@ -20,7 +21,8 @@ class ModelView(BaseModel):
     """A model of the catalogue. ``installed`` is null until a `model_download` job has brought it.
 
     ``accepts``: kinds of input; ``requires``: models that must be installed for some of them; ``sha256``: of each
-    file. ``sources`` are tried in order. ``used_by_pipelines``: ids of the registry.
+    file, null where it couldn't be pinned. ``sources`` are tried in order. ``used_by_pipelines``: ids of
+    the registry.
     """
 
     name: str
@@ -34,7 +36,7 @@ class ModelView(BaseModel):
     devices: list[str]
     runtimes: list[str]
     classes: int
-    sha256: dict[str, str]
+    sha256: dict[str, str | None]
     sources: list[str]
     installed: InstalledModel | None
     used_by_pipelines: list[str]
@@ -55,13 +57,7 @@ class ModelView(BaseModel):
             runtimes=list(entry.runtimes),
             classes=len(entry.labels),
             sha256={file.name: file.sha256 for file in entry.files},
-            sources=list(
-                dict.fromkeys(
-                    source.url if isinstance(source, UrlSource) else source.requirement
-                    for file in entry.files
-                    for source in file.sources
-                )
-            ),
+            sources=list(dict.fromkeys(describe(source) for file in entry.files for source in file.sources)),
             installed=installed,
             used_by_pipelines=list(users),
         )

@@ -111,11 +111,19 @@ class Watch:
         frames: list[Frame] = []
         while self._seq < self.record.seq:
             events = [Heard.of(raw) for raw in await self._store.events(self.record.id, self._seq, _PAGE)]
-            if not events or events[0].seq != self._seq + 1:
+            if not events or not await self._goes_on_with(events[0]):
                 return [*frames, self._snapshot()]
             frames += [self._tell(event) for event in events]
         self._finished = self._finished or self.told
         return frames
+
+    async def _goes_on_with(self, event: Heard) -> bool:
+        """Whether nothing but progress and figures, which have newer ones, lies between what was told and this."""
+        following = (self._seq or 0) + 1
+        if event.seq == following:
+            return True
+        oldest = await self._store.events(self.record.id, 0, 1)
+        return bool(oldest) and Heard.of(oldest[0]).seq <= following
 
     def _tell(self, heard: Heard) -> Frame:
         self._seq = heard.seq

@@ -2,20 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
 
-from shared.devices import Device
 from shared.errors import DeviceUnavailable
 from shared.ports import JobStore, WorkerDirectory
-from shared.routing import Route, route
+from shared.routing import Needs, Policy, Route, route
+from shared.settings import RoutingSettings
 from shared.specs import CommonSpec, JobKind
-from shared.workers import LaneState, WorkerInfo, live_lanes
+from shared.workers import DeviceLease, LaneState, WorkerInfo, live_lanes
 
 
 class Lanes:
     """Knows the live workers and lanes as they were at most ``ttl_s`` ago."""
 
-    def __init__(self, directory: WorkerDirectory, store: JobStore, ttl_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        directory: WorkerDirectory,
+        store: JobStore,
+        settings: RoutingSettings | None = None,
+        ttl_s: float = 0.5,
+    ) -> None:
+        self.settings = settings or RoutingSettings()
+        self._policy = Policy(self.settings.prefer, self.settings.close)
         self._directory = directory
         self._store = store
         self._ttl_s = ttl_s
@@ -24,14 +31,17 @@ class Lanes:
         self._lanes: list[LaneState] = []
         self._reading = asyncio.Lock()
 
-    async def route(self, kind: JobKind, spec: CommonSpec, families: Iterable[Device]) -> Route:
-        """Where the job goes. Raises DeviceUnavailable naming the lanes that live, looked at anew before that."""
+    async def route(self, kind: JobKind, spec: CommonSpec, needs: Needs) -> Route:
+        """Where the job goes.
+
+        Raises DeviceUnavailable or DeviceMemory naming the lanes that live, looked at anew before that.
+        """
         await self._refresh(self._ttl_s)
         try:
-            chosen = route(kind, spec, self._lanes, families)
+            chosen = route(kind, spec, self._lanes, needs, self._policy)
         except DeviceUnavailable:
             await self._refresh(0.0)
-            chosen = route(kind, spec, self._lanes, families)
+            chosen = route(kind, spec, self._lanes, needs, self._policy)
         self._count(chosen.queue)
         return chosen
 
@@ -39,6 +49,10 @@ class Lanes:
         """Live workers and lanes, read just now."""
         await self._refresh(0.0)
         return self._workers, self._lanes
+
+    async def leases(self) -> list[DeviceLease]:
+        """Devices that a job has for itself, read just now."""
+        return await self._directory.leases()
 
     async def _refresh(self, older_than_s: float) -> None:
         asked_at = time.monotonic()

@@ -17,6 +17,11 @@ class InstalledModels:
         self._read_at = float("-inf")
         self._models: dict[str, InstalledModel] = {}
 
+    @property
+    def known(self) -> dict[str, InstalledModel]:
+        """Installed models by name, as they were read last."""
+        return self._models
+
     async def now(self) -> dict[str, InstalledModel]:
         """Installed models by name, read just now."""
         begun = time.monotonic()

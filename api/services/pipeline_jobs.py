@@ -2,44 +2,47 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from api.services.graphs import Graphs, below, within
+from api.services.pipeline_sources import SourceRules, read_by
 from shared.catalogue import CatalogueEntry
-from shared.devices import AUTO, Device, family_of
+from shared.devices import AUTO, family_of
 from shared.graph.faults import Broken, PipelineUnreadable
-from shared.graph.model import Graph, Node
-from shared.graph.names import Place, places
-from shared.graph.rewrites.devices import MODELS
+from shared.graph.model import Graph
+from shared.graph.names import CAMERA, Place, places
 from shared.graph.rewrites.outputs import MAIN_SINK
-from shared.graph.rewrites.sources import NAMING
+from shared.needs import pipeline_models
 from shared.packing import PipelineTask
 from shared.pipelines import DescriptionSource, GraphSource, VariantSource
+from shared.settings import PipelineSettings
 from shared.specs import PipelineFields, PipelineSpec
 
 _DIGITS = 16
-_LIVE = {"rtspsrc": "", "v4l2src": "", "source": "camera"}
-"""Elements that read a camera; ``source`` does if its kind says so."""
-_FAMILY = re.compile(r"\b(?:CPU|GPU|NPU)\b")
 
 
 class PipelineRules:
-    """Checks pipelines against one catalogue and makes tasks of them."""
+    """Checks pipelines against one catalogue and the settings, and makes tasks of them."""
 
-    def __init__(self, graphs: Graphs, entries: Mapping[str, CatalogueEntry]) -> None:
+    def __init__(
+        self, graphs: Graphs, entries: Mapping[str, CatalogueEntry], settings: PipelineSettings | None = None
+    ) -> None:
+        settings = settings or PipelineSettings()
         self._graphs = graphs
         self._entries = entries
+        self._sources = SourceRules(settings.cameras)
+        self._is_live_served = bool(settings.live_server.get_secret_value())
 
     def task(self, spec: PipelineSpec, variant: Graph | None) -> tuple[PipelineTask | None, list[Broken]]:
         """The task, or every rule that is broken. ``variant``: the graph of a variant that ``spec`` names."""
         try:
             graph = self._graph(spec, variant)
         except PipelineUnreadable as error:
-            return None, [*error.broken, *_unlikely(spec)]
-        found = [*self._graphs.broken(graph), *self._models(spec, graph), *_sources(spec, graph)]
-        broken = [*_placed(spec, graph, found), *_counts(spec, graph), *_outputs(spec, graph), *_unlikely(spec)]
+            return None, [*error.broken, *self._unserved(spec)]
+        found = [*self._graphs.broken(graph), *self._models(spec, graph), *self._sources.of_graph(spec, graph)]
+        of_job = [*self._sources.of_job(spec, graph), *_outputs(spec, graph), *self._unserved(spec)]
+        broken = [*_placed(spec, graph, found), *of_job]
         if broken:
             return None, broken
         fields = {name: getattr(spec, name) for name in PipelineFields.model_fields}
@@ -47,20 +50,7 @@ class PipelineRules:
 
     def needs(self, task: PipelineTask) -> list[str]:
         """Models that must be installed."""
-        return sorted({place.value for place in places(task.graph) if place.named == "model"})
-
-    def families(self, task: PipelineTask) -> tuple[Device, ...]:
-        """Where ``AUTO`` may send it: to the devices its elements name, if all its models run there."""
-        named = set[str]()
-        for node in task.graph.nodes:
-            if node.type in MODELS:
-                named.update(_FAMILY.findall(node.data.get("device", "")))
-        allowed = [set(self._entries[name].devices) for name in self.needs(task) if name in self._entries]
-        return tuple(
-            family
-            for family in Device
-            if (not named or family in named) and all(family in each for each in allowed)
-        )
+        return pipeline_models(task.graph)
 
     def _graph(self, spec: PipelineSpec, variant: Graph | None) -> Graph:
         match spec.pipeline:
@@ -72,14 +62,20 @@ class PipelineRules:
                 assert variant is not None  # noqa: S101  who calls looks it up
                 return variant
 
+    def _unserved(self, spec: PipelineSpec) -> list[Broken]:
+        if spec.output_mode != "live_stream" or self._is_live_served:
+            return []
+        says = "no server for live streams is set here (FRAMELANE_PIPELINES__LIVE_SERVER=rtsp://host:8554)"
+        return [("/output_mode", f"{says}; use `file`, or follow the job's records")]
+
     def _models(self, spec: PipelineSpec, graph: Graph) -> list[Broken]:
         found = [place for place in places(graph) if place.named == "model"]
         return [broken for place in found for broken in self._model(spec, place)]
 
     def _model(self, spec: PipelineSpec, place: Place) -> list[Broken]:
         entry = self._entries.get(place.value)
-        if entry is None or entry.architecture != "pipeline":
-            known = ", ".join(name for name, each in self._entries.items() if each.architecture == "pipeline")
+        if entry is None or entry.architecture != "network":
+            known = ", ".join(name for name, each in self._entries.items() if each.architecture == "network")
             what = f"unknown model {place.value[:100]!r}" if place.value else "name a model"
             if entry is not None:
                 what = f"model {place.value} isn't for pipelines"
@@ -90,8 +86,8 @@ class PipelineRules:
 
 
 def media_of(task: PipelineTask) -> list[str]:
-    """Names of the media it reads."""
-    return sorted(set(task.inputs or [node.data[NAMING[node.type]] for _, node in _naming(task.graph)]))
+    """Names of the media that any of its streams reads."""
+    return sorted({name for name in read_by(task, task.graph) if not name.startswith(CAMERA)})
 
 
 def pipeline_id(spec: PipelineSpec) -> str:
@@ -109,50 +105,12 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
 
-def _naming(graph: Graph) -> list[tuple[int, Node]]:
-    """Sources that name what they read, with their place in the list, in the order of the pipeline."""
-    numbers = {id(node): number for number, node in enumerate(graph.nodes)}
-    return [(numbers[id(node)], node) for node in graph.ordered().nodes if node.type in NAMING]
-
-
-def _sources(spec: PipelineSpec, graph: Graph) -> list[Broken]:
-    """Sources that would read nothing. What the caller puts in their place isn't asked here."""
-    broken: list[Broken] = []
-    for number, node in [] if spec.inputs else _naming(graph):
-        key = NAMING[node.type]
-        name = node.data.get(key, "")
-        if _is_live(node):
-            broken.append(
-                (f"/nodes/{number}/data/{key}", f"there is no camera {name[:100]!r}: none is known here")
-            )
-        elif not name:
-            broken.append((f"/nodes/{number}/data/{key}", "name a medium, or give `inputs`"))
-    return broken
-
-
-def _is_live(node: Node) -> bool:
-    kind = _LIVE.get(node.type)
-    return kind is not None and kind in {"", node.data.get("kind")}
-
-
-def _counts(spec: PipelineSpec, graph: Graph) -> list[Broken]:
-    sources = _naming(graph)
-    broken: list[Broken] = []
-    if spec.inputs and len(spec.inputs) != len(sources):
-        says = f"the pipeline has {len(sources)} source{'s'[: len(sources) != 1]} that can read another medium"
-        broken.append(("/inputs", f"{says}, not {len(spec.inputs)}; every stream reads the same"))
-    live = [node.type for _, node in sources if _is_live(node)]
-    if spec.max_runtime_s and live and not spec.inputs:
-        broken.append(("/max_runtime_s", f"{live[0]} is live: it can't begin again"))
-    return broken
-
-
 def _outputs(spec: PipelineSpec, graph: Graph) -> list[Broken]:
     types = {node.type for node in graph.nodes}
     broken: list[Broken] = []
     if spec.metadata_mode == "file" and "gvametapublish" not in types:
         broken.append(("/metadata_mode", "records need gvametaconvert ! gvametapublish in the pipeline"))
-    if spec.output_mode == "file" and "gvagenai" not in types and (says := _main_sink_missing(graph)):
+    if spec.output_mode != "disabled" and "gvagenai" not in types and (says := _main_sink_missing(graph)):
         broken.append(("/output_mode", says))
     return broken
 
@@ -164,12 +122,6 @@ def _main_sink_missing(graph: Graph) -> str:
         return ""
     count = "no fakesink" if not sinks else f"{len(sinks)} fakesinks"
     return f"{count}: end the branch that is the output in fakesink name={MAIN_SINK}"
-
-
-def _unlikely(spec: PipelineSpec) -> list[Broken]:
-    if spec.output_mode == "live_stream":
-        return [("/output_mode", "live streams aren't served here yet; use `file`, or follow the job's records")]
-    return []
 
 
 def _placed(spec: PipelineSpec, graph: Graph, broken: Sequence[Broken]) -> list[Broken]:

@@ -14,7 +14,6 @@ from api.services.models import InstalledModels
 from api.services.pipeline_jobs import missing_media
 from api.services.pipelines import Registry
 from api.services.prepare import Prepared, Preparer, fingerprint
-from shared.devices import Device
 from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
@@ -25,7 +24,8 @@ from shared.errors import (
     StoreUnavailable,
 )
 from shared.graph.model import Graph
-from shared.packing import AnyTask, InferenceTask, PipelineTask
+from shared.needs import needs_of
+from shared.packing import PipelineTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, JobStore, NewJob, WorkerDirectory
 from shared.routing import Route
@@ -154,13 +154,8 @@ class Submitter:
         await self._models.require(pipelines.needs(task) if isinstance(task, PipelineTask) else rules.needs(task))
         if isinstance(task, PipelineTask):
             await self._require_media(task)
-        return await self._lanes.route(task.kind, task, self._families(task))
-
-    def _families(self, task: AnyTask) -> tuple[Device, ...]:
-        if isinstance(task, PipelineTask):
-            return self._preparer.pipelines.families(task)
-        entry = self._preparer.rules.entries.get(task.model) if isinstance(task, InferenceTask) else None
-        return tuple(Device) if entry is None else tuple(entry.devices)
+        needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
+        return await self._lanes.route(task.kind, task, needs)
 
     async def _require_media(self, task: PipelineTask) -> None:
         installed = await self._directory.media()

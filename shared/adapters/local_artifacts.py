@@ -7,18 +7,18 @@ written.
 import errno
 import mimetypes
 import os
-import shutil
 import time
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
-from hashlib import file_digest, sha256
+from hashlib import file_digest
+from hashlib import sha256 as new_sha256
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import BaseModel, ValidationError
 
-from shared.adapters.files import appearing
+from shared.adapters.files import appear_as, appearing
 from shared.adapters.keys import checked_key, is_key
 from shared.adapters.links import LinkSigner
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
@@ -58,8 +58,10 @@ class LocalArtifactStore:
             for folder in (self._objects, self._metadata, self._incoming):
                 folder.mkdir(parents=True, exist_ok=True)
 
-    def put_file(self, key: str, path: Path, media_type: str) -> ObjectInfo:
+    def put_file(self, key: str, path: Path, media_type: str, sha256: str | None = None) -> ObjectInfo:
         """See the port."""
+        if sha256 is not None and (taken := self._take(checked_key(key), path, sha256, media_type)):
+            return taken
         with path.open("rb") as source:
             return self._put(checked_key(key), source, media_type)
 
@@ -77,8 +79,8 @@ class LocalArtifactStore:
         with self._open(key) as file:
             info = self._describe(key, file)
             with _disk_errors(), appearing(path) as target:
-                shutil.copyfileobj(file, target, _CHUNK)
-            return info
+                digest, size = _copy(file, target)
+            return ObjectInfo(key, size, digest, info.media_type)
 
     def read(self, key: str) -> Iterator[bytes]:
         """See the port. A missing object is told at once, not with the first chunk."""
@@ -138,18 +140,31 @@ class LocalArtifactStore:
         return (self._objects, self._objects / key), (self._metadata, self._metadata / f"{key}~")
 
     def _put(self, key: str, source: BinaryIO, media_type: str) -> ObjectInfo:
-        (_, content_path), (_, metadata_path) = self._places(key)
         with _disk_errors():
             self._incoming.mkdir(parents=True, exist_ok=True)
         with _disk_errors(_IN_THE_WAY):
-            with appearing(content_path, self._incoming) as target:
+            with appearing(self._objects / key, self._incoming) as target:
                 digest, size = _copy(source, target)
                 stamp = time.time_ns()
                 os.utime(target.fileno(), ns=(stamp, stamp))
-            metadata = _Metadata(size=size, sha256=digest, media_type=media_type, stamp=stamp)
-            with appearing(metadata_path, self._incoming) as target:
-                target.write(metadata.model_dump_json().encode())
+            self._note(key, size, digest, media_type, stamp)
         return ObjectInfo(key, size, digest, media_type)
+
+    def _take(self, key: str, path: Path, digest: str, media_type: str) -> ObjectInfo | None:
+        """The file itself under a second name; None where this disk, or another, can't do that."""
+        with _disk_errors():
+            self._incoming.mkdir(parents=True, exist_ok=True)
+        with _disk_errors(_IN_THE_WAY):
+            if not appear_as(path, self._objects / key, self._incoming):
+                return None
+            status = path.stat()
+            self._note(key, status.st_size, digest, media_type, status.st_mtime_ns)
+        return ObjectInfo(key, status.st_size, digest, media_type)
+
+    def _note(self, key: str, size: int, digest: str, media_type: str, stamp: int) -> None:
+        metadata = _Metadata(size=size, sha256=digest, media_type=media_type, stamp=stamp)
+        with appearing(self._metadata / f"{key}~", self._incoming) as target:
+            target.write(metadata.model_dump_json().encode())
 
     def _open(self, key: str) -> BufferedReader:
         path = self._objects / checked_key(key)
@@ -222,7 +237,7 @@ def _unless_gone(error: OSError) -> None:
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
-    digest = sha256()
+    digest = new_sha256()
     size = 0
     while chunk := source.read(_CHUNK):
         digest.update(chunk)

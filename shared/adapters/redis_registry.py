@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from shared.adapters.redis_connection import AsyncRedis, BlockingRedis, Script
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM, read_lua
+from shared.adapters.redis_leases import LIST_LEASES, read_leases
 from shared.circuit import Circuit
 from shared.results import InstalledMedium, InstalledModel
 from shared.settings import Settings
-from shared.workers import WorkerInfo
+from shared.workers import DeviceLease, WorkerInfo
 
 _HOLD = Script.of(
     ALLOW_OOM
@@ -41,6 +42,10 @@ class RedisWorkerDirectory:
         """In the order of their ids."""
         return _workers(await self._redis.run(self._workers, self._prefix))
 
+    async def leases(self) -> list[DeviceLease]:
+        """In the order of hosts and devices."""
+        return read_leases(await self._redis.run(LIST_LEASES, self._prefix, "", "", ""))
+
     async def models(self) -> dict[str, InstalledModel]:
         """Installed models by name, in the order of the names."""
         return _models(await self._redis.command("HGETALL", f"{self._prefix}:models"))
@@ -61,6 +66,7 @@ class RedisWorkerBeacon:
         self._prefix = settings.redis.prefix
         self._redis = BlockingRedis(settings)
         self._announce = Script.of(ALLOW_OOM + read_lua("announce"))
+        self._workers = Script.of(read_lua("workers"))
 
     def announce(self, info: WorkerInfo, ttl_s: float) -> None:
         """``started_at`` and ``seen_at`` are the store's: of the first and of this announcement."""
@@ -69,6 +75,10 @@ class RedisWorkerBeacon:
     def withdraw(self, worker_id: str) -> None:
         """See the port."""
         self._redis.command("DEL", f"{self._prefix}:worker:{worker_id}")
+
+    def workers(self) -> list[WorkerInfo]:
+        """In the order of their ids."""
+        return _workers(self._redis.run(self._workers, self._prefix))
 
     def models(self) -> dict[str, InstalledModel]:
         """Installed models by name, in the order of the names."""

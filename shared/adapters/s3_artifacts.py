@@ -63,10 +63,10 @@ class S3ArtifactStore:
             if not self._client.bucket_exists(self._bucket):
                 self._make_bucket()
 
-    def put_file(self, key: str, path: Path, media_type: str) -> ObjectInfo:
+    def put_file(self, key: str, path: Path, media_type: str, sha256: str | None = None) -> ObjectInfo:
         """See the port."""
         with path.open("rb") as source:
-            digest = file_digest(source, "sha256").hexdigest()
+            digest = sha256 or file_digest(source, "sha256").hexdigest()
             info = ObjectInfo(checked_key(key), path.stat().st_size, digest, media_type)
             return self._put(info, source)
 

@@ -10,6 +10,9 @@ from shared.graph.elements import Elements, Named, shipped
 from shared.graph.faults import Broken
 from shared.graph.model import Graph, Node
 
+CAMERA = "camera:"
+"""How the name of a camera begins where a medium could stand too."""
+
 _BESIDE_A_MODEL = ("model-proc", "labels-file")
 
 

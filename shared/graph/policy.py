@@ -12,6 +12,7 @@ from shared.graph.checks import escaped
 from shared.graph.elements import Elements, Group, Named, shipped
 from shared.graph.faults import Broken
 from shared.graph.model import Graph, Node
+from shared.graph.names import CAMERA
 
 SETTING = "FRAMELANE_PIPELINES__ALLOW"
 
@@ -21,8 +22,8 @@ _CONFIG_KEY_OUTSIDE = re.compile(r"DIR|FILE|PATH|PLUGIN|LIBRARY|EXTENSION|BLOB",
 
 _NAMED: dict[Named, str] = {
     "model": "takes the name of a model of the catalogue, not a path",
-    "media": "takes the id of an uploaded video or image set, not a path or address",
-    "camera": "takes the id of a camera, not an address or device file",
+    "media": "takes the name of a video, image set or camera (camera:<name>), not a path or address",
+    "camera": "takes the name of a camera (camera:<name>), not an address or device file",
     "output": "takes a plain file name; the file becomes an artifact of that name",
 }
 
@@ -111,6 +112,8 @@ class Policy:
 def _is_name(named: Named, value: str) -> bool:
     """Whether ``value`` is a name, or empty: a template leaves it to whoever uses it."""
     pattern = _OUTPUT if named == "output" else _NAME
+    if named in {"media", "camera"}:
+        value = value.removeprefix(CAMERA)
     return not value or (bool(pattern.match(value)) and ".." not in value)
 
 

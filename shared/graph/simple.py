@@ -11,6 +11,7 @@ from shared.errors import InvalidSpec
 from shared.graph.checks import escaped
 from shared.graph.faults import Broken
 from shared.graph.model import MAX_EDGES, Edge, Graph, Node, order_of
+from shared.graph.names import CAMERA
 
 SOURCE = "source"
 """Type of a source in the view, and of one in a graph that only a worker can tell the element of."""
@@ -73,7 +74,9 @@ def _shown(node: Node) -> Node:
     if node.type not in SOURCES:
         return node
     kind, key = SOURCES[node.type]
-    return Node(id=node.id, type=SOURCE, data={"kind": kind, "source": node.data.get(key, "")})
+    name = node.data.get(key, "")
+    kind = "camera" if name.startswith(CAMERA) else kind
+    return Node(id=node.id, type=SOURCE, data={"kind": kind, "source": name})
 
 
 def _edited(node: Node, view: Node) -> Node:

@@ -12,8 +12,10 @@ from shared.ports.artifacts import ArtifactStore, ObjectInfo, StoredObject
 from shared.ports.attempts import AttemptStore, Callback, Claim, Lapsed, Record
 from shared.ports.events import EventBus, Published
 from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob, NumberedRecord, RecordPage
+from shared.ports.leases import DeviceLeases
 from shared.ports.pipelines import PipelineStore
 from shared.ports.queue import Envelope, JobQueue
+from shared.ports.uploads import UploadStore
 from shared.ports.workers import WorkerBeacon, WorkerDirectory
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "Callback",
     "Claim",
     "Created",
+    "DeviceLeases",
     "Envelope",
     "EventBus",
     "JobPage",
@@ -37,6 +40,7 @@ __all__ = [
     "Record",
     "RecordPage",
     "StoredObject",
+    "UploadStore",
     "WorkerBeacon",
     "WorkerDirectory",
 ]

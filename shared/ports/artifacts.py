@@ -35,8 +35,12 @@ class ArtifactStore(Protocol):
         """Return if the store answers and its bucket or folder is there."""
         ...
 
-    def put_file(self, key: str, path: Path, media_type: str) -> ObjectInfo:
-        """Store a file under ``key``; readers see the old object or the whole new one."""
+    def put_file(self, key: str, path: Path, media_type: str, sha256: str | None = None) -> ObjectInfo:
+        """Store a file under ``key``; readers see the old object or the whole new one.
+
+        With its ``sha256`` the caller promises that nobody will write to the file any more: it isn't read again
+        for that, and a store on the same disk may take the file itself instead of a copy.
+        """
         ...
 
     def put_bytes(self, key: str, content: bytes, media_type: str) -> ObjectInfo:
@@ -48,7 +52,7 @@ class ArtifactStore(Protocol):
         ...
 
     def fetch(self, key: str, path: Path) -> ObjectInfo:
-        """Write the object to ``path`` (whole or not at all)."""
+        """Write the object to ``path`` (whole or not at all). The answer's sha256 is of what was written."""
         ...
 
     def read(self, key: str) -> Iterator[bytes]:

@@ -61,8 +61,9 @@ class AttemptStore(Protocol):
     def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
         """PENDING to RUNNING; None when there is nothing to run: gone, ended, or held by a live attempt.
 
-        A record that this version can't read stays PENDING, for one that can. A job whose ``expires_s`` has passed
-        becomes FAILED (``expired``). None is returned then too.
+        A record that a later version wrote in its own way stays PENDING, for one that can read it; an attempt at a
+        broken record is given up. A job whose ``expires_s`` has passed becomes FAILED (``expired``). None is
+        returned then too.
         """
         ...
 

@@ -139,7 +139,11 @@ class JobStore(Protocol):
         ...
 
     async def events(self, job_id: str, after_seq: int, limit: int = 1_000) -> list[str]:
-        """The kept events with a higher seq, oldest first, as JSON. The oldest of a long job may be gone."""
+        """The kept events with a higher seq, oldest first, as JSON.
+
+        The oldest of a long job may be gone. Of ``progress`` and ``figures`` the newest alone is kept, so numbers
+        may be missing in between; no other event is, from the oldest that is kept on.
+        """
         ...
 
     async def records(

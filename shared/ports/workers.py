@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from shared.results import InstalledMedium, InstalledModel
-from shared.workers import WorkerInfo
+from shared.workers import DeviceLease, WorkerInfo
 
 
 class WorkerDirectory(Protocol):
@@ -11,6 +11,10 @@ class WorkerDirectory(Protocol):
 
     async def workers(self) -> list[WorkerInfo]:
         """Workers whose heartbeat is fresh."""
+        ...
+
+    async def leases(self) -> list[DeviceLease]:
+        """Devices that a job has for itself, by host and device."""
         ...
 
     async def media(self) -> dict[str, InstalledMedium]:
@@ -31,6 +35,10 @@ class WorkerBeacon(Protocol):
 
     def withdraw(self, worker_id: str) -> None:
         """This worker leaves."""
+        ...
+
+    def workers(self) -> list[WorkerInfo]:
+        """Workers whose heartbeat is fresh."""
         ...
 
     def models(self) -> dict[str, InstalledModel]:

@@ -47,6 +47,25 @@ def test_files_come_back(artifacts: ArtifactStore, tmp_path: Path):
     assert [each.name for each in copy.parent.iterdir()] == ["out.bin"]
 
 
+def test_a_file_whose_sum_is_known_comes_back_and_may_be_gone_by_then(artifacts: ArtifactStore, tmp_path: Path):
+    source, other, copy = tmp_path / "in.bin", tmp_path / "other.bin", tmp_path / "out.bin"
+    source.write_bytes(b"\x00\xff" * 1_000)
+    other.write_bytes(b"newer")
+
+    for given in (source, source, other):
+        digest = sha256(given.read_bytes())
+        info = artifacts.put_file("models/asl/1/w.pt", given, TEXT, digest)
+        assert info == ObjectInfo("models/asl/1/w.pt", given.stat().st_size, digest, TEXT)
+        assert artifacts.stat("models/asl/1/w.pt") == info
+        assert artifacts.fetch("models/asl/1/w.pt", copy) == info
+        assert copy.read_bytes() == given.read_bytes()
+    assert source.read_bytes() == b"\x00\xff" * 1_000, "what was replaced is nobody's any more"
+    source.unlink()
+    other.unlink()
+    assert content_of(artifacts, "models/asl/1/w.pt") == b"newer"
+    assert artifacts.sweep_uploads(0) == 0, "nothing is left of it"
+
+
 def test_an_object_of_several_parts(artifacts: ArtifactStore, tmp_path: Path):
     source, copy = tmp_path / "large.bin", tmp_path / "copy.bin"
     block = bytes(range(256)) * 4096

@@ -16,7 +16,9 @@ PATIENCE_S = 10
 
 
 async def a_whole_life(jobs: Jobs) -> str:
-    """Created, tried in vain, reported about, asked to stop, completed: eight events."""
+    """Created, tried in vain, reported about, asked to stop, completed: eight events, of which the fifth, the first
+    report, is outdated by the seventh.
+    """
     new = new_job(labels={"unit": 'é "7"', "{": "}"}, device="CPU")
     await jobs.front.create(new)
     first = jobs.workshop.claim(new.id, 'w "1"', 10)
@@ -24,11 +26,11 @@ async def a_whole_life(jobs: Jobs) -> str:
     jobs.workshop.give_up(new.id, first.fence, 'w "1"', ERROR)
     second = jobs.workshop.claim(new.id, "w2", 10)
     assert second is not None
-    jobs.workshop.report(second, Progress(fraction=1 / 3, stage="model", message='"a"\n\u2028'))
+    jobs.workshop.report(second, Progress(fraction=0.1, stage="model"))
     await jobs.front.request_cancel(new.id, "why")
     await jobs.front.request_cancel(new.id, "again")
     jobs.workshop.renew(second, 10)
-    jobs.workshop.report(second, Progress(fraction=1, stage="model"))
+    jobs.workshop.report(second, Progress(fraction=1 / 3, stage="model", message='"a"\n\u2028'))
     jobs.workshop.settle(second, completed())
     return new.id
 
@@ -46,7 +48,7 @@ async def test_a_life_in_events(jobs: Jobs):
 
     events = [JOB_EVENT.validate_json(each) for each in await jobs.front.events(job_id, 0)]
 
-    assert [each.seq for each in events] == list(range(1, 9))
+    assert [each.seq for each in events] == [1, 2, 3, 4, 6, 7, 8]
     assert record.seq == 8
     for each in events:
         assert isinstance(each, JobEventBase)
@@ -54,7 +56,7 @@ async def test_a_life_in_events(jobs: Jobs):
         assert each.labels == {"unit": 'é "7"', "{": "}"}
     assert [each.at_ms for each in events] == sorted(each.at_ms for each in events)
 
-    created, claimed, lost, again, progress, cancel, later, done = events
+    created, claimed, lost, again, cancel, progress, done = events
     assert isinstance(created, StateChanged)
     assert (created.state, created.attempt, created.worker) == (JobState.PENDING, 0, None)
     assert isinstance(claimed, StateChanged)
@@ -66,7 +68,6 @@ async def test_a_life_in_events(jobs: Jobs):
     assert isinstance(progress, Progressed)
     assert progress.progress == Progress(fraction=1 / 3, stage="model", message='"a"\n\u2028')
     assert isinstance(cancel, CancelRequested)
-    assert isinstance(later, Progressed)
     assert isinstance(done, StateChanged)
     assert (done.state, done.worker, done.outcome, done.outcome_omitted) == (
         JobState.COMPLETED,
@@ -85,14 +86,14 @@ async def test_what_is_published_is_what_is_kept(jobs: Jobs):
         assert await heard(second, 8) == told
 
     assert {each.job_id for each in told} == {job_id}
-    assert [each.event for each in told] == await jobs.front.events(job_id, 0)
+    assert [each.event for each in told[:4] + told[5:]] == await jobs.front.events(job_id, 0)
 
 
 async def test_replay_goes_on_after_a_number(jobs: Jobs):
     job_id = await a_whole_life(jobs)
     every = await jobs.front.events(job_id, 0)
 
-    assert await jobs.front.events(job_id, 5) == every[5:]
+    assert await jobs.front.events(job_id, 4) == await jobs.front.events(job_id, 5) == every[4:]
     assert await jobs.front.events(job_id, 2, limit=3) == every[2:5]
     assert await jobs.front.events(job_id, 8) == []
     assert await jobs.front.events(job_id, 1_000) == []
@@ -131,12 +132,15 @@ async def test_parallel_reports_leave_no_gap(jobs: Jobs):
     claim = jobs.workshop.claim(new.id, "w", 10)
     assert claim is not None
 
-    await asyncio.gather(
-        *(asyncio.to_thread(jobs.workshop.report, claim, Progress(fraction=n / 40)) for n in range(40))
-    )
+    async with jobs.bus.listen() as listened:
+        await asyncio.gather(
+            *(asyncio.to_thread(jobs.workshop.report, claim, Progress(fraction=n / 40)) for n in range(40))
+        )
+        told = [JOB_EVENT.validate_json(each.event) for each in await heard(listened, 40)]
 
     events = [JOB_EVENT.validate_json(each) for each in await jobs.front.events(new.id, 0)]
-    assert [each.seq for each in events] == list(range(1, 43))
+    assert [each.seq for each in told] == list(range(3, 43))
+    assert [each.seq for each in events] == [1, 2, 42]
     assert (await jobs.front.get(new.id)).seq == 42
 
 

@@ -8,6 +8,7 @@ from importlib import resources
 import pytest
 import redis
 
+from shared.adapters.redis_jobs.codec import FORMATS
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM, Scripts, load_scripts, prelude, read_lua
 from shared.events import INLINE_OUTCOME_BYTES
 from shared.settings import JobSettings, Settings
@@ -22,16 +23,17 @@ FILES = sorted(
 
 def test_the_server_sees_the_state_table_and_the_limits(settings: Settings):
     text = prelude(Settings(jobs=JobSettings(events_kept=7, inputs_ttl_s=8))) + (
-        "return {cjson.encode(MAY), cjson.encode(TERMINAL), EVENTS_KEPT, INPUTS_TTL_S, INLINE_OUTCOME_BYTES}"
+        "return {cjson.encode(MAY), cjson.encode(TERMINAL), cjson.encode(FORMATS), EVENTS_KEPT, INPUTS_TTL_S, INLINE_OUTCOME_BYTES}"
     )
     with redis.Redis.from_url(settings.store_url) as client:
-        may, terminal, *limits = client.eval(text, 0, "prefix", "id")
+        may, terminal, formats, *limits = client.eval(text, 0, "prefix", "id")
 
     table = json.loads(may)
     assert {(a, b) for a in JobState for b in JobState if may_become(a, b)} == {
         (a, b) for a in table for b in table[a]
     }
     assert set(json.loads(terminal)) == TERMINAL
+    assert json.loads(formats) == FORMATS
     assert limits == [7, 8, INLINE_OUTCOME_BYTES]
 
 

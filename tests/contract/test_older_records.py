@@ -10,7 +10,7 @@ from shared.states import JobState
 from tests.support.jobs import ERROR, completed, new_job
 from tests.support.rigs import Jobs, redis_jobs
 
-LATER = ("callback", "callback_tries", "callback_error", "callback_url", "retention")
+LATER = ("callback", "callback_tries", "callback_error", "callback_url", "retention", "format")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from shared.errors import JobNotFound, StaleClaim
 from shared.events import JOB_EVENT, Measured
+from shared.jobs import Progress
 from shared.ports import Claim, NumberedRecord, Record, RecordPage
 from shared.results import Latency, StreamFigures
 from shared.settings import JobSettings, Settings
@@ -14,6 +15,8 @@ from tests.support.jobs import ERROR, completed, new_job
 from tests.support.rigs import Jobs, memory_jobs, redis_jobs
 
 KEPT = 5
+EVENTS = 100
+"""Redis keeps a few more than the setting says: it drops whole blocks of a hundred."""
 FIGURES = [
     StreamFigures(stream=0, frames=12, fps=24.5, latency=Latency(avg_ms=1.5, min_ms=1, max_ms=2)),
     StreamFigures(stream=1, frames=0, fps=0.0),
@@ -22,7 +25,7 @@ FIGURES = [
 
 @pytest.fixture(params=["memory", "redis"])
 async def jobs(request: pytest.FixtureRequest) -> AsyncIterator[Jobs]:
-    few = JobSettings(records_kept=KEPT)
+    few = JobSettings(records_kept=KEPT, events_kept=EVENTS)
     if request.param == "memory":
         rig = memory_jobs(few)
     else:
@@ -55,6 +58,30 @@ async def test_figures_are_an_event_like_any_other(jobs: Jobs):
     (told,) = [JOB_EVENT.validate_json(each) for each in await jobs.front.events("a", before.seq)]
     assert isinstance(told, Measured)
     assert (told.seq, told.streams, told.records) == (job.seq, FIGURES, 2)
+
+
+async def test_hours_of_figures_push_out_nothing(jobs: Jobs):
+    """Of figures and of progress the newest is kept, wherever a reader was."""
+    claim = await running(jobs)
+    for count in range(3 * EVENTS):
+        jobs.workshop.measure(claim, FIGURES, some(0))
+        jobs.workshop.report(claim, Progress(fraction=count / 1_000))
+    await jobs.front.request_cancel("a", "enough")
+    jobs.workshop.measure(claim, FIGURES)
+    jobs.workshop.give_up("a", claim.fence, "w", ERROR)
+
+    last = (await jobs.front.get("a")).seq
+    assert last == 2 + 6 * EVENTS + 3
+    kept = [JOB_EVENT.validate_json(each) for each in await jobs.front.events("a", 0)]
+    assert [(each.seq, each.type) for each in kept] == [
+        (1, "state"),
+        (2, "state"),
+        (last - 3, "progress"),
+        (last - 2, "cancel_requested"),
+        (last - 1, "figures"),
+        (last, "state"),
+    ]
+    assert [JOB_EVENT.validate_json(each) for each in await jobs.front.events("a", 9, limit=2)] == kept[2:4]
 
 
 async def test_whoever_measures_learns_that_the_job_shall_stop(jobs: Jobs):

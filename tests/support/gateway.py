@@ -21,6 +21,7 @@ from shared.adapters.memory import (
     MemoryJobs,
     MemoryJobStore,
     MemoryPipelineStore,
+    MemoryUploadStore,
     MemoryWorkerBeacon,
     MemoryWorkerDirectory,
     MemoryWorkers,
@@ -67,6 +68,7 @@ class House:
     queue: MemoryJobQueue = field(default_factory=MemoryJobQueue)
     artifacts: MemoryArtifactStore = field(default_factory=MemoryArtifactStore)
     crew: MemoryWorkers = field(default_factory=MemoryWorkers)
+    uploads: MemoryUploadStore = field(default_factory=MemoryUploadStore)
 
     def __post_init__(self) -> None:
         self.jobs = MemoryJobs(self.bus, settings=self.settings.jobs)
@@ -81,6 +83,7 @@ class House:
             artifacts=self.artifacts,
             directory=MemoryWorkerDirectory(self.crew),
             pipelines=MemoryPipelineStore(),
+            uploads=self.uploads,
             catalogue=self.catalogue,
             media=load_media(),
             check_link=self.artifacts.signer.check,

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from shared.catalogue import ModelFile, PackageSource, load_catalogue
+from shared.catalogue import load_catalogue
+from shared.sources import ModelFile, PackageSource
 from tests.support.models import ROOT, cache_folder, once
 from workers.hubs.fetcher import Fetcher
 from workers.model_store import file_sha256

@@ -15,6 +15,8 @@ class ModelJob:
     expires_at: int | None
     state: JobState = JobState.PENDING
     seq: int = 1
+    reports: list[int] = field(default_factory=list)
+    """Numbers of its progress events."""
     fence: int = 0
     used: int = 0
     starts: int = 1

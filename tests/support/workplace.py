@@ -11,6 +11,7 @@ from shared.adapters.memory import (
     MemoryEventBus,
     MemoryJobs,
     MemoryJobStore,
+    MemoryUploadStore,
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
@@ -51,6 +52,7 @@ class Workplace:
             artifacts=self.artifacts,
             beacon=self.beacon,
             attempts=MemoryAttemptStore(self._jobs),
+            uploads=MemoryUploadStore(),
         )
         self.handler = build(self.environment)
         self._folder = folder

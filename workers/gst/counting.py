@@ -1,14 +1,17 @@
-"""Frames that reach the sink of a stream. Nothing of Python runs per frame where the sink itself counts."""
+"""Frames that reach the sink of a stream. Nothing of Python runs per frame where anything native can count."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 from workers.gst.gi_path import Gst
 
 _PACKING = ("Muxer", "Encoder")
 _BETWEEN = ("Parser", "Generic")
+OURS = "frames-at-"
+"""How elements begin that are put in to count."""
+
 _BASE_SINK_STATS = "application/x-gst-base-sink-stats"
 
 
@@ -56,42 +59,30 @@ class Counter:
 
     def __init__(self, gst: Gst, sink: Any, on_first: Callable[[], None]) -> None:
         """To be made before the pipeline starts. ``on_first`` is called on the thread of the stream."""
-        self._gst, self._sink, self._on_first = gst, sink, on_first
-        self._counted = 0
-        self._lock = threading.Lock()
+        self._gst, self._on_first = gst, on_first
         self.first_at: float | None = None
         self.last_at: float | None = None
-        self.pad = entry(sink) or next(iter(sink.sinkpads), None)
-        self._native = self._sink_counts()
+        self.pad: Any = entry(sink) or next(iter(sink.sinkpads), None)
+        self._count = _count_at(gst, sink, self.pad)
         if self.pad is None:
-            return
-        kinds = gst.PadProbeType
-        if not self._native:
-            self.pad.add_probe(kinds.BUFFER | kinds.BUFFER_LIST, self._count)
+            sink.connect("pad-added", self._late)
+        else:
+            self._watch()
+
+    def _watch(self) -> None:
+        kinds = self._gst.PadProbeType
         self.pad.add_probe(kinds.BUFFER | kinds.BUFFER_LIST, self._first)
         self.pad.add_probe(kinds.EVENT_DOWNSTREAM, self._event)
 
-    def _sink_counts(self) -> bool:
-        if (
-            self.pad is None
-            or self.pad.get_parent_element() != self._sink
-            or not self._sink.find_property("stats")
-        ):
-            return False
-        stats = self._sink.get_property("stats")
-        return stats is not None and stats.get_name() == _BASE_SINK_STATS
+    def _late(self, _sink: Any, pad: Any) -> None:
+        """A sink that gets its pads from what is linked to it while it runs: the first one's frames count."""
+        if self.pad is None:
+            self.pad, self._count = pad, _CalledCount(self._gst, pad)
+            self._watch()
 
     def frames(self) -> int:
         """So far."""
-        with self._lock:
-            return self._counted + self._shown()
-
-    def _shown(self) -> int:
-        """By the sink; a sink begins at 0 again with each segment."""
-        if not self._native:
-            return 0
-        stats = self._sink.get_property("stats")
-        return stats.get_value("rendered") + stats.get_value("dropped")
+        return self._count.frames()
 
     def fps(self) -> float:
         """Of the whole run: from the first frame to the end of the stream, or to now."""
@@ -100,30 +91,101 @@ class Counter:
         seconds = (self.last_at or time.monotonic()) - self.first_at
         return max(self.frames() - 1, 0) / seconds if seconds > 0 else 0.0
 
-    def _count(self, _pad: Any, _info: Any) -> Any:
-        self._counted += 1
-        return self._gst.PadProbeReturn.OK
-
     def _first(self, _pad: Any, _info: Any) -> Any:
         self.first_at = time.monotonic()
         self._on_first()
         return self._gst.PadProbeReturn.REMOVE
 
+    def _event(self, _pad: Any, info: Any) -> Any:
+        if info.get_event().type == self._gst.EventType.EOS:
+            self.last_at = time.monotonic()
+        return self._gst.PadProbeReturn.OK
+
+
+class _Count(Protocol):
+    """A way to count."""
+
+    def frames(self) -> int:
+        """So far."""
+        ...
+
+
+def _count_at(gst: Gst, sink: Any, pad: Any) -> _Count:
+    """The cheapest way: the sink's own figures, an element that counts, a call of ours for each frame."""
+    if pad is None:
+        return _CalledCount()
+    if pad.get_parent_element() == sink and _counts(sink):
+        return _SinkCount(gst, sink, pad)
+    before = pad.get_peer()
+    if before is not None and before.get_parent_element() is not None:
+        return _PassingCount(gst, sink, before, pad)
+    return _CalledCount(gst, pad)
+
+
+def _counts(sink: Any) -> bool:
+    stats = sink.get_property("stats") if sink.find_property("stats") else None
+    return stats is not None and stats.get_name() == _BASE_SINK_STATS
+
+
+class _SinkCount:
+    """By the sink, which begins at 0 again with each segment."""
+
+    def __init__(self, gst: Gst, sink: Any, pad: Any) -> None:
+        self._gst, self._sink = gst, sink
+        self._earlier = 0
+        self._lock = threading.Lock()
+        pad.add_probe(gst.PadProbeType.EVENT_DOWNSTREAM, self._event)
+
+    def frames(self) -> int:
+        with self._lock:
+            return self._earlier + self._shown()
+
+    def _shown(self) -> int:
+        stats = self._sink.get_property("stats")
+        return stats.get_value("rendered") + stats.get_value("dropped")
+
     def _event(self, pad: Any, info: Any) -> Any:
-        kinds = self._gst.PadProbeType
-        match info.get_event().type:
-            case self._gst.EventType.EOS:
-                self.last_at = time.monotonic()
-            case self._gst.EventType.SEGMENT if self._native:
-                before = self._shown()
-                pad.add_probe(kinds.BUFFER | kinds.BUFFER_LIST, self._began_again, before)
-            case _:
-                pass
+        if info.get_event().type == self._gst.EventType.SEGMENT:
+            kinds = self._gst.PadProbeType
+            pad.add_probe(kinds.BUFFER | kinds.BUFFER_LIST, self._began_again, self._shown())
         return self._gst.PadProbeReturn.OK
 
     def _began_again(self, _pad: Any, _info: Any, before: int) -> Any:
         """At the first frame of a segment, before the sink counts it."""
         with self._lock:
             if self._shown() < before:
-                self._counted += before
+                self._earlier += before
         return self._gst.PadProbeReturn.REMOVE
+
+
+class _PassingCount:
+    """By an element put before the pad, through which frames pass."""
+
+    def __init__(self, gst: Gst, sink: Any, before: Any, pad: Any) -> None:
+        self._element = gst.ElementFactory.make("identity", f"{OURS}{sink.get_name()}")
+        self._element.props.signal_handoffs = False
+        pad.get_parent_element().get_parent().add(self._element)
+        before.unlink(pad)
+        before.link(self._element.get_static_pad("sink"))
+        self._element.get_static_pad("src").link(pad)
+
+    def frames(self) -> int:
+        return self._element.get_property("stats").get_value("num-buffers")
+
+
+class _CalledCount:
+    """Where nothing of GStreamer's counts: a pad that is linked when the pipeline runs, or none."""
+
+    def __init__(self, gst: Gst = None, pad: Any = None) -> None:
+        self._frames = 0
+        if pad is not None:
+            kinds = gst.PadProbeType
+            self._ok = gst.PadProbeReturn.OK
+            pad.add_probe(kinds.BUFFER | kinds.BUFFER_LIST, self._count)
+
+    def frames(self) -> int:
+        return self._frames
+
+    def _count(self, _pad: Any, _info: Any) -> Any:
+        self._frames += 1
+        return self._ok

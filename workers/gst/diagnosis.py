@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workers.gst.counting import elements_of
+from workers.gst.counting import OURS, elements_of
 from workers.gst.faults import Fault
 from workers.gst.gi_path import Gst
 
@@ -25,7 +25,8 @@ def at_odds(gst: Gst, pipeline: Any) -> dict[str, str]:
 
     The message itself names the source that was stopped, which seldom is to blame.
     """
-    for element in elements_of(gst, pipeline.iterate_recurse()):
+    theirs = (each for each in elements_of(gst, pipeline.iterate_recurse()) if not _is_ours(each))
+    for element in theirs:
         for pad in element.srcpads:
             behind = _behind(pad)
             offered = pad.get_current_caps() or pad.query_caps(None)
@@ -35,12 +36,17 @@ def at_odds(gst: Gst, pipeline: Any) -> dict[str, str]:
 
 
 def _behind(pad: Any) -> Any:
-    """The element to which a source pad is linked, be it out of a bin."""
+    """The element to which a source pad is linked, be it out of a bin or through one of ours."""
     peer = pad.get_peer()
     while peer is not None and peer.get_parent_element() is None:
         ghost = peer.get_parent()
         peer = ghost.get_peer() if ghost is not None else None
-    return peer.get_parent_element() if peer is not None else None
+    element = peer.get_parent_element() if peer is not None else None
+    return _behind(element.get_static_pad("src")) if element is not None and _is_ours(element) else element
+
+
+def _is_ours(element: Any) -> bool:
+    return element.get_name().startswith(OURS)
 
 
 def _blamed(element: Any, why: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from shared.catalogue import Catalogue
 from shared.devices import DeviceInfo, Lane, LaneClass
 from shared.media import MediaCatalogue
-from shared.ports import ArtifactStore, AttemptStore, WorkerBeacon
+from shared.ports import ArtifactStore, AttemptStore, UploadStore, WorkerBeacon
 from shared.results import (
     DownloadResult,
     InferenceResult,
@@ -47,6 +47,7 @@ class WorkerEnvironment:
     artifacts: ArtifactStore
     beacon: WorkerBeacon
     attempts: AttemptStore
+    uploads: UploadStore
 
 
 class Handler(Protocol):

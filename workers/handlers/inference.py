@@ -50,7 +50,7 @@ class InferenceHandler:
                 return words(inputs, self._models, self._device)
             case "alphabet_mlp":
                 return letters(inputs, self._models, self._device)
-            case "pipeline":
+            case "network":
                 msg = f"{entry.name} is for pipelines only"
                 raise ModelUnusable(msg)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import structlog
 
-from shared.catalogue import Catalogue, CatalogueEntry, ModelFile
+from shared.catalogue import Catalogue, CatalogueEntry
 from shared.errors import InvalidSpec
 from shared.results import DownloadResult, InstalledModel
 from shared.settings import Settings
+from shared.sources import ModelFile, PinnedFile
 from shared.specs import ModelDownloadSpec
 from workers.context import JobContext
 from workers.conversion import convert, variant_name
@@ -197,8 +198,8 @@ def inside(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def verify(file: ModelFile, path: Path, check: Callable[[], None]) -> None:
+def verify(file: ModelFile | PinnedFile, path: Path, check: Callable[[], None]) -> None:
     """Raises ChecksumMismatch, and what ``check`` raises."""
     got = file_sha256(path, check)
-    if got != file.sha256:
+    if file.sha256 is not None and got != file.sha256:
         raise mismatch(file.name, file.sha256, got)

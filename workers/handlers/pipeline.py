@@ -3,15 +3,16 @@
 import mimetypes
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import structlog
 
+from shared.errors import PipelineFailed
 from shared.packing import PipelineTask
-from shared.results import InstalledModel, PipelineResult, StreamFigures
+from shared.results import InstalledModel, PipelineResult
 from workers.context import JobContext
 from workers.gst.available import NoGStreamer, available
 from workers.gst.limits import Limits
@@ -53,17 +54,20 @@ class PipelineHandler:
         context.progress(0.0, "prepare")
         folder = context.scratch / "pipeline"
         folder.mkdir()
-        plan = self._planner.plan(task, folder)
+        plan = self._planner.plan(task, context.job.id, folder)
         context.check()
         kept = self._settings.jobs.records_kept
-        with Telling(context, task.streams, kept, plan.frames, began) as telling:
-            ends = self._play(context, plan, folder, telling)
+        with Telling(context, task.streams, kept, plan.frames, began, plan.live_urls) as telling:
+            try:
+                ends = self._play(context, plan, folder, telling)
+            except PipelineFailed as error:
+                raise PipelineFailed(_hidden(error.detail, plan.secrets)) from None
         context.progress(0.99, "store")
         outputs = [
             _saved(context, path) for path in (*plan.outputs, *sorted(plan.named.iterdir())) if path.exists()
         ]
         metadata = [_saved(context, path) for path in plan.metadata if path.exists()]
-        return _result(task, ends, telling, outputs, metadata)
+        return _result(task, ends, telling, outputs, metadata, plan)
 
     def _play(self, context: JobContext, plan: Plan, folder: Path, telling: Telling) -> list[Ended]:
         settings = self._settings.pipelines
@@ -139,13 +143,25 @@ def _saved(context: JobContext, path: Path) -> str:
     return context.save_artifact(path.name, path, kind).name
 
 
+def _hidden(text: str, secrets: Mapping[str, str]) -> str:
+    for secret, instead in secrets.items():
+        text = text.replace(secret, instead)
+    return text
+
+
 def _result(
-    task: PipelineTask, ends: Sequence[Ended], telling: Telling, outputs: list[str], metadata: list[str]
+    task: PipelineTask,
+    ends: Sequence[Ended],
+    telling: Telling,
+    outputs: list[str],
+    metadata: list[str],
+    plan: Plan,
 ) -> PipelineResult:
-    streams: list[StreamFigures] = sorted(
-        (each for end in ends for each in end.streams), key=lambda one: one.stream
-    )
-    warnings = list(dict.fromkeys(said for end in ends for said in end.warnings))[:_MOST_WARNINGS]
+    streams = telling.located(each for end in ends for each in end.streams)
+    warnings = [
+        _hidden(said, plan.secrets) for said in dict.fromkeys(said for end in ends for said in end.warnings)
+    ]
+    warnings = warnings[:_MOST_WARNINGS]
     if telling.omitted:
         warnings.append(f"{telling.omitted} records are in the artifact only, not among those for live readers")
     return PipelineResult(

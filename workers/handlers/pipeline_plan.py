@@ -1,7 +1,7 @@
 """From a pipeline's graph by names to what its processes are asked: paths, devices, codecs, outputs, streams."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,20 +15,23 @@ from shared.graph.names import ModelFiles, places, with_models, with_outputs
 from shared.graph.rewrites.codecs import decoding
 from shared.graph.rewrites.devices import MODELS, on_device, sharing_models
 from shared.graph.rewrites.draft import Draft
+from shared.graph.rewrites.live import is_live, newest_first
+from shared.graph.rewrites.looping import repeating_images, repeats_itself
 from shared.graph.rewrites.outputs import MAIN_SINK, Nothing, ToFile, with_metadata, with_output
-from shared.graph.rewrites.sources import Video, with_sources
+from shared.graph.rewrites.sources import reads, with_sources
 from shared.graph.rewrites.streams import joined, renamed_sources, stream
 from shared.packing import PipelineTask
 from workers.conversion import variant_name
 from workers.gst.request import Records, Request, Stream
 from workers.handlers import WorkerEnvironment
-from workers.media_store import MediumFile
+from workers.handlers.pipeline_live import LiveServer
+from workers.handlers.pipeline_sources import Found, find
 from workers.model_store import InstalledModelDir
 
 _INTERVAL_S = 0.25
 _OURS = "gva"
 """How elements begin that we have too."""
-_LIVE = ("rtspsrc", "v4l2src")
+_VIDEO_SOURCES = frozenset({"filesrc", "urisourcebin", "uridecodebin", "uridecodebin3"})
 _COMPILING = ("gvadetect", "gvaclassify", "gvainference")
 _VIDEO = ".mp4"
 _LINES = ".jsonl"
@@ -40,6 +43,7 @@ class Plan:
 
     ``outputs`` and ``metadata``: files that the main sinks and the publishers of records will have written;
     ``named``: a folder of files that the graph itself names. ``frames``: of all streams, 0 where nobody knows.
+    ``live_urls``: by stream, if they are published. ``secrets``: what nobody may be told, and what stands for it.
     """
 
     requests: list[Request]
@@ -47,6 +51,8 @@ class Plan:
     metadata: list[Path]
     named: Path
     frames: int
+    live_urls: list[str]
+    secrets: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -85,63 +91,89 @@ class Planner:
         self._media = environment.media_store
         self._catalogue = environment.catalogue.by_name
         self._device = environment.device.id
+        self._settings = environment.settings.pipelines
         self._elements = elements
         self._cache = (environment.settings.worker.data_dir / "compiled").resolve()
 
-    def plan(self, task: PipelineTask, folder: Path) -> Plan:
+    def plan(self, task: PipelineTask, job_id: str, folder: Path) -> Plan:
         """Everything a run of ``task`` in ``folder`` needs is on this machine afterwards.
 
         Raises InvalidSpec, ModelNotInstalled, ModelUnusable, MediumNotInstalled, NoEncoder and what the stores do.
         """
-        if task.output_mode == "live_stream":
-            raise InvalidSpec(("/output_mode", "there is no server for live streams yet; use file or disabled"))
-        graph = renamed_sources(task.graph, task.inputs)
-        media = {name: self._media.ensure(name) for name in _names(graph, "media")}
-        graph = self._placed(task, with_sources(graph, _sources(media)), folder, media)
+        server = LiveServer.of(self._settings, job_id) if task.output_mode == "live_stream" else None
+        named = [renamed_sources(task.graph, task.inputs_of(number)) for number in range(task.streams)]
+        found = find(_read(*named), self._media, self._settings.cameras)
         files = [_Files(folder, number, task.streams) for number in range(task.streams)]
         files[0].named.mkdir(parents=True, exist_ok=True)
-        graphs = [self._stream(task, graph, each) for each in files]
-        texts = [emit(each) for each in graphs] if task.isolation == "stream" else [emit(joined(graphs))]
+        graphs = [
+            self._stream(task, graph, each, server)
+            for graph, each in zip(self._all_placed(task, named, folder, found), files, strict=True)
+        ]
         parts = [[each] for each in files] if task.isolation == "stream" else [files]
-        loop = task.max_runtime_s > 0 and not any(node.type in _LIVE for node in graph.nodes)
-        ours = any(node.type.startswith(_OURS) and node.type not in self._elements() for node in graph.nodes)
+        wholes = graphs if task.isolation == "stream" else [joined(graphs)]
         return Plan(
-            requests=[
-                _request(task, text, part, loop=loop, plugins=ours)
-                for text, part in zip(texts, parts, strict=True)
-            ],
+            requests=[self._request(task, graph, part) for graph, part in zip(wholes, parts, strict=True)],
             outputs=[each.output for each in files] if task.output_mode == "file" else [],
             metadata=[path for each in files for path in each.metadata],
             named=files[0].named,
-            frames=0 if loop else task.streams * max((each.medium.frames for each in media.values()), default=0),
+            frames=0 if task.max_runtime_s else sum(_longest(graph, found) for graph in named),
+            live_urls=[server.public(each.number) for each in files] if server else [],
+            secrets={**found.secrets, **(server.secrets if server else {})},
         )
 
-    def _placed(self, task: PipelineTask, graph: Graph, folder: Path, media: Mapping[str, MediumFile]) -> Graph:
-        """With models and decoders where they shall be."""
+    def _all_placed(
+        self, task: PipelineTask, named: Sequence[Graph], folder: Path, found: Found
+    ) -> Iterator[Graph]:
+        """Of each stream; streams that read the same share one."""
+        placed: dict[tuple[str, ...], Graph] = {}
+        for number, graph in enumerate(named):
+            inputs = tuple(task.inputs_of(number))
+            if inputs not in placed:
+                placed[inputs] = self._placed(task, graph, folder, found)
+            yield placed[inputs]
+
+    def _placed(self, task: PipelineTask, graph: Graph, folder: Path, found: Found) -> Graph:
+        """With sources, models and decoders where they shall be."""
         available = self._elements()
+        graph = with_sources(graph, found.sources)
         if task.device != AUTO or not self._is_mix(graph):
             graph = on_device(graph, self._device, available)
         models = {name: self._model(name, folder) for name in _names(graph, "model")}
-        codecs = {str(each.path): each.medium.codec for each in media.values()}
-        graph = sharing_models(_caching(with_models(graph, models), self._cache))
-        return decoding(graph, codecs, self._device, available)
+        graph = _caching(with_models(graph, models), self._cache)
+        if task.max_runtime_s:
+            graph = repeating_images(graph)
+        return newest_first(decoding(graph, found.codecs, self._device, available))
 
     def _is_mix(self, graph: Graph) -> bool:
         """Whether models of the graph are to run on devices of other kinds too: that is the client's choice."""
         named = {node.data.get("device", self._device) for node in graph.nodes if node.type in MODELS}
         return any(device.partition(".")[0] != family_of(self._device) for device in named)
 
-    def _stream(self, task: PipelineTask, graph: Graph, files: _Files) -> Graph:
+    def _stream(self, task: PipelineTask, graph: Graph, files: _Files, server: LiveServer | None) -> Graph:
         output = ToFile(str(files.output)) if task.output_mode == "file" else Nothing()
+        if server is not None:
+            output = server.output(files.number)
         graph = with_outputs(graph, {name: files.own(name) for name in _names(graph, "output")})
         graph = with_output(graph, output, self._device, self._elements())
         graph = with_metadata(graph, files.records if task.metadata_mode == "file" else None)
         return stream(graph, 0, files.number, MAIN_SINK).graph
 
+    def _request(self, task: PipelineTask, graph: Graph, files: Sequence[_Files]) -> Request:
+        return Request(
+            text=emit(sharing_models(graph)),
+            streams=tuple(Stream(each.number, f"sink_p0_s{each.number}") for each in files),
+            max_runtime_s=task.max_runtime_s or None,
+            loop=task.max_runtime_s > 0 and _must_be_wound_back(graph),
+            latency=task.latency_metrics,
+            plugins=any(node.type.startswith(_OURS) and node.type not in self._elements() for node in graph.nodes),
+            interval_s=_INTERVAL_S,
+            records=tuple(Records(each.number, str(path)) for each in files for path in each.metadata),
+        )
+
     def _model(self, name: str, folder: Path) -> ModelFiles:
         found = self._models.ensure(name)
         entry = self._catalogue.get(name)
-        if entry is None or entry.architecture != "pipeline":
+        if entry is None or entry.architecture != "network":
             msg = f"{name} can't be used in pipelines: no element knows its input and output"
             raise ModelUnusable(msg)
         path = str(self._file(found, entry))
@@ -163,10 +195,26 @@ def _names(graph: Graph, named: str) -> list[str]:
     return list(dict.fromkeys(place.value for place in places(graph) if place.named == named and place.value))
 
 
-def _sources(media: Mapping[str, MediumFile]) -> dict[str, Video]:
-    if sets := [name for name, each in media.items() if each.medium.kind != "video"]:
-        raise InvalidSpec(("/pipeline", f"{sets[0]} is a set of images; only videos can be read yet"))
-    return {name: Video(str(each.path)) for name, each in media.items()}
+def _read(*graphs: Graph) -> list[str]:
+    return [name for graph in graphs for node in graph.nodes if (name := reads(node.type, node.data))]
+
+
+def _longest(graph: Graph, found: Found) -> int:
+    """Frames of the longest medium of a stream; 0 if nobody knows."""
+    return max((found.frames.get(name, 0) for name in _read(graph)), default=0)
+
+
+def _must_be_wound_back(graph: Graph) -> bool:
+    """Whether its videos are to be repeated by whoever runs it. Beside a camera they are read once.
+
+    Raises InvalidSpec for videos beside image sets, which begin again by themselves.
+    """
+    if is_live(graph):
+        return False
+    if repeats_itself(graph) and any(node.type in _VIDEO_SOURCES for node in graph.nodes):
+        says = "videos and image sets can't be repeated in one process: use isolation `stream`"
+        raise InvalidSpec(("/max_runtime_s", says))
+    return not repeats_itself(graph)
 
 
 def _caching(graph: Graph, folder: Path) -> Graph:
@@ -179,16 +227,3 @@ def _caching(graph: Graph, folder: Path) -> Graph:
         given = part.data.get("ie-config")
         part.data["ie-config"] = f"{given},{setting}" if given else setting
     return draft.graph()
-
-
-def _request(task: PipelineTask, text: str, files: Sequence[_Files], *, loop: bool, plugins: bool) -> Request:
-    return Request(
-        text=text,
-        streams=tuple(Stream(each.number, f"sink_p0_s{each.number}") for each in files),
-        max_runtime_s=task.max_runtime_s or None,
-        loop=loop,
-        latency=task.latency_metrics,
-        plugins=plugins,
-        interval_s=_INTERVAL_S,
-        records=tuple(Records(each.number, str(path)) for each in files for path in each.metadata),
-    )

@@ -7,7 +7,7 @@ and so never a frame.
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,8 +32,19 @@ _LAST_TRIES = 3
 class Telling:
     """One run. While inside, what is heard is told. ``most``: records that may wait for the store."""
 
-    def __init__(self, context: JobContext, streams: int, most: int, frames: int, began: float) -> None:
-        """``frames``: expected of all streams, 0 if unknown; ``began``: when the attempt did (monotonic)."""
+    def __init__(
+        self,
+        context: JobContext,
+        streams: int,
+        most: int,
+        frames: int,
+        began: float,
+        live_urls: Sequence[str] = (),
+    ) -> None:
+        """``frames``: expected of all streams, 0 if unknown; ``began``: when the attempt did (monotonic).
+
+        ``live_urls``: where each stream can be watched, if anywhere.
+        """
         self.first_frame_ms: float | None = None
         self.records = 0
         self.omitted = 0
@@ -43,7 +54,8 @@ class Telling:
         self._began = began
         self._most = most
         self._lock = threading.Lock()
-        self._figures = {number: StreamFigures(stream=number, frames=0, fps=0.0) for number in range(streams)}
+        self._live_urls = dict(enumerate(live_urls))
+        self._figures = {number: self._begun(number) for number in range(streams)}
         self._changed = False
         self._waiting: deque[Record] = deque()
         self._over = threading.Event()
@@ -77,6 +89,14 @@ class Telling:
                     self._record(Record(message["stream"], message["json"].strip()))
                 case _:
                     """The end is told by who waits for it."""
+
+    def located(self, figures: Iterable[StreamFigures]) -> list[StreamFigures]:
+        """Figures of the end, by stream, with where each could be watched."""
+        ordered = sorted(figures, key=lambda one: one.stream)
+        return [each.model_copy(update={"live_url": self._live_urls.get(each.stream)}) for each in ordered]
+
+    def _begun(self, stream: int) -> StreamFigures:
+        return StreamFigures(stream=stream, frames=0, fps=0.0, live_url=self._live_urls.get(stream))
 
     def _update(self, stream: int, **news: object) -> None:
         self._figures[stream] = self._figures[stream].model_copy(update=news)
@@ -142,7 +162,13 @@ class Telling:
             frames / self._frames if self._frames else 0.0,
             (time.monotonic() - self._began) / limit_s if limit_s else 0.0,
         ]
-        self._context.progress(min(max(shares), 0.99), "run", f"{frames} frames, {fps:.1f} FPS")
+        self._context.progress(min(max(shares), 0.99), "run", f"{frames} frames, {fps:.1f} FPS{self._watched()}")
+
+    def _watched(self) -> str:
+        if not self._live_urls:
+            return ""
+        more = f" and {len(self._live_urls) - 1} more" if len(self._live_urls) > 1 else ""
+        return f", live at {self._live_urls[0]}{more}"
 
 
 def _is_object(text: str) -> bool:

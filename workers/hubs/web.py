@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx2
 
-from shared.catalogue import UrlSource
 from shared.errors import SourceUnavailable
+from shared.sources import UrlSource
 from workers.hubs import FILE_LIMIT, Meter
 
 CONNECT_TIMEOUT_S = 10.0

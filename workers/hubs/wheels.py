@@ -11,8 +11,8 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from shared.catalogue import PackageSource
 from shared.errors import SourceUnavailable
+from shared.sources import PackageSource
 from workers.hubs import FILE_LIMIT, Meter
 from workers.processes import ProcessFailed, clean_environment, run_watched
 

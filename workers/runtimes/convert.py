@@ -103,10 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--catalogue", type=Path, help="instead of the one that ships")
     given = parser.parse_args(arguments)
     entry = load_catalogue(given.catalogue).by_name.get(given.entry)
-    if entry is None or entry.architecture not in {*GRAPHS, "pipeline"}:
+    if entry is None or entry.architecture not in {*GRAPHS, "network"}:
         parser.error(f"{given.entry} is no model of the catalogue that can be converted")
     try:
-        make = convert_as_it_is if entry.architecture == "pipeline" else convert
+        make = convert_as_it_is if entry.architecture == "network" else convert
         make(entry, given.folder, given.precisions)
     except FramelaneError as error:
         sys.stderr.write(f"{error.detail}\n")

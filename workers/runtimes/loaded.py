@@ -128,7 +128,7 @@ class LoadedModels:
 
     def _is_ours(self, name: str) -> bool:
         entry = self._entries.get(name)
-        return entry is not None and entry.architecture != "pipeline"
+        return entry is not None and entry.architecture != "network"
 
     def _warm(self, entry: CatalogueEntry, files: set[str]) -> None:
         match entry.architecture:
@@ -145,7 +145,7 @@ class LoadedModels:
                     frames = np.zeros((1, WORD_FRAMES, FRAME_COLUMNS), np.float32)
                     lengths = np.array([WORD_FRAMES], np.int64)
                     self._classifiers.refresh(entry, runtime).model.predict(frames, lengths)
-            case "pipeline":
+            case "network":
                 """The elements of pipelines load such a model themselves."""
 
     def names(self) -> list[str]:

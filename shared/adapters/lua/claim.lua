@@ -1,9 +1,13 @@
 -- ARGV: worker, worker as JSON, lease in microseconds, outcome of a job that expired, progress at the start.
--- Returns {record, blobs}, or nil when there is nothing to run.
+-- Returns {record, blobs}, nil when there is nothing to run, or 'NEWER' for what only a later version can read.
 local worker, worker_json, lease, expired, progress = unpack(ARGV, 3)
 local j = load()
 if not j or j.state ~= 'PENDING' then
   return nil
+end
+local kind, format = unpack(redis.call('HMGET', job, 'kind', 'format'))
+if tonumber(format or 1) > (FORMATS[kind] or 0) then
+  return 'NEWER'
 end
 local at = now_us()
 if j.fence == 0 then

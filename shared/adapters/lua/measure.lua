@@ -9,6 +9,6 @@ for i = 5, #ARGV, 2 do
   count = count + 1
   redis.call('XADD', records_key, 'MAXLEN', RECORDS_KEPT, count .. '-0', 's', ARGV[i], 'r', ARGV[i + 1])
 end
-emit(j, now_us(), '"type":"figures","streams":' .. ARGV[4] .. ',"records":' .. count)
+emit_newest(j, now_us(), 'figures', '"streams":' .. ARGV[4] .. ',"records":' .. count)
 redis.call('HSET', job, 'seq', j.seq, 'records', count)
 return j.cancel and 1 or 0

@@ -1,4 +1,4 @@
--- Runs before every script of the job store. MAY, TERMINAL and the limits are written above this by scripts.py.
+-- Runs before every script of the job store. MAY, TERMINAL, FORMATS and the limits are written above this by scripts.py.
 -- ARGV[1] is the prefix of all keys, ARGV[2] the job's id ('' in scripts about many jobs).
 
 local P, id = ARGV[1], ARGV[2]
@@ -68,6 +68,18 @@ local function emit(j, at, body)
   local event = '{"seq":' .. j.seq .. ',"at_ms":' .. exact(math.floor(at / 1000)) .. ',' .. j.head .. ',' .. body .. '}'
   redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, j.seq .. '-0', 'e', event)
   redis.call('PUBLISH', P .. ':events:' .. id, event)
+end
+
+-- Of `progress` and `figures` (the type) the newest alone is kept: else, told several times a second for hours, they
+-- would push out what happened.
+local function emit_newest(j, at, type, body)
+  local field = type .. '_seq'
+  local before = redis.call('HGET', job, field)
+  if before then
+    redis.call('XDEL', events_key, before .. '-0')
+  end
+  emit(j, at, '"type":"' .. type .. '",' .. body)
+  redis.call('HSET', job, field, j.seq)
 end
 
 local function state_body(state, attempt, worker, outcome)

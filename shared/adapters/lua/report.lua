@@ -3,6 +3,6 @@ local j = held(ARGV[3])
 if not j then
   return -1
 end
-emit(j, now_us(), '"type":"progress","progress":' .. ARGV[4])
+emit_newest(j, now_us(), 'progress', '"progress":' .. ARGV[4])
 redis.call('HSET', job, 'progress', ARGV[4], 'seq', j.seq)
 return j.cancel and 1 or 0

@@ -4,19 +4,23 @@ from shared.adapters.memory.artifacts import MemoryArtifactStore
 from shared.adapters.memory.core import MemoryJobs
 from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.memory.front import MemoryJobStore
+from shared.adapters.memory.leases import MemoryDeviceLeases
 from shared.adapters.memory.pipelines import MemoryPipelineStore
 from shared.adapters.memory.queue import MemoryJobQueue, Message
+from shared.adapters.memory.uploads import MemoryUploadStore
 from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
 from shared.adapters.memory.workshop import MemoryAttemptStore
 
 __all__ = [
     "MemoryArtifactStore",
     "MemoryAttemptStore",
+    "MemoryDeviceLeases",
     "MemoryEventBus",
     "MemoryJobQueue",
     "MemoryJobStore",
     "MemoryJobs",
     "MemoryPipelineStore",
+    "MemoryUploadStore",
     "MemoryWorkerBeacon",
     "MemoryWorkerDirectory",
     "MemoryWorkers",

@@ -27,7 +27,7 @@ class MemoryArtifactStore:
     def ping(self) -> None:
         """It always answers."""
 
-    def put_file(self, key: str, path: Path, media_type: str) -> ObjectInfo:
+    def put_file(self, key: str, path: Path, media_type: str, sha256: str | None = None) -> ObjectInfo:  # noqa: ARG002 - of the port
         """See the port."""
         return self.put_bytes(key, path.read_bytes(), media_type)
 

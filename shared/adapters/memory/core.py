@@ -10,6 +10,7 @@ from uuid import uuid4
 from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.records import micros, milliseconds, state_event
 from shared.errors import IllegalTransition, JobConflict, JobNotFound, StaleClaim
+from shared.events import JobEventBase, Measured, Progressed
 from shared.jobs import CallbackStatus, Cancelled, JobRecord, from_micros
 from shared.ports import NumberedRecord
 from shared.settings import CallbackSettings, JobSettings
@@ -24,18 +25,20 @@ def _micros() -> int:
 class Kept:
     """A job and what lies around it. Times in microseconds.
 
-    ``sent_at`` and ``doubted_until``: of a PENDING job whose message is in its queue, and when it counts as lost.
+    ``events``: by seq, oldest first; ``newest``: seqs of those that replace each other, by type. ``sent_at`` and
+    ``doubted_until``: of a PENDING job whose message is in its queue, and when it counts as lost.
     """
 
     record: JobRecord
     order: int
     blobs: list[bytes]
     blobs_until: int | None
-    events: deque[str]
     key: str | None
     waiting_since: int
     unpublished_since: int | None
     shared: bool = False
+    events: dict[int, str] = field(default_factory=dict[int, str])
+    newest: dict[str, int] = field(default_factory=dict[str, int])
     records: deque[NumberedRecord] = field(default_factory=deque[NumberedRecord])
     recorded: int = 0
     sent_at: int | None = None
@@ -105,7 +108,7 @@ class MemoryJobs:
         job.record = record.model_copy(update=changes)
         if job.record.terminal:
             self._finish(job, now)
-        self.emit(job, state_event(job.record, now, worker).model_dump_json())
+        self.emit(job, state_event(job.record, now, worker))
 
     def _finish(self, job: Kept, now: int) -> None:
         finished = from_micros(now)
@@ -126,10 +129,19 @@ class MemoryJobs:
         own = record.spec.retention_s
         return finished + micros(self.settings.retention_s if own is None else own)
 
-    def emit(self, job: Kept, event: str) -> None:
+    def emit(self, job: Kept, event: JobEventBase) -> None:
         """Keep and publish."""
-        job.events.append(event)
-        self.bus.publish(job.record.id, event)
+        text = event.model_dump_json()
+        job.events[event.seq] = text
+        while len(job.events) > self.settings.events_kept:
+            del job.events[next(iter(job.events))]
+        self.bus.publish(job.record.id, text)
+
+    def emit_newest(self, job: Kept, event: Progressed | Measured) -> None:
+        """The same, and those of its type before it aren't kept any more."""
+        job.events.pop(job.newest.get(event.type, 0), None)
+        job.newest[event.type] = event.seq
+        self.emit(job, event)
 
     def forget(self, job: Kept) -> None:
         """As if it had never been."""

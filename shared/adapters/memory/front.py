@@ -1,6 +1,5 @@
 """The awaitable face of the job store in memory."""
 
-from collections import deque
 from collections.abc import Sequence
 
 from shared.adapters.memory.core import Kept, MemoryJobs
@@ -47,7 +46,6 @@ class MemoryJobStore:
                 order=shared.accepted,
                 blobs=list(new.blobs),
                 blobs_until=None,
-                events=deque(maxlen=shared.settings.events_kept),
                 key=new.idempotency_key,
                 waiting_since=now,
                 unpublished_since=None if new.message else now,
@@ -59,7 +57,7 @@ class MemoryJobStore:
                 shared.keys[new.idempotency_key] = (new.id, now + new.idempotency_ttl_s * 1_000_000)
             if new.message is not None:
                 shared.messages[new.message.key].append(new.message.body)
-            shared.emit(job, state_event(job.record, now, None).model_dump_json())
+            shared.emit(job, state_event(job.record, now, None))
             return Created(job.record, fresh=True)
 
     async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
@@ -126,7 +124,7 @@ class MemoryJobStore:
             elif not job.record.cancel_requested:
                 job.stop = stop
                 job.record = job.record.model_copy(update={"cancel_requested": True, "seq": job.record.seq + 1})
-                self._shared.emit(job, cancel_event(job.record, now).model_dump_json())
+                self._shared.emit(job, cancel_event(job.record, now))
             return job.record
 
     async def delete(self, job_id: str) -> JobRecord:
@@ -145,8 +143,7 @@ class MemoryJobStore:
             job = self._shared.jobs.get(job_id)
             if job is None:
                 return []
-            first = job.record.seq - len(job.events) + 1
-            return list(job.events)[max(0, after_seq + 1 - first) :][:limit]
+            return [event for seq, event in job.events.items() if seq > after_seq][:limit]
 
     async def records(
         self, job_id: str, after: int = 0, stream: int | None = None, limit: int = 100

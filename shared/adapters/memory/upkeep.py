@@ -177,4 +177,5 @@ def _ended(record: JobRecord) -> int:
 def _callback(job: Kept, now: int) -> Callback:
     status, url = job.record.callback, job.record.spec.callback_url
     age_s = (now - _ended(job.record)) / 1_000_000
-    return Callback(job.record.id, url or "", job.events[-1], status.tries if status else 0, age_s)
+    last = job.events[job.record.seq]
+    return Callback(job.record.id, url or "", last, status.tries if status else 0, age_s)

@@ -4,8 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from shared.adapters.memory.leases import MemoryDeviceLeases
 from shared.results import InstalledMedium, InstalledModel
-from shared.workers import WorkerInfo
+from shared.workers import DeviceLease, WorkerInfo
 
 
 class MemoryWorkers:
@@ -19,6 +20,7 @@ class MemoryWorkers:
         self.installed: dict[str, InstalledModel] = {}
         self.library: dict[str, InstalledMedium] = {}
         self.holder: tuple[str, float] = ("", 0.0)
+        self.leases = MemoryDeviceLeases(clock)
 
     def alive(self) -> dict[str, WorkerInfo]:
         """By id, in order; forgets who is gone. Call with the lock held."""
@@ -42,6 +44,10 @@ class MemoryWorkerDirectory:
 
     def __init__(self, shared: MemoryWorkers) -> None:
         self._shared = shared
+
+    async def leases(self) -> list[DeviceLease]:
+        """See the port."""
+        return self._shared.leases.list()
 
     async def workers(self) -> list[WorkerInfo]:
         """See the port."""
@@ -79,6 +85,11 @@ class MemoryWorkerBeacon:
         """See the port."""
         with self._shared.lock:
             self._shared.infos.pop(worker_id, None)
+
+    def workers(self) -> list[WorkerInfo]:
+        """See the port."""
+        with self._shared.lock:
+            return list(self._shared.alive().values())
 
     def models(self) -> dict[str, InstalledModel]:
         """See the port."""

@@ -77,7 +77,7 @@ class MemoryAttemptStore(MemoryUpkeep):
         with self._shared.lock:
             job = self._shared.held(claim.job_id, claim.fence)
             job.record = job.record.model_copy(update={"progress": progress, "seq": job.record.seq + 1})
-            self._shared.emit(job, progress_event(job.record, self._shared.clock()).model_dump_json())
+            self._shared.emit_newest(job, progress_event(job.record, self._shared.clock()))
             return job.record.cancel_requested
 
     def measure(self, claim: Claim, streams: Sequence[StreamFigures], records: Sequence[Record] = ()) -> bool:
@@ -91,7 +91,7 @@ class MemoryAttemptStore(MemoryUpkeep):
                 job.records.popleft()
             job.record = job.record.model_copy(update={"seq": job.record.seq + 1})
             event = figures_event(job.record, self._shared.clock(), streams, job.recorded)
-            self._shared.emit(job, event.model_dump_json())
+            self._shared.emit_newest(job, event)
             return job.record.cancel_requested
 
     def settle(

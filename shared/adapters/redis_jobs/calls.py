@@ -22,7 +22,15 @@ from shared.adapters.records import (
 )
 from shared.adapters.redis_connection import Argument
 from shared.adapters.redis_jobs.codec import ARTIFACTS, encode, from_flat, from_flat_or_bare, quoted, readable
-from shared.errors import IllegalTransition, InputsExpired, JobConflict, JobNotFound, StaleClaim
+from shared.errors import (
+    FramelaneError,
+    IllegalTransition,
+    InputsExpired,
+    JobConflict,
+    JobNotFound,
+    StaleClaim,
+    StoreUnavailable,
+)
 from shared.jobs import (
     OUTCOME_STATES,
     ArtifactRef,
@@ -49,6 +57,9 @@ from shared.ports import (
 from shared.results import StreamFigures
 from shared.states import JobState
 from shared.workers import LaneBacklog
+
+NEWER = b"NEWER"
+"""Answer of ``claim``: the job was left to a later version."""
 
 _EXPIRED = EXPIRED.model_dump_json()
 _STARTING = STARTING.model_dump_json()
@@ -166,8 +177,19 @@ def claim_arguments(worker: str, lease_s: float) -> list[Argument]:
     return [worker, quoted(worker), micros(lease_s), _EXPIRED, _STARTING]
 
 
+def fence_of(reply: Sequence[Any]) -> int:
+    """The fence that ``claim`` gave out, whether or not its record can be read."""
+    record = reply[0]
+    return int(dict(zip(record[::2], record[1::2], strict=True))[b"fence"])
+
+
+def broken(error: StoreUnavailable) -> ErrorInfo:
+    """Why an attempt ended before it began: its record can't be read."""
+    return ErrorInfo(code=FramelaneError.code, title=FramelaneError.title(), detail=error.detail)
+
+
 def read_claim(worker: str, reply: Sequence[Any] | None) -> Claim | None:
-    """None when there was nothing to run."""
+    """None when there was nothing to run. Raises StoreUnavailable for a record that can't be read."""
     if reply is None:
         return None
     record = from_flat(reply[0])

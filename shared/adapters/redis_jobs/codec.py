@@ -21,8 +21,19 @@ from shared.jobs import (
     from_micros,
 )
 from shared.packing import TASK
+from shared.specs import JobKind
 
 _log = structlog.stdlib.get_logger()
+
+FORMATS: Mapping[JobKind, int] = {
+    "inference": 1,
+    "model_download": 1,
+    "media_download": 1,
+    "pipeline": 1,
+    "sweep": 1,
+}
+"""How records of each kind are written. What older versions can't read needs the next number: a worker leaves jobs
+of higher numbers, and of kinds that aren't here, to others. Records without a number are of the first."""
 
 LABELS = TypeAdapter(dict[str, str])
 ARTIFACTS = TypeAdapter(list[ArtifactRef])
@@ -79,6 +90,7 @@ def encode(record: JobRecord) -> dict[str, str]:
         "callback_tries": str(record.callback.tries) if record.callback else "0",
         "callback_error": quoted(record.callback.error) if record.callback and record.callback.error else "",
         # For the scripts:
+        "format": str(FORMATS[record.kind]),
         "max_attempts": str(spec.max_attempts),
         "expires": _micros(spec.expires_s),
         "retention": _micros(spec.retention_s),
@@ -104,14 +116,9 @@ def readable(replies: Iterable[Sequence[bytes]]) -> list[JobRecord]:
     return records
 
 
-def is_readable(fields: Mapping[bytes, bytes]) -> bool:
-    """Whether this version understands the record; else it is logged."""
-    try:
-        decode({name.decode(): value for name, value in fields.items()})
-    except StoreUnavailable as error:
-        _report(error.detail)
-        return False
-    return True
+def report_newer(job_id: str) -> None:
+    """Log, once, that a later version must run the job."""
+    _report(f"the record of job {job_id} was written by a later version")
 
 
 def from_flat_or_bare(reply: Sequence[bytes]) -> JobRecord:

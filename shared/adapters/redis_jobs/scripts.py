@@ -6,6 +6,7 @@ from importlib import resources
 
 from shared.adapters.records import micros
 from shared.adapters.redis_connection import Script
+from shared.adapters.redis_jobs.codec import FORMATS
 from shared.events import INLINE_OUTCOME_BYTES
 from shared.settings import Settings
 from shared.states import TERMINAL, TRANSITIONS
@@ -58,11 +59,12 @@ def load_scripts(settings: Settings) -> Scripts:
 
 
 def prelude(settings: Settings) -> str:
-    """``MAY[current][following]``, ``TERMINAL[state]`` and the limits as Lua, then what the scripts share."""
+    """``MAY[current][following]``, ``TERMINAL[state]``, ``FORMATS[kind]`` and the limits, then what is shared."""
     following = {str(state): _table(dict.fromkeys(after, "true")) for state, after in TRANSITIONS.items()}
     constants = {
         "MAY": _table(following),
         "TERMINAL": _table(dict.fromkeys(TERMINAL, "true")),
+        "FORMATS": _table({kind: str(number) for kind, number in FORMATS.items()}),
         "EVENTS_KEPT": settings.jobs.events_kept,
         "RECORDS_KEPT": settings.jobs.records_kept,
         "INPUTS_TTL_S": settings.jobs.inputs_ttl_s,

@@ -1,12 +1,13 @@
-"""The blocking face of the job store. One round trip per call (``claim``: two); safe to share between threads."""
+"""The blocking face of the job store. One round trip per call; safe to share between threads."""
 
 from collections.abc import Sequence
 
 from shared.adapters.redis_connection import BlockingRedis
 from shared.adapters.redis_jobs import calls
-from shared.adapters.redis_jobs.codec import is_readable
+from shared.adapters.redis_jobs.codec import report_newer
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.adapters.redis_jobs.upkeep import RedisUpkeep
+from shared.errors import StoreUnavailable
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, Progress
 from shared.ports import Claim, Record
 from shared.results import StreamFigures
@@ -23,12 +24,17 @@ class RedisAttemptStore(RedisUpkeep):
         self._scripts = load_scripts(settings)
 
     def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
-        """See the port. A job that this version can't read stays for one that can."""
-        fields: dict[bytes, bytes] = self._redis.command("HGETALL", f"{self._prefix}:job:{job_id}")
-        if not fields or not is_readable(fields):
-            return None
+        """See the port."""
         arguments = calls.claim_arguments(worker, lease_s)
-        return calls.read_claim(worker, self._redis.run(self._scripts.claim, self._prefix, job_id, *arguments))
+        reply = self._redis.run(self._scripts.claim, self._prefix, job_id, *arguments)
+        if reply == calls.NEWER:
+            report_newer(job_id)
+            return None
+        try:
+            return calls.read_claim(worker, reply)
+        except StoreUnavailable as error:
+            self.give_up(job_id, calls.fence_of(reply), worker, calls.broken(error))
+            return None
 
     def renew(self, claim: Claim, lease_s: float) -> bool:
         """See the port."""

@@ -10,7 +10,7 @@ from shared.graph.model import Graph
 from shared.graph.rewrites.devices import MODELS
 from shared.graph.rewrites.draft import Draft, Part
 from shared.graph.rewrites.memory import Memory
-from shared.graph.rewrites.sources import source_of
+from shared.graph.rewrites.sources import RAW, source_of
 
 _DECODERS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "h264": {
@@ -37,9 +37,6 @@ _DECODERS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 """By codec and kind of hardware, best first."""
 
-RAW = "raw"
-"""The codec of a camera that compresses nothing."""
-
 _ENCODERS: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]] = {
     "va": [("vah264lpenc", {}), ("vah264enc", {}), ("qsvh264enc", {})],
     "nv": [("nvh264enc", {})],
@@ -49,6 +46,18 @@ _ENCODERS: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]] = {
     ],
 }
 """H.264 by kind of hardware, best first."""
+
+_KEY_FRAMES = {
+    "openh264enc": "gop-size",
+    "x264enc": "key-int-max",
+    "vah264enc": "key-int-max",
+    "vah264lpenc": "key-int-max",
+    "qsvh264enc": "gop-size",
+    "nvh264enc": "gop-size",
+}
+"""What says after how many frames the next one can be understood by itself."""
+
+_LIVE_KEY_FRAMES = "30"
 
 _CONVERTERS = {"va": "vapostproc", "nv": "videoconvert", "cpu": "videoconvert"}
 
@@ -119,17 +128,19 @@ def _raw(family: Device, available: AbstractSet[str]) -> list[Part]:
     return [Part("videoconvert"), Part("video/x-raw")]
 
 
-def encoder(memory: Memory, device: str, available: AbstractSet[str]) -> list[Part]:
+def encoder(memory: Memory, device: str, available: AbstractSet[str], *, live: bool = False) -> list[Part]:
     """From raw frames to parsed H.264: where the frames are, else on ``device``, else wherever there is one.
 
-    Raises NoEncoder, naming what was looked for.
+    ``live``: whoever comes later sees something soon. Raises NoEncoder, naming what was looked for.
     """
     kinds = _encoding_kinds(memory, family_of(device))
     for kind in kinds:
         for element, data in _ENCODERS[kind]:
             if element in available and _CONVERTERS[kind] in available:
+                often = {_KEY_FRAMES[element]: _LIVE_KEY_FRAMES} if live else {}
                 chain = [*_downloaded(memory, kind), Part(_CONVERTERS[kind])]
-                return [*chain, Part(element, dict(data)), Part("h264parse")]
+                headers = {"config-interval": "-1"} if live else {}
+                return [*chain, Part(element, {**data, **often}), Part("h264parse", headers)]
     sought = ", ".join(element for kind in kinds for element, _ in _ENCODERS[kind])
     raise NoEncoder(f"no H.264 encoder for {device} is installed; looked for {sought}")
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from shared.errors import InvalidSpec
 from shared.graph.model import Graph
 from shared.graph.rewrites.draft import Draft
+from shared.graph.rewrites.sources import LIVE
 
 _DEMUXERS = ("qtdemux", "matroskademux", "avidemux", "flvdemux")
-_LIVE = ("rtspsrc", "v4l2src")
 _PART_NS = "10000000000"
 _PARTS_KEPT = "100"
 
@@ -20,7 +20,7 @@ def looping(graph: Graph, transport_streams: Mapping[str, str]) -> Graph:
     source and for a file without a copy.
     """
     draft = Draft(graph)
-    if live := draft.of_type(*_LIVE):
+    if live := draft.of_type(*LIVE):
         raise InvalidSpec(("", f"{live[0].type} is live: it can't begin again"))
     for part in draft.of_type("filesrc"):
         copy = transport_streams.get(part.data.get("location", ""))
@@ -33,3 +33,17 @@ def looping(graph: Graph, transport_streams: Mapping[str, str]) -> Graph:
     for part in draft.of_type("splitmuxsink"):
         part.data |= {"max-size-time": _PART_NS, "max-files": _PARTS_KEPT}
     return draft.graph()
+
+
+def repeating_images(graph: Graph) -> Graph:
+    """``graph`` with its image sets shown again and again; time in the pipeline runs on."""
+    draft = Draft(graph)
+    for part in draft.of_type("multifilesrc"):
+        if "stop-index" in part.data:
+            part.data["loop"] = "true"
+    return draft.graph()
+
+
+def repeats_itself(graph: Graph) -> bool:
+    """Whether any of its sources begins again without being told to."""
+    return any(node.type == "multifilesrc" and node.data.get("loop") == "true" for node in graph.nodes)

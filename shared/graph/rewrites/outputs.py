@@ -30,9 +30,11 @@ class ToFile:
 
 @dataclass(frozen=True, slots=True)
 class ToStream:
-    """H.264 published to an RTSP server."""
+    """H.264 published to an RTSP server, as fast as it was filmed."""
 
     url: str
+    user: str = ""
+    password: str = ""
 
 
 Output = Nothing | ToFile | ToStream
@@ -49,7 +51,7 @@ def with_output(graph: Graph, output: Output, device: str, available: AbstractSe
         _drop_drawing(draft)
     elif not draft.of_type("gvagenai"):
         sink = _main_sink(draft)
-        chain = encoder(memory_at(draft, sink), device, available)
+        chain = encoder(memory_at(draft, sink), device, available, live=isinstance(output, ToStream))
         draft.replace(sink, [*chain, *_ends(output, sink)])
     return draft.graph()
 
@@ -74,8 +76,9 @@ def _ends(output: ToFile | ToStream, sink: Part) -> list[Part]:
     match output:
         case ToFile(path):
             return [Part("mp4mux"), Part("filesink", {**name, "location": path})]
-        case ToStream(url):
-            return [Part("rtspclientsink", {**name, "protocols": "tcp", "location": url})]
+        case ToStream(url, user, password):
+            login = {"user-id": user, "user-pw": password} if user else {}
+            return [Part("rtspclientsink", {**name, "protocols": "tcp", "location": url, **login})]
 
 
 def with_metadata(graph: Graph, path_of: Callable[[str], str] | None) -> Graph:

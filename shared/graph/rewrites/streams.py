@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared.graph.model import Graph
+from shared.graph.names import CAMERA
 from shared.graph.rewrites.draft import Draft, Part
-from shared.graph.rewrites.sources import NAMING
+from shared.graph.rewrites.sources import LIVE, NAMING
 
 _ENDS = ("fakesink", "filesink", "rtspclientsink", "splitmuxsink")
 
@@ -56,9 +57,12 @@ def joined(graphs: Iterable[Graph]) -> Graph:
 def renamed_sources(graph: Graph, names: Iterable[str]) -> Graph:
     """``graph`` with other media or cameras in the place of those it names: one name a source, in their order.
 
-    Too few names: the remaining sources keep theirs.
+    A camera's name begins with CAMERA. Too few names: the remaining sources keep theirs.
     """
     draft = Draft(graph)
     for part, name in zip(draft.of_type(*NAMING), names, strict=False):
+        if part.type in (*LIVE, "source") and not name.startswith(CAMERA):
+            kept = {"name": part.data["name"]} if "name" in part.data else {}
+            part.type, part.data = "source", {**kept, "kind": "video"}
         part.data[NAMING[part.type]] = name
     return draft.graph()

@@ -40,6 +40,23 @@ def test_frames_are_counted_as_they_go_into_the_encoder(play: Play, tmp_path: Pa
     assert play(f"filesrc location={tmp_path}/out.mp4 ! {DECODED} ! fakesink name=s").streams[0].frames == 45
 
 
+@pytest.mark.parametrize(
+    ("text", "frames"),
+    [
+        (
+            "videotestsrc num-buffers=45 ! x264enc tune=zerolatency ! h264parse ! splitmuxsink name=s location=%02d",
+            45,
+        ),
+        ("videotestsrc num-buffers=45 ! ( jpegenc ! avimux ! filesink name=s location=out.avi )", 45),
+        ("filesrc location={video} ! parsebin ! splitmuxsink name=s location=part%02d.mp4", 60),
+        ("filesrc location={video} ! decodebin ! x264enc ! mp4mux ! filesink name=s location=out.mp4", 60),
+        ("filesrc location={video} ! decodebin ! fakesink name=s", 60),
+    ],
+)
+def test_every_frame_counts_however_it_comes_to_its_end(play: Play, video: Path, text: str, frames: int):
+    assert play(text.format(video=video)).streams[0].frames == frames
+
+
 def test_streams_in_one_text_have_figures_of_their_own(play: Play):
     told: list[Any] = []
     ended = play(
@@ -127,6 +144,8 @@ def test_lines_appended_to_a_file_are_handed_on_whole(play: Play, tmp_path: Path
          "element 'd' \\(qtdemux\\) can't be linked: .*some pad of GstH264Parse"),
         ("filesrc location={video} ! decodebin ! capsfilter name=c caps=video/x-raw,format=BGR ! fakesink name=s",
          "element 'c' \\(capsfilter\\) can't agree on a format: .*have none in common"),
+        ("filesrc location=/dev/zero ! rawvideoparse name=r format=bgr ! x264enc name=e ! filesink name=s location=out",
+         "element 'e' \\(x264enc\\) can't agree on a format: .*r and e have none in common"),
         ("filesrc name=f location=/nowhere/x.mp4 ! fakesink name=s",
          "element 'f' \\(filesrc\\) failed: Resource not found.*No such file"),
         ("filesrc location=/dev/null ! qtdemux name=d ! fakesink name=s", "failed: "),

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from shared.catalogue import Catalogue, PackageSource
+from shared.catalogue import Catalogue
 from shared.devices import Device
+from shared.sources import PackageSource
 from tests.support.models import oracle_path, staged_models
 
 pytestmark = pytest.mark.models

@@ -264,6 +264,6 @@ async def test_a_model_that_is_not_installed(tmp_path: Path, catalogue: Catalogu
 
 
 def test_all_models_are_warm_at_start(workplace: Workplace, catalogue: Catalogue) -> None:
-    own = {name for name, entry in catalogue.by_name.items() if entry.architecture != "pipeline"}
+    own = {name for name, entry in catalogue.by_name.items() if entry.architecture != "network"}
     assert set(workplace.handler.loaded()) == own
     assert workplace.handler.runtimes() == ["torch", "openvino", "mediapipe"]

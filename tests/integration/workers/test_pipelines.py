@@ -1,41 +1,21 @@
 """Pipeline jobs on a real worker of a long lane, with the GStreamer of this machine."""
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import cv2
 import pytest
-from pydantic import SecretStr
 
-from shared.adapters.links import LinkSigner
-from shared.adapters.local_artifacts import LocalArtifactStore
-from shared.adapters.redis_jobs import RedisJobStore
-from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.catalogue import SHIPPED
-from shared.events import JOB_EVENT, Measured
-from shared.jobs import Completed, Failed, JobRecord, artifact_key
-from shared.media import load_media
-from shared.results import PipelineResult
-from shared.routing import task_name
 from shared.settings import Settings
 from shared.states import JobState
-from tests.support.media import real_video
-from tests.support.models import staged_models
-from tests.support.pipelines import ENDLESS, needs_gstreamer, new_job
+from tests.support.pipeline_lab import FRAMES, VIDEO, Lab, error_of, frames_in, result_of
+from tests.support.pipelines import ENDLESS, needs_gstreamer
 from tests.support.processes import System
-from workers.handlers.media_download import described
-from workers.installation import Installation
-from workers.media_store import medium_key
-from workers.probe import probe
 
 pytestmark = [pytest.mark.service, needs_gstreamer()]
 
-VIDEO = "carphone"
-FRAMES = 120
 DETECT = (
     f"filesrc location={VIDEO} ! decodebin3 ! gvadetect model=person-ssdlite threshold=0.5 ! queue ! gvawatermark ! "
     "gvametaconvert ! gvametapublish method=file file-format=json-lines ! fakesink name=default_output_sink"
@@ -43,87 +23,11 @@ DETECT = (
 DECODE = f"filesrc location={VIDEO} ! decodebin3 ! videoconvert ! fakesink name=default_output_sink"
 
 
-class Lab:
-    """A system with a worker on cpu.long, a video and the person detector."""
-
-    def __init__(self, system: System) -> None:
-        self.system = system
-        self.artifacts = LocalArtifactStore(system.folder / "artifacts", LinkSigner(SecretStr("key")))
-        self.worker = system.start("cpu.long")
-
-    def furnish(self, *, model: bool = False) -> None:
-        beacon = RedisWorkerBeacon(self.system.settings)
-        entry, path = load_media().by_name[VIDEO], real_video(VIDEO)
-        medium = described(entry, path, probe(path, lambda: None))
-        self.artifacts.put_file(medium_key(medium.name, medium.version, medium.file.name), path, "video/mp4")
-        beacon.add_medium(medium)
-        if model:
-            (staged,) = [each for each in staged_models() if each.record.name == "person-ssdlite"]
-            with Installation(self.artifacts, beacon) as installation:
-                installation.upload(staged, lambda: None)
-                installation.register(lambda: None)
-        beacon.close()
-
-    async def submit(self, text: str, **fields: Any) -> str:
-        new = new_job(text, **fields)
-        store = RedisJobStore(self.system.settings)
-        try:
-            await store.create(new)
-            await asyncio.to_thread(self.system.send, new.id, "cpu.long", task_name("pipeline"))
-            await store.published(new.id)
-        finally:
-            await store.close()
-        return new.id
-
-    async def run(self, text: str, **fields: Any) -> JobRecord:
-        return await self.system.ended(await self.submit(text, **fields))
-
-    def fetch(self, job: JobRecord, name: str) -> Path:
-        path = self.system.folder / name
-        self.artifacts.fetch(artifact_key(job.id, job.fence, name), path)
-        return path
-
-    async def told(self, job_id: str) -> tuple[list[Measured], list[tuple[int, Any]]]:
-        """Figures, and the records that are kept, by stream."""
-        store = RedisJobStore(self.system.settings)
-        try:
-            events = [JOB_EVENT.validate_json(each) for each in await store.events(job_id, 0)]
-            page = await store.records(job_id, limit=10_000)
-        finally:
-            await store.close()
-        assert [each.number for each in page.records] == list(range(1, page.last + 1))
-        return [each for each in events if isinstance(each, Measured)], [
-            (each.stream, json.loads(each.json)) for each in page.records
-        ]
-
-    def nothing_left(self) -> bool:
-        scratch = self.system.folder / "data" / "scratch"
-        return not [path for path in scratch.rglob("*") if path.is_file() and path.suffix != ".lock"]
-
-
 @pytest.fixture
 def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
     system = System(settings, tmp_path, SHIPPED)
     yield Lab(system)
     system.close()
-
-
-def result_of(job: JobRecord) -> PipelineResult:
-    assert isinstance(job.outcome, Completed), job.outcome
-    assert isinstance(job.outcome.result, PipelineResult)
-    return job.outcome.result
-
-
-def error_of(job: JobRecord) -> tuple[str, str]:
-    assert isinstance(job.outcome, Failed), job.outcome
-    return job.outcome.error.code, job.outcome.error.detail
-
-
-def frames_in(path: Path) -> int:
-    video, count = cv2.VideoCapture(str(path)), 0
-    while video.read()[0]:
-        count += 1
-    return count
 
 
 @pytest.mark.models

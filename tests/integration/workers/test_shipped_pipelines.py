@@ -13,8 +13,8 @@ from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.catalogue import SHIPPED
 from shared.graph.emitter import emit
 from shared.settings import PipelineSettings, Settings
-from tests.integration.workers.test_pipelines import FRAMES, VIDEO, Lab, frames_in, result_of
 from tests.support.models import install_into
+from tests.support.pipeline_lab import FRAMES, VIDEO, Lab, frames_in, result_of
 from tests.support.pipelines import needs_gstreamer
 from tests.support.processes import System
 

@@ -138,13 +138,12 @@ async def test_everything_that_is_wrong_is_told_at_once(client: httpx2.AsyncClie
         f"{at}/edges/0/target",
         "/output_mode",
         "/metadata_mode",
-        "/max_runtime_s",
         "/callback_url",
     }
     assert MODEL in found[f"{at}/nodes/2/data/model"]
     assert "isn't for pipelines" in found[f"{at}/nodes/4/data/model"]
     assert "default_output_sink" in found["/output_mode"]
-    assert "live" in found["/max_runtime_s"]
+    assert "none is set here (FRAMELANE_PIPELINES__CAMERAS)" in found[f"{at}/nodes/6/data/location"]
 
 
 async def test_a_text_that_cannot_be_read_says_where(client: httpx2.AsyncClient, house: House) -> None:
@@ -180,8 +179,13 @@ async def test_what_is_wrong_in_a_text_or_variant_names_the_element(
         (text_job(PLAIN, streams=0), "/streams", "greater than"),
         (text_job(PLAIN, inputs=["bikes"]), "/inputs", "0 sources"),
         (text_job(DETECT, inputs=["bikes", "carphone"]), "/inputs", "1 source that"),
-        (text_job(DETECT, streams=2, inputs=["bikes", "carphone"]), "/inputs", "every stream reads the same"),
-        (text_job(DETECT, output_mode="live_stream"), "/output_mode", "live streams"),
+        (text_job(DETECT, streams=2, inputs=["bikes", "carphone"]), "/inputs", "put a list in the place of one"),
+        (text_job(DETECT, streams=2, inputs=[["bikes"] * 3]), "/inputs/0", "raise `streams`"),
+        (text_job(DETECT, inputs=[["bikes", "/etc/passwd"]]), "/inputs/0/1", "pattern"),
+        (text_job(DETECT, inputs=[[]]), "/inputs/0", "at least 1"),
+        (text_job(DETECT, inputs=[7]), "/inputs/0", "string"),
+        (text_job(DETECT, streams=2, inputs=[["bikes", "camera:yard"]]), "/inputs/0/1", "no camera 'yard'"),
+        (text_job(DETECT, output_mode="live_stream"), "/output_mode", "FRAMELANE_PIPELINES__LIVE_SERVER"),
         (text_job(DETECT, metadata_mode="file"), "/metadata_mode", "gvametapublish"),
         (text_job(PLAIN.replace("fakesink", "tee name=t t. ! fakesink t. ! fakesink"), output_mode="file"),
          "/output_mode", "2 fakesinks"),
@@ -206,10 +210,13 @@ async def test_inputs_stand_for_what_the_pipeline_reads(client: httpx2.AsyncClie
     text = "filesrc location=gone ! decodebin3 ! fakesink rtspsrc location=yard ! decodebin3 ! fakesink"
     task = await accepted(client, house, text_job(text, inputs=["bikes", "carphone"], max_runtime_s=5))
     assert task.inputs == ["bikes", "carphone"]
+    task = await accepted(client, house, text_job(DETECT, streams=3, inputs=[["bikes", "carphone"]]))
+    assert [task.inputs_of(stream) for stream in range(3)] == [["bikes"], ["carphone"], ["bikes"]]
 
 
 async def test_media_must_be_in_the_library(client: httpx2.AsyncClient, house: House) -> None:
-    for spec in (text_job(DETECT.replace("bikes", "gone")), text_job(DETECT, inputs=["gone"])):
+    several = text_job(DETECT, streams=2, inputs=[["bikes", "gone"]])
+    for spec in (text_job(DETECT.replace("bikes", "gone")), text_job(DETECT, inputs=["gone"]), several):
         answer = await client.post(JOBS, json=spec)
         assert (answer.status_code, answer.json()["type"]) == (409, "urn:framelane:error:medium-not-installed")
         assert "gone" in answer.json()["detail"]

@@ -30,7 +30,7 @@ def test_what_ships_is_consistent():
     for each in catalogue.root:
         assert each.files
         assert bool(each.labels) or each.category != "gesture"
-        assert bool(each.model_proc) is (each.architecture == "pipeline")
+        assert bool(each.model_proc) is (each.architecture == "network")
         assert len(set(each.labels)) == len(each.labels)
         assert set(each.requires) <= set(each.accepts)
         assert each.licence
@@ -55,7 +55,7 @@ def test_what_is_required_is_there():
         {"name": "w", "sha256": "0" * 63, "sources": [{"url": "https://models.test/w"}]},
         {"name": "w", "sha256": SHA.replace("0", "A"), "sources": [{"url": "https://models.test/w"}]},
         {"name": "w", "sha256": SHA, "sources": []},
-        {"name": "w", "sha256": SHA, "sources": [{"url": "http://models.test/w"}]},
+        {"name": "w", "sha256": SHA, "sources": [{"url": "ftp://models.test/w"}]},
         {"name": "w", "sha256": SHA, "sources": [{"requirement": "package>=1", "member": "w"}]},
         {"name": "w", "sha256": SHA, "sources": [{"requirement": "package==1"}]},
         {"name": "w", "sha256": SHA, "sources": [{"url": "https://models.test/w", "also": 1}]},

@@ -10,7 +10,15 @@ from tests.support.strategies import lane_names
 DEVICE = DeviceInfo(id="CPU", family="CPU", full_name="")
 
 
-def worker(number: int, lane: str, slots: int, busy: int, models: set[str]) -> WorkerInfo:
+def worker(
+    number: int,
+    lane: str,
+    slots: int,
+    busy: int,
+    models: set[str],
+    unready: str | None = None,
+    leased_by: str | None = None,
+) -> WorkerInfo:
     return WorkerInfo(
         id=str(number),
         host="h",
@@ -22,11 +30,22 @@ def worker(number: int, lane: str, slots: int, busy: int, models: set[str]) -> W
         models=sorted(models),
         concurrency=slots,
         busy=busy,
+        unready=unready,
+        leased_by=leased_by,
+        service_ms={"*": float(number + 1)},
     )
 
 
 crews = st.lists(
-    st.tuples(lane_names, st.integers(1, 8), st.integers(0, 8), st.sets(st.sampled_from("abc"))), max_size=6
+    st.tuples(
+        lane_names,
+        st.integers(1, 8),
+        st.integers(0, 8),
+        st.sets(st.sampled_from("abc")),
+        st.sampled_from([None, None, "gone"]),
+        st.sampled_from([None, "job"]),
+    ),
+    max_size=6,
 ).map(lambda each: [worker(number, *fields) for number, fields in enumerate(each)])
 
 
@@ -39,7 +58,23 @@ def test_a_lane_lives_as_long_as_somebody_reads_it(crew: list[WorkerInfo]):
     for name, lane in lanes.items():
         readers = [each for each in crew if name in each.queues]
         assert lane.workers == len(readers)
-        assert lane.slots == sum(each.concurrency for each in readers)
-        assert lane.busy == sum(each.busy for each in readers)
-        assert lane.models == {model for each in readers for model in each.models}
+        ready = [each for each in readers if each.unready is None]
+        assert lane.ready == len(ready)
+        assert (lane.unready is None) == (len(ready) == len(readers))
+        assert lane.leased == (bool(ready) and all(each.leased_by for each in ready))
+        assert lane.slots == sum(each.concurrency for each in ready)
+        assert lane.busy == sum(each.busy for each in ready)
+        assert lane.models == {model for each in ready for model in each.models}
+        assert set(lane.service_ms) == {work for each in ready for work in each.service_ms}
         assert lane.backlog == (backlog["cpu"] if name == "cpu" else LaneBacklog())
+
+
+def test_means_are_over_the_workers_that_measured_and_memory_is_that_of_the_roomiest():
+    crew = [
+        worker(number, "gpu", 1, 0, set()).model_copy(update={"service_ms": times, "memory_free_bytes": free})
+        for number, (times, free) in enumerate([({"*": 10.0, "a": 1.0}, 5), ({"*": 20.0}, 9), ({}, 7)])
+    ]
+    (lane,) = live_lanes(crew, {})
+    assert (lane.service_ms, lane.memory_free_bytes, lane.memory_bytes) == ({"*": 15.0, "a": 1.0}, 9, None)
+    (unknown,) = live_lanes([*crew, worker(9, "gpu", 1, 0, set())], {})
+    assert unknown.memory_free_bytes is None

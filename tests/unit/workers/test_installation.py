@@ -1,10 +1,12 @@
+import hashlib
 import threading
 
 import pytest
 
 from shared.adapters.memory import MemoryArtifactStore, MemoryWorkerBeacon, MemoryWorkers
 from shared.errors import JobCancelled
-from workers.installation import Installation, is_whole, stage
+from shared.results import VariantDetails
+from workers.installation import Installation, Replaced, is_whole, stage, succeeding
 
 
 def nothing() -> None:
@@ -122,4 +124,64 @@ def test_jobs_side_by_side_leave_a_whole_model(stores):
     for thread in threads:
         thread.join()
     assert failed == []
+    assert stores.sound
+
+
+def versions_of(stores):
+    (model,) = stores.beacon.models().values()
+    return [each.files[0].sha256[:4] for each in (model, *model.older)], model
+
+
+def sums(*contents):
+    return [hashlib.sha256(content.encode()).hexdigest()[:4] for content in contents]
+
+
+def test_older_versions_are_kept_with_their_files_and_can_come_back(stores):
+    for content in ("v1", "v2", "v3", "v4"):
+        with Installation(stores.artifacts, stores.beacon, versions_kept=2) as job:
+            job.upload(stores.version(content), nothing)
+            job.register(nothing)
+    named, model = versions_of(stores)
+    assert named == sums("v4", "v3", "v2")
+    assert all(is_whole(stores.artifacts, each) for each in (model, *model.older))
+    assert len(stores.artifacts.keys("")) == 3
+    with Installation(stores.artifacts, stores.beacon, versions_kept=2) as job:
+        job.upload(stores.version("v2"), nothing)
+        job.register(nothing)
+    named, model = versions_of(stores)
+    assert named == sums("v2", "v4", "v3")
+    assert not any(each.older for each in model.older)
+    stores.install("v5")  # keeps none
+    assert versions_of(stores)[0] == sums("v5")
+    assert stores.sound
+
+
+def test_the_same_version_again_forgets_nothing(stores):
+    stores.install("v1")
+    (model,) = stores.beacon.models().values()
+    older = stores.version("v0").record
+    found = {"openvino-FP32": VariantDetails(precision="FP32")}
+    stores.beacon.install(
+        model.model_copy(update={"older": [older], "variants": ["openvino-FP32"], "details": found})
+    )
+    staged = stores.version("v1")
+    record, dropped = succeeding(
+        staged.record.model_copy(update={"variants": ["openvino-FP32"]}), stores.beacon.models()["tiny"], 1
+    )
+    assert (record.older, record.details, dropped) == ([older], found, [])
+
+
+def test_a_version_that_was_to_replace_another_one_is_taken_back(stores):
+    stores.install("v1")
+    expected = stores.version("v1").record.version
+    stores.install("v2")
+
+    def install():
+        with stores.job() as job:
+            job.upload(stores.version("v3"), nothing)
+            job.register(nothing, expecting={"tiny": expected})
+
+    with pytest.raises(Replaced):
+        install()
+    assert versions_of(stores)[0] == sums("v2")
     assert stores.sound

@@ -57,6 +57,10 @@ def contents(path):
     return {file.name: file.read_bytes() for file in path.iterdir()}
 
 
+def folders(path):
+    return [each for each in path.iterdir() if each.is_dir()]
+
+
 def test_a_model_is_fetched_once_and_then_it_is_here(store, artifacts, beacon, tmp_path):
     model = install(artifacts, beacon, FILES)
     found = store.ensure("tiny")
@@ -96,7 +100,7 @@ def test_files_that_are_not_what_was_installed_are_refused_and_leave_nothing(sto
     artifacts.put_bytes(model_key("tiny", model.version, "w.pth"), b"evil", "application/octet-stream")
     with pytest.raises(ModelUnusable, match=r"w\.pth: expected sha256"):
         store.ensure("tiny")
-    assert list((tmp_path / "models" / "tiny").iterdir()) == []
+    assert folders(tmp_path / "models" / "tiny") == []
 
 
 def test_files_that_are_gone_make_the_model_unusable(store, artifacts, beacon, tmp_path):
@@ -104,7 +108,7 @@ def test_files_that_are_gone_make_the_model_unusable(store, artifacts, beacon, t
     artifacts.delete(model_key("tiny", model.version, "classes.json"))
     with pytest.raises(ModelUnusable, match="missing from the artifact store"):
         store.ensure("tiny")
-    assert list((tmp_path / "models" / "tiny").iterdir()) == []
+    assert folders(tmp_path / "models" / "tiny") == []
 
 
 def test_a_model_replaced_while_it_is_fetched_gives_the_newer_one(store, artifacts, beacon):
@@ -140,17 +144,16 @@ def test_threads_that_ask_together_fetch_together(store, artifacts, beacon):
     assert len(artifacts.fetched) == len(FILES)
 
 
-def test_another_process_that_was_faster_is_believed(tmp_path, artifacts, beacon):
+def test_a_model_stays_here_as_long_as_somebody_uses_it(tmp_path, artifacts, beacon):
+    store = ModelStore(tmp_path / "models", artifacts, beacon, limit=1)
     install(artifacts, beacon, FILES)
-    mine, theirs = (ModelStore(tmp_path / "models", artifacts, beacon) for _ in range(2))
-    raced = False
-
-    def race():
-        nonlocal raced
-        if not raced:
-            raced = True
-            theirs.ensure("tiny")
-
-    artifacts.on_fetch = race
-    assert contents(mine.ensure("tiny").path) == FILES
-    assert len(artifacts.fetched) == 2 * len(FILES)
+    install(artifacts, beacon, {"w": b"1"}, name="other")
+    used = store.ensure("tiny")
+    store.ensure("other")
+    assert contents(used.path) == FILES
+    path = used.path
+    del used
+    install(artifacts, beacon, {"w": b"2"}, name="third")
+    store.ensure("third")
+    assert not path.exists()
+    assert contents(store.ensure("tiny").path) == FILES

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.gst.elements import native
-from workers.gst.elements.frame import Box, Region
+from workers.gst.elements.frame import Region
 from workers.gst.elements.transform import (
     ANY_FORMAT,
     Gst,
@@ -17,6 +17,7 @@ from workers.gst.elements.transform import (
     reported,
     templates,
 )
+from workers.networks.shapes import Box
 
 TABLE: dict[str, Property] = {"mode": (str, "in-order"), "roi": (str, None), "file-path": (str, None)}
 _CORNERS = 4

@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from workers.gst.elements.frame import Frame, Region, Tensor
+from workers.gst.elements.frame import Frame, Region
+from workers.networks.shapes import Tensor
 
 
 def to_json(

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 
 from numpy.lib.stride_tricks import as_strided
 
-from workers.gst.elements.frame import Array, Frame, Region
-from workers.gst.elements.preprocess import Layout, opencv, packed, plane
+from workers.gst.elements.frame import Frame, Region
+from workers.gst.elements.pictures import Layout, packed, plane
+from workers.networks.placing import opencv
+from workers.networks.shapes import Array
 
 Colour = tuple[int, int, int]
 

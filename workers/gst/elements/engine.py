@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, cast
+from typing import Any
 
 import openvino as ov
-from openvino.preprocess import ColorFormat, PrePostProcessor
 
-from workers.gst.elements.frame import Array, Outputs
-from workers.gst.elements.modelproc import Recipe, recipe_of
+from workers.networks.recipe import recipe_of
+from workers.networks.shapes import Array, Outputs
+from workers.runtimes.pictured import output_name, output_shape, own_name, prepared, rt_info, settled
 
 CACHE = "FRAMELANE_MODEL_CACHE"
 """Environment variable: a folder for compiled models."""
@@ -57,16 +57,15 @@ class Engine:
         if folder:
             core.set_property({"CACHE_DIR": folder})
         model = _read(core, order.model, Path(folder) if folder else None)
-        name = str(model.get_friendly_name())
-        self.name = order.model.stem if not name or name.endswith("_IR") else name
-        self.recipe = recipe_of(order.model_proc, _rt_info(model), order.labels)
+        self.name = own_name(model, order.model.stem)
+        self.recipe = recipe_of(order.model_proc, rt_info(model), order.labels)
         self.batch = order.batch
-        self.width, self.height = _prepare(model, order, self.recipe)
-        names = [_name(one) for one in model.outputs]
-        prepared = _with_preprocessing(model, self.recipe)
+        asked = order.size if all(order.size) else self.recipe.shape or (0, 0)
+        self.width, self.height = settled(model, order.model.name, asked, order.batch)
+        names = [output_name(one) for one in model.outputs]
         config = _config(order)
-        self._compiled: Any = core.compile_model(prepared, order.device, config)
-        self.outputs = {name: _shape(one) for name, one in zip(names, self._compiled.outputs, strict=True)}
+        self._compiled: Any = core.compile_model(prepared(model, self.recipe, "BGR"), order.device, config)
+        self.outputs = {name: output_shape(one) for name, one in zip(names, self._compiled.outputs, strict=True)}
         # One more than run at once: it is filled meanwhile.
         count = order.requests or int(self._compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")) + 1
         self.requests = count
@@ -227,79 +226,3 @@ def _config(order: Order) -> dict[str, str]:
     if not chosen.keys() & {"PERFORMANCE_HINT", "NUM_STREAMS"}:
         chosen["PERFORMANCE_HINT"] = "THROUGHPUT"
     return chosen
-
-
-def _prepare(model: Any, order: Order, recipe: Recipe) -> tuple[int, int]:
-    """Give the input its final shape; width and height."""
-    if len(model.inputs) != 1:
-        msg = f"{order.model.name} has {len(model.inputs)} inputs, one image is all there is"
-        raise ValueError(msg)
-    shape = model.input(0).partial_shape
-    rank = shape.rank
-    if not rank.is_static or rank.get_length() != 4:  # noqa: PLR2004 - batch, channels, height, width
-        msg = f"{order.model.name} doesn't take images: {shape}"
-        raise ValueError(msg)
-    rows, columns = (1, 2) if _is_nhwc(shape) else (2, 3)
-    asked = order.size if all(order.size) else recipe.shape or (0, 0)
-    for place, wanted in ((rows, asked[1]), (columns, asked[0])):
-        if wanted:
-            shape[place] = wanted
-        elif not shape[place].is_static:
-            msg = f"{order.model.name} leaves its size open ({shape}): set reshape-width and reshape-height"
-            raise ValueError(msg)
-    shape[0] = order.batch
-    model.reshape(shape)
-    return shape[columns].get_length(), shape[rows].get_length()
-
-
-def _is_nhwc(shape: Any) -> bool:
-    return shape[3].is_static and shape[3].get_length() == 3  # noqa: PLR2004 - colours
-
-
-def _with_preprocessing(model: Any, recipe: Recipe) -> Any:
-    """Takes BGR bytes, turns and scales them itself."""
-    steps: Any = PrePostProcessor(model)
-    input_info = steps.input()
-    layout = "NHWC" if _is_nhwc(model.input(0).partial_shape) else "NCHW"
-    input_info.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(
-        ColorFormat.BGR
-    )
-    input_info.model().set_layout(ov.Layout(layout))
-    process = input_info.preprocess()
-    if recipe.rgb:
-        process.convert_color(ColorFormat.RGB)
-    process.convert_element_type(model.input(0).element_type if not (recipe.mean or recipe.scale) else ov.Type.f32)
-    if recipe.mean:
-        process.mean(list(recipe.mean))
-    if recipe.scale:
-        process.scale(list(recipe.scale))
-    return steps.build()
-
-
-def _rt_info(model: Any) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for section in ("framework", "model_info"):
-        if model.has_rt_info([section]):
-            entries: Any = model.get_rt_info([section])
-            found |= {str(key): _text(model, section, str(key)) for key in _keys(entries)}
-    return found
-
-
-def _keys(entries: Any) -> list[str]:
-    value = getattr(entries, "value", entries)
-    return [str(key) for key in cast("dict[Any, Any]", value)] if isinstance(value, dict) else []
-
-
-def _text(model: Any, section: str, key: str) -> str:
-    return str(model.get_rt_info([section, key]).astype(str))
-
-
-def _name(output: Any) -> str:
-    """The author's: frontends add names of their own."""
-    names: set[str] = output.get_names()
-    friendly = str(output.get_node().get_friendly_name())
-    return friendly if friendly in names or not names else min(names, key=lambda name: (len(name), name))
-
-
-def _shape(output: Any) -> list[int]:
-    return [one.get_length() if one.is_static else -1 for one in output.partial_shape]

@@ -12,10 +12,9 @@ from typing import Any
 
 from workers.gst.elements import native
 from workers.gst.elements.engine import Engine, Order, obtain, parsed_config, release
-from workers.gst.elements.frame import WHOLE, Array, Box, Frame, Region
+from workers.gst.elements.frame import Frame, Region
 from workers.gst.elements.pending import Job, Memory, Pending, described, detected
-from workers.gst.elements.preprocess import Fit, part, picture, placed
-from workers.gst.elements.reading import Reader, reader_of
+from workers.gst.elements.pictures import picture
 from workers.gst.elements.transform import (
     OUR_FORMATS,
     Gst,
@@ -26,6 +25,9 @@ from workers.gst.elements.transform import (
     reported,
     templates,
 )
+from workers.networks.placing import Fit, part, placed
+from workers.networks.reading import Reader, reader_of
+from workers.networks.shapes import WHOLE, Array, Box
 
 _SERIALIZED = {
     Gst.EventType.EOS,

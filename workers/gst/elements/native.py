@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from workers.gst.elements.frame import EMPTY, Array, Frame
-from workers.gst.elements.preprocess import Layout
+from workers.gst.elements.frame import EMPTY, Frame
+from workers.gst.elements.pictures import Layout
+from workers.networks.shapes import Array
 
 _META = b"FramelaneFrameMeta"
 _FIELD = b"frame"

@@ -5,9 +5,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from workers.gst.elements.frame import Detection, Frame, Outputs, Region, Tensor
-from workers.gst.elements.preprocess import Fit
-from workers.gst.elements.reading import Reader
+from workers.gst.elements.frame import Frame, Region
+from workers.networks.placing import Fit
+from workers.networks.reading import Reader
+from workers.networks.shapes import Detection, Outputs, Tensor
 
 
 @dataclass(slots=True)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers.gst.elements.frame import Box, Region
+from workers.gst.elements.frame import Region
+from workers.networks.shapes import Box
 
 _OVERLAP = 0.2
 _SMOOTHING = 0.5

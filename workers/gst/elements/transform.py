@@ -7,7 +7,7 @@ from typing import Any
 
 from workers.gst import gi_path
 from workers.gst.elements import native
-from workers.gst.elements.preprocess import Layout
+from workers.gst.elements.pictures import Layout
 
 Gst, GstBase, GstVideo, GObject, GLib = gi_path.load("Gst", "GstBase", "GstVideo", "GObject", "GLib")
 

@@ -113,7 +113,7 @@ def test_a_refusal_says_where_what_and_what_to_do():
     assert (first.node, first.element, first.key) == ("0", "filesrc", "location")
     assert first.broken == (
         "/nodes/0/data/location",
-        "filesrc.location takes the id of an uploaded video or image set, not a path or address",
+        "filesrc.location takes the name of a video, image set or camera (camera:<name>), not a path or address",
     )
     assert (second.node, second.element, second.key) == ("1", "filesink", None)
     assert "output_mode `file`" in second.message

@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from shared.adapters.memory import MemoryWorkerBeacon, MemoryWorkers
+from shared.adapters.memory import MemoryUploadStore, MemoryWorkerBeacon, MemoryWorkers
 from shared.catalogue import Catalogue
 from shared.devices import Lane
 from shared.errors import ChecksumMismatch, InputUnreadable, InvalidSpec, JobCancelled, MediumNotInstalled
@@ -69,6 +69,7 @@ class Bench:
                 artifacts=self.artifacts,
                 beacon=self.beacon,
                 attempts=self.shop.store,
+                uploads=MemoryUploadStore(),
             )
         )
 

@@ -6,7 +6,7 @@ import pytest
 
 from shared.adapters.links import LinkSigner
 from shared.adapters.local_artifacts import LocalArtifactStore
-from shared.adapters.memory import MemoryWorkerBeacon, MemoryWorkers
+from shared.adapters.memory import MemoryUploadStore, MemoryWorkerBeacon, MemoryWorkers
 from shared.catalogue import Catalogue
 from shared.devices import Lane
 from shared.errors import (
@@ -100,6 +100,7 @@ class Bench:
             artifacts=self.artifacts,
             beacon=self.beacon,
             attempts=self.shop.store,
+            uploads=MemoryUploadStore(),
         )
         self.handler = ModelDownload(self.environment, **options)
         self.context = None

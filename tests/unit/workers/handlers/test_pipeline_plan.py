@@ -9,6 +9,7 @@ from shared.adapters.memory import (
     MemoryArtifactStore,
     MemoryAttemptStore,
     MemoryJobs,
+    MemoryUploadStore,
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
@@ -58,6 +59,7 @@ class Desk:
             artifacts=artifacts,
             beacon=beacon,
             attempts=MemoryAttemptStore(MemoryJobs()),
+            uploads=MemoryUploadStore(),
         )
         self._add_film(b"a film")
         self._install("person-ssdlite", "frozen_inference_graph.pb", "openvino-FP16.xml", "openvino-FP32.xml")
@@ -93,7 +95,7 @@ class Desk:
         )
 
     def plan(self, text, **fields):
-        return self.planner.plan(task(text, **fields), self.folder)
+        return self.planner.plan(task(text, **fields), "job-1", self.folder)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
-from shared.catalogue import UrlSource
 from shared.errors import JobCancelled, SourceUnavailable
+from shared.sources import UrlSource
 from tests.support.https import have_openssl, https_server, redirect, send
 from workers.hubs import web
 from workers.hubs.web import WebHub

@@ -2,8 +2,8 @@ import zipfile
 
 import pytest
 
-from shared.catalogue import PackageSource
 from shared.errors import JobCancelled, SourceUnavailable
+from shared.sources import PackageSource
 from tests.support.wheels import build_wheel
 from workers.hubs.wheels import WheelHub
 

@@ -10,8 +10,10 @@ from shared.graph.parser import parse
 from shared.graph.rewrites.codecs import NoEncoder, decoding
 from shared.graph.rewrites.devices import on_device, sharing_models, slug
 from shared.graph.rewrites.draft import Draft
+from shared.graph.rewrites.live import newest_first
 from shared.graph.rewrites.memory import Memory, memory_at
 from shared.graph.rewrites.outputs import ToFile, ToStream, with_output
+from shared.graph.rewrites.sources import redacted
 from tests.support.graphs import INTEL, NVIDIA, PLAIN
 
 DETECT = "filesrc location=/v/a.mp4 ! decodebin3 ! gvadetect model=/m/yolo.xml ! queue ! gvawatermark ! fakesink"
@@ -146,6 +148,36 @@ def test_slugs(text: str, expected: str):
         ),
         ("h264", "GPU", PLAIN | {"vah264dec"}, "parsebin ! avdec_h264 ! videoconvert ! video/x-raw"),
         ("mjpeg", "CPU", PLAIN, "parsebin ! jpegdec ! videoconvert ! video/x-raw"),
+        (
+            "h265",
+            "GPU",
+            PLAIN | {"qsvh265dec", "vapostproc"},
+            "parsebin ! qsvh265dec ! vapostproc ! video/x-raw(memory:VAMemory)",
+        ),
+        (
+            "mjpeg",
+            "GPU",
+            INTEL | {"vajpegdec"},
+            "parsebin ! vajpegdec ! vapostproc ! video/x-raw(memory:VAMemory)",
+        ),
+        (
+            "mjpeg",
+            "GPU",
+            NVIDIA | {"nvjpegdec"},
+            "parsebin ! nvjpegdec ! cudadownload ! videoconvert ! video/x-raw",
+        ),
+        ("vp9", "NPU", INTEL | {"vavp9dec"}, "parsebin ! vavp9dec ! vapostproc ! video/x-raw(memory:VAMemory)"),
+        (
+            "vp9",
+            "GPU",
+            PLAIN | {"qsvvp9dec", "vapostproc"},
+            "parsebin ! qsvvp9dec ! vapostproc ! video/x-raw(memory:VAMemory)",
+        ),
+        ("av1", "GPU", INTEL | {"vaav1dec"}, "parsebin ! vaav1dec ! vapostproc ! video/x-raw(memory:VAMemory)"),
+        ("av1", "GPU", NVIDIA | {"nvav1dec"}, "parsebin ! nvav1dec ! cudadownload ! videoconvert ! video/x-raw"),
+        ("vp8", "GPU", NVIDIA | {"nvvp8dec"}, "parsebin ! nvvp8dec ! cudadownload ! videoconvert ! video/x-raw"),
+        ("av1", "GPU", PLAIN | {"dav1ddec"}, "parsebin ! dav1ddec ! videoconvert ! video/x-raw"),
+        ("h264", "CPU", INTEL | NVIDIA, "parsebin ! avdec_h264 ! videoconvert ! video/x-raw"),
         ("vp9", "CPU", PLAIN, "decodebin3"),
         ("theora", "CPU", PLAIN, "decodebin3"),
         ("raw", "CPU", INTEL, "videoconvert ! video/x-raw"),
@@ -184,24 +216,34 @@ def test_what_finds_its_decoder_by_itself_stays(text: str):
 @pytest.mark.parametrize(
     ("frames", "device", "available", "encoder"),
     [
-        ("video/x-raw(memory:VAMemory)", "GPU", INTEL - {"vah264lpenc"}, "vapostproc ! vah264enc"),
+        ("video/x-raw(memory:VAMemory)", "GPU", INTEL - {"vah264lpenc"}, "vapostproc ! vah264enc key-int-max=30"),
+        ("video/x-raw(memory:VAMemory)", "GPU", PLAIN | {"vapostproc", "qsvh264enc"},
+         "vapostproc ! qsvh264enc gop-size=30"),
         ("video/x-raw(memory:VAMemory)", "GPU", PLAIN | {"vapostproc"},
-         "vapostproc ! video/x-raw ! videoconvert ! openh264enc bitrate=16000000"),
-        ("video/x-raw(memory:CUDAMemory)", "GPU", NVIDIA, "cudadownload ! videoconvert ! nvh264enc"),
-        ("video/x-raw", "GPU", INTEL, "vapostproc ! vah264lpenc"),
-        ("video/x-raw", "CPU", INTEL, "videoconvert ! openh264enc bitrate=16000000"),
+         "vapostproc ! video/x-raw ! videoconvert ! openh264enc bitrate=16000000 gop-size=30"),
+        ("video/x-raw(memory:VAMemory)", "NPU", frozenset({"vapostproc", "videoconvert", "nvh264enc"}),
+         "vapostproc ! video/x-raw ! videoconvert ! nvh264enc gop-size=30"),
+        ("video/x-raw(memory:CUDAMemory)", "GPU", NVIDIA,
+         "cudadownload ! videoconvert ! nvh264enc gop-size=30"),
+        ("video/x-raw(memory:CUDAMemory)", "GPU", NVIDIA - {"nvh264enc"},
+         "cudadownload ! videoconvert ! openh264enc bitrate=16000000 gop-size=30"),
+        ("video/x-raw", "GPU", INTEL, "vapostproc ! vah264lpenc key-int-max=30"),
+        ("video/x-raw", "GPU", NVIDIA, "videoconvert ! nvh264enc gop-size=30"),
+        ("video/x-raw", "GPU", PLAIN, "videoconvert ! openh264enc bitrate=16000000 gop-size=30"),
+        ("video/x-raw", "CPU", INTEL, "videoconvert ! openh264enc bitrate=16000000 gop-size=30"),
         ("video/x-raw", "CPU", PLAIN - {"openh264enc"},
-         "videoconvert ! x264enc bitrate=16000 speed-preset=veryfast tune=zerolatency"),
-        ("video/x-raw", "NPU", frozenset({"videoconvert", "nvh264enc"}), "videoconvert ! nvh264enc"),
+         "videoconvert ! x264enc bitrate=16000 speed-preset=veryfast tune=zerolatency key-int-max=30"),
+        ("video/x-raw", "NPU", frozenset({"videoconvert", "nvh264enc"}), "videoconvert ! nvh264enc gop-size=30"),
     ],
 )  # fmt: skip
-def test_encoders(frames: str, device: str, available: frozenset[str], encoder: str):
+def test_encoders_of_live_streams(frames: str, device: str, available: frozenset[str], encoder: str):
     text = f"videotestsrc ! {frames} ! queue ! fakesink name=default_output_sink sync=false"
-    graph = with_output(parse(text), ToStream("rtsp://m/x"), device, available)
+    graph = with_output(parse(text), ToStream("rtsp://m/x", "me", "pw"), device, available)
     assert emit(graph) == (
-        f"videotestsrc ! {frames} ! queue ! {encoder} ! h264parse ! "
-        "rtspclientsink name=default_output_sink protocols=tcp location=rtsp://m/x"
+        f"videotestsrc ! {frames} ! queue ! {encoder} ! h264parse config-interval=-1 ! "
+        "rtspclientsink name=default_output_sink protocols=tcp location=rtsp://m/x user-id=me user-pw=pw"
     )
+    assert "pw" not in emit(redacted(graph)).replace("user-pw", "")
 
 
 def test_no_encoder_is_told_with_what_was_looked_for():
@@ -228,3 +270,18 @@ def test_no_encoder_is_told_with_what_was_looked_for():
 def test_memory(text: str, memory: Memory):
     draft = Draft(parse(text))
     assert memory_at(draft, draft.parts[-1]) is memory
+
+
+def test_a_model_looks_at_the_newest_frame_of_a_camera():
+    camera = "rtspsrc location=rtsp://c/1 ! application/x-rtp,media=video ! decodebin3"
+    queue = "queue leaky=downstream max-size-buffers=2 max-size-bytes=0 max-size-time=0"
+    models = "gvadetect model=a ! gvaclassify model=b ! fakesink"
+    for text, expected in (
+        (f"{camera} ! {models}", f"{camera} ! {queue} ! {models}"),
+        (f"{camera} ! queue max-size-buffers=9 ! {models}", None),
+        (f"v4l2src device=/dev/video0 ! tee name=t ! fakesink t. ! {models}",
+         f"v4l2src device=/dev/video0 ! tee name=t ! fakesink t. ! {queue} ! {models}"),
+        (f"filesrc location=/v/a.mp4 ! decodebin3 ! {models}", None),
+        (f"{camera} ! queue ! openh264enc ! fakesink", None),
+    ):  # fmt: skip
+        assert emit(newest_first(parse(text))) == (expected or text)

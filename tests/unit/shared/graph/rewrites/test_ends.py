@@ -56,9 +56,9 @@ def test_records_go_where_the_worker_says():
 
 SOURCES = {
     "film": Video("/v/my film.mp4"),
-    "usb": UsbCamera("/dev/video2"),
-    "front": NetworkCamera("rtsp://10.0.0.5/x", "admin", "s3cret"),
-    "open": NetworkCamera("rtsp://10.0.0.6/x"),
+    "camera:usb": UsbCamera("/dev/video2"),
+    "camera:front": NetworkCamera("rtsp://10.0.0.5/x", "admin", "s3cret"),
+    "camera:open": NetworkCamera("rtsp://10.0.0.6/x", latency_ms=40, transport="auto"),
     "parts": ImageSet("/i/p_%03d.png", "png", 40),
 }
 
@@ -70,15 +70,27 @@ SOURCES = {
         ("source kind=video source=film name=in", 'filesrc name=in location="/v/my film.mp4"'),
         ("urisourcebin uri=film buffer-size=1", "urisourcebin uri=file:///v/my%20film.mp4 buffer-size=1"),
         ("source kind=camera source=usb", "v4l2src device=/dev/video2"),
-        ("filesrc location=usb num-buffers=3", "v4l2src device=/dev/video2"),
+        ("filesrc location=camera:usb num-buffers=3", "v4l2src device=/dev/video2"),
         ("v4l2src device=usb io-mode=2", "v4l2src device=/dev/video2 io-mode=2"),
+        ("uridecodebin uri=camera:usb ! queue", "v4l2src device=/dev/video2 ! decodebin3 ! queue"),
         (
             "source kind=camera source=front",
-            "rtspsrc location=rtsp://10.0.0.5/x latency=100 user-id=admin user-pw=s3cret",
+            (
+                "rtspsrc location=rtsp://10.0.0.5/x latency=100 protocols=tcp user-id=admin user-pw=s3cret ! "
+                "application/x-rtp,media=video"
+            ),
         ),
         (
-            "rtspsrc location=open latency=5 protocols=tcp",
-            "rtspsrc location=rtsp://10.0.0.6/x latency=5 protocols=tcp",
+            "uridecodebin3 uri=camera:open name=in",
+            "rtspsrc name=in location=rtsp://10.0.0.6/x latency=40 ! application/x-rtp,media=video ! decodebin3",
+        ),
+        (
+            "rtspsrc location=open latency=5 protocols=udp",
+            "rtspsrc location=rtsp://10.0.0.6/x latency=5 protocols=udp ! application/x-rtp,media=video",
+        ),
+        (
+            "rtspsrc location=camera:open ! application/x-rtp,media=audio",
+            "rtspsrc location=rtsp://10.0.0.6/x latency=40 ! application/x-rtp,media=audio",
         ),
         (
             "multifilesrc location=parts",
@@ -96,6 +108,21 @@ def test_sources(text: str, expected: str):
     )
 
 
+def test_a_camera_with_pads_that_are_named_gives_just_those():
+    text = "rtspsrc location=open name=c c.stream_0 ! decodebin3 ! fakesink c.stream_1 ! decodebin3 ! fakesink"
+    written = emit(with_sources(parse(text), SOURCES))
+    assert "application/x-rtp" not in written
+    assert "c.stream_1" in written
+
+
+@pytest.mark.parametrize("source", ["filesrc location=camera:front", "filesrc location=parts"])
+def test_no_demuxer_takes_a_camera_or_images(source: str):
+    with pytest.raises(InvalidSpec) as refused:
+        with_sources(parse(f"{source} ! qtdemux ! fakesink"), SOURCES)
+    ((pointer, says),) = refused.value.broken
+    assert (pointer, "decodebin3" in says) == ("/nodes/0/data/location", True)
+
+
 def test_unknown_sources_are_told():
     with pytest.raises(InvalidSpec) as refused:
         with_sources(
@@ -111,7 +138,7 @@ def test_unknown_sources_are_told():
 
 
 def test_logins_are_starred():
-    graph = with_sources(parse("source source=front ! fakesink"), SOURCES)
+    graph = with_sources(parse("source source=camera:front ! fakesink"), SOURCES)
     assert "s3cret" in emit(graph)
     assert "s3cret" not in emit(redacted(graph))
     assert "admin" not in emit(redacted(graph))

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.gst.elements.engine import item, parsed_config
-from workers.gst.elements.frame import WHOLE, Box
-from workers.gst.elements.modelproc import Recipe, from_model_proc, from_rt_info, recipe_of
-from workers.gst.elements.preprocess import Layout, bilinear, picture, placed
-from workers.gst.elements.reading import reader_of
+from workers.gst.elements.pictures import Layout, picture
+from workers.networks.placing import bilinear, placed
+from workers.networks.reading import reader_of
+from workers.networks.recipe import Recipe, from_model_proc, from_rt_info, recipe_of
+from workers.networks.shapes import WHOLE, Box
 
 
 def test_model_proc_in_dl_streamers_words(tmp_path: Path) -> None:

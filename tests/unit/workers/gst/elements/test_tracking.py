@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.gst.elements.frame import Box, Region
+from workers.gst.elements.frame import Region
 from workers.gst.elements.tracking import Tracker
+from workers.networks.shapes import Box
 
 
 def at(x: float, y: float = 0.4, label: str = "person") -> Region:

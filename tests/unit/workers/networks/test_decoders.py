@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.gst.elements.decoders import boxes, labels, yolo
-from workers.gst.elements.decoders.overlap import suppressed
-from workers.gst.elements.frame import Box, Detection
+from workers.networks.decoders import boxes, labels, yolo
+from workers.networks.decoders.overlap import suppressed
+from workers.networks.shapes import Box, Detection
 
 SIZE = 320
 Found = tuple[tuple[float, float, float, float], int, float]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workers.gst.elements.frame import Array, Box, Detection, Outputs
+from workers.networks.shapes import Array, Box, Detection, Outputs
 
 _ROW, _SCORED = 7, 5
 """Columns of an SSD row; of a box with its confidence."""
@@ -49,6 +49,15 @@ def boxes_scores(outputs: Outputs, threshold: float) -> list[Detection]:
     scores = _named(outputs, "scores").reshape(len(boxes), -1)
     best = scores.max(axis=1)
     return [_detection(boxes[i], scores[i].argmax(), best[i]) for i in np.flatnonzero(best >= threshold)]
+
+
+def end_to_end(outputs: Outputs, threshold: float, width: int, height: int) -> list[Detection]:
+    """Overlaps gone already: boxes ``[1, N, 4]``, corners in pixels of the input, scores, classes, and a count."""
+    boxes = _named(outputs, "boxes").reshape(-1, 4) / np.array([width, height, width, height], np.float32)
+    scores, classes = _named(outputs, "scores").ravel(), _named(outputs, "classes").ravel()
+    counts = next((one for name, one in outputs.items() if "num" in name), None)
+    count = len(scores) if counts is None else int(np.asarray(counts).ravel()[0])
+    return [_detection(boxes[i], classes[i], scores[i]) for i in np.flatnonzero(scores[:count] >= threshold)]
 
 
 def _named(outputs: Outputs, word: str) -> Array:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from workers.gst.elements.frame import Array, Outputs, Tensor
-from workers.gst.elements.modelproc import Method
+from workers.networks.recipe import Method
+from workers.networks.shapes import Array, Outputs, Tensor
 
 
 def softmax(values: Array) -> Array:
@@ -16,9 +16,7 @@ def softmax(values: Array) -> Array:
 
 def classified(values: Array, labels: Sequence[str], method: Method = "softmax", threshold: float = 0.5) -> Tensor:
     """One label of a classifier's output; several, joined by spaces, with compound, multi and index."""
-    values = np.asarray(values, np.float32).ravel()
-    if method.startswith("softmax"):
-        values = softmax(values)
+    values = probabilities(values, method)
     if method in {"max", "softmax"}:
         best = int(values.argmax())
         return Tensor("", "", label=_label(labels, best), label_id=best, confidence=float(values[best]))
@@ -31,6 +29,18 @@ def classified(values: Array, labels: Sequence[str], method: Method = "softmax",
     else:
         words = [_label(labels, int(i)) for i in np.flatnonzero(values >= threshold)]
     return Tensor("", "", label=" ".join(filter(None, words)), confidence=float(values.max(initial=0.0)))
+
+
+def probabilities(values: Array, method: Method) -> Array:
+    """Of each class, flat: as the network says them, or their softmax."""
+    flat = np.asarray(values, np.float32).ravel()
+    return softmax(flat) if method.startswith("softmax") else flat
+
+
+def number(values: Array, scale: float, digits: int) -> Tensor:
+    """Numbers as text, such as an age."""
+    told = (f"{float(one) * scale:.{digits}f}" for one in np.asarray(values, np.float32).ravel())
+    return Tensor("", "", label=", ".join(told))
 
 
 def ctc(values: Array, alphabet: Sequence[str], *, blank: int = 0) -> Tensor:

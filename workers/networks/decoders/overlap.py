@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workers.gst.elements.frame import Array
+from workers.networks.shapes import Array
 
 
 def suppressed(corners: Array, scores: Array, iou: float) -> list[int]:

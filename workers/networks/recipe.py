@@ -24,7 +24,8 @@ _ALIASES = {
     "ssd": "detection_output",
     "tensor_to_label": "label",
     "classification": "label",
-    "tensor_to_text": "text",
+    "tensor_to_text": "number",
+    "text": "number",
     "paddle_ocr": "ctc",
     "paddle_ocr_ctc": "ctc",
     "paddleocr": "ctc",
@@ -40,9 +41,27 @@ _ALIASES = {
     "yolo_v11": "yolo_v8",
     "yolo11": "yolo_v8",
     "yolov10": "yolo_v10",
+    "yolo26": "yolo_v10",
+    "yolo_v26": "yolo_v10",
+    "yolov8_pose": "yolo_v8_pose",
+    "yolo11_pose": "yolo_v8_pose",
+    "yolo26_pose": "yolo_v10",
     "tf_detection": "tensorflow_boxes",
     "raw_data_copy": "raw",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How a layer says where points are: rows of ``columns`` numbers, x and y (and z) in pixels of the input.
+
+    With five columns the last two are how likely the point is seen and there, as logits. ``score_layer`` says how
+    likely the thing is there at all: as a probability, or as a logit.
+    """
+
+    columns: int = 3
+    score_layer: str | None = None
+    logit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +69,8 @@ class Recipe:
     """``scale`` divides and ``mean`` is taken away first, per channel in the model's order; ``rgb`` turns BGR.
 
     ``shape``: width and height where the model leaves them open. ``converter``: None if nothing says it.
+    ``strides`` and ``interpolated``: of the grids of anchors that boxes are told from. ``text_scale`` and
+    ``digits``: how a number becomes text. ``others``: how further outputs are read.
     """
 
     resize: Resize = "stretch"
@@ -63,9 +84,15 @@ class Recipe:
     attribute: str | None = None
     layer: str | None = None
     threshold: float | None = None
-    iou: float = 0.5
+    iou: float | None = None
     blank: int = 0
     labels: tuple[str, ...] = ()
+    strides: tuple[int, ...] = ()
+    interpolated: bool = True
+    text_scale: float = 1.0
+    digits: int = 2
+    marks: Marks | None = None
+    others: tuple["Recipe", ...] = ()
 
 
 def recipe_of(model_proc: Path | None, rt_info: Mapping[str, str], labels: str = "") -> Recipe:
@@ -89,16 +116,15 @@ def read_labels(given: str) -> tuple[str, ...]:
 
 
 def from_model_proc(proc: Mapping[str, Any]) -> Recipe:
-    """DL Streamer's schema 2; of several inputs or outputs the first image and the first converter count."""
+    """DL Streamer's schema 2, with words of our own beside its; of several inputs the first image counts."""
     found: dict[str, Any] = {}
     for entry in cast("Sequence[Mapping[str, Any]]", proc.get("input_preproc", [])):
         if entry.get("format", "image") == "image":
             found |= _input(entry)
             break
-    for entry in cast("Sequence[Mapping[str, Any]]", proc.get("output_postproc", [])):
-        found |= _output(entry)
-        break
-    return Recipe(**found)
+    outputs = [_output(entry) for entry in cast("Sequence[Mapping[str, Any]]", proc.get("output_postproc", []))]
+    first, *others = outputs or [{}]
+    return Recipe(**found, **first, others=tuple(Recipe(**other) for other in others))
 
 
 def _input(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,10 +169,18 @@ def _output(entry: Mapping[str, Any]) -> dict[str, Any]:
         "attribute_name": "attribute",
         "layer_name": "layer",
         "confidence_threshold": "threshold",
+        "threshold": "threshold",
         "iou_threshold": "iou",
         "blank": "blank",
+        "interpolated": "interpolated",
+        "tensor_to_text_scale": "text_scale",
+        "text_precision": "digits",
     }
     found |= {ours: entry[theirs] for theirs, ours in names.items() if theirs in entry}
+    if "strides" in entry:
+        found["strides"] = tuple(int(one) for one in entry["strides"])
+    if "keypoints" in entry:
+        found["marks"] = Marks(**entry["keypoints"])
     labels = entry.get("labels")
     if isinstance(labels, str):
         found["labels"] = read_labels(labels)

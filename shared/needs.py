@@ -1,0 +1,69 @@
+"""What a job asks of the device that runs it, from its task and what is known of its models. Pure."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from shared.catalogue import CatalogueEntry
+from shared.devices import Device
+from shared.graph.model import Graph
+from shared.graph.names import places
+from shared.graph.rewrites.devices import MODELS
+from shared.packing import AnyTask, InferenceTask, PipelineTask
+from shared.results import InstalledModel
+from shared.routing import Needs
+from shared.settings import RoutingSettings
+
+_FAMILY = re.compile(r"\b(?:CPU|GPU|NPU)\b")
+
+
+def work_of(task: AnyTask) -> str:
+    """The name under which the time of such jobs is measured: ``inference/asl``, ``pipeline``."""
+    return f"{task.kind}/{task.model}" if isinstance(task, InferenceTask) else task.kind
+
+
+def needs_of(
+    task: AnyTask,
+    entries: Mapping[str, CatalogueEntry],
+    installed: Mapping[str, InstalledModel],
+    settings: RoutingSettings,
+) -> Needs:
+    """Models that nobody knows are believed to run everywhere and to take no memory."""
+    if isinstance(task, InferenceTask):
+        entry = entries.get(task.model)
+        return Needs(
+            families=frozenset(Device) if entry is None else frozenset(entry.devices),
+            work=work_of(task),
+            model=task.model,
+            memory_bytes=estimated_bytes(installed.get(task.model), settings),
+            runtime=None if task.options.runtime == "auto" else task.options.runtime,
+        )
+    if isinstance(task, PipelineTask):
+        models = pipeline_models(task.graph)
+        return Needs(
+            families=pipeline_families(task.graph, [entries[name] for name in models if name in entries]),
+            work=work_of(task),
+            memory_bytes=sum(estimated_bytes(installed.get(name), settings) for name in models),
+        )
+    return Needs(work=work_of(task))
+
+
+def estimated_bytes(model: InstalledModel | None, settings: RoutingSettings) -> int:
+    """Memory that a loaded model takes, from the size of its largest file; 0 if it isn't known."""
+    largest = max((file.size for file in model.files), default=0) if model else 0
+    return round(largest * settings.memory_factor) + settings.memory_base_bytes if largest else 0
+
+
+def pipeline_models(graph: Graph) -> list[str]:
+    """Names of the models that a pipeline's elements run, in order."""
+    return sorted({place.value for place in places(graph) if place.named == "model"})
+
+
+def pipeline_families(graph: Graph, models: Iterable[CatalogueEntry]) -> frozenset[Device]:
+    """Those its elements name, or all where they name none, as far as all its models run there."""
+    named = {
+        Device(family)
+        for node in graph.nodes
+        if node.type in MODELS
+        for family in _FAMILY.findall(node.data.get("device", ""))
+    }
+    return frozenset(named or Device).intersection(*(each.devices for each in models))
