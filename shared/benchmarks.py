@@ -5,30 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from shared.figures import Figure, Latency, MachineFigure
 from shared.graph.model import Graph
-from shared.results import Answer, Latency
+from shared.predictions import Answer
 
 MeasuredKind = Literal["performance", "density", "optimize", "validate", "suite"]
-
-
-class Figure(Answer):
-    """A figure of repeated runs: the median, and the 95 % interval of the mean widened to hold the median.
-
-    The interval's ends are null where one run alone was made. ``spread``: standard deviation over mean.
-    """
-
-    median: float
-    low: float | None
-    high: float | None
-    spread: float
-    runs: int
-
-
-class MachineFigure(Answer):
-    """A figure of the machine over the measured part of a run."""
-
-    mean: float
-    most: float
 
 
 class MeasuredStream(Answer):

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, ValidateResult
+from shared.figures import Latency
 from shared.predictions import (
     Answer,
     Attribute,
@@ -130,14 +132,6 @@ class DownloadResult(Answer):
     downloaded_bytes: int
 
 
-class Latency(Answer):
-    """Source to sink, in milliseconds, over the frames of an interval or of the whole run."""
-
-    avg_ms: float
-    min_ms: float
-    max_ms: float
-
-
 class StreamFigures(Answer):
     """One stream. ``fps``: of the latest interval while it runs, of the whole run at the end.
 
@@ -216,5 +210,14 @@ class SweepResult(Answer):
 
 
 Result = Annotated[
-    InferenceResult | DownloadResult | MediaResult | PipelineResult | SweepResult, Field(discriminator="kind")
+    InferenceResult
+    | DownloadResult
+    | MediaResult
+    | PipelineResult
+    | PerformanceResult
+    | DensityResult
+    | OptimizeResult
+    | ValidateResult
+    | SweepResult,
+    Field(discriminator="kind"),
 ]

@@ -3,49 +3,17 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, FiniteFloat, Tag, TypeAdapter, field_validator, model_validator
+from pydantic import Field, FiniteFloat, TypeAdapter, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.devices import AUTO, DeviceRequest, LaneClass
+from shared.common import CommonSpec, Label, Name, SourceInput, no_accelerator
+from shared.devices import LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
 from shared.pipelines import PipelineSource
 from shared.sources import Category, WantedFile
 
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-InputName = Annotated[
-    str, Field(min_length=1, max_length=107, pattern=r"^(?:camera:)?[A-Za-z0-9][A-Za-z0-9._-]*$")
-]
-Label = Annotated[str, Field(max_length=200)]
-CallbackUrl = Annotated[
-    str, Field(min_length=9, max_length=2_000, pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$")
-]
 Runtime = Literal["auto", "torch", "openvino"]
 Precision = Literal["FP32", "FP16"]
-
-
-class CommonSpec(Wire):
-    """Fields of every kind of job."""
-
-    device: DeviceRequest = AUTO
-    priority: Annotated[int, Field(strict=True, ge=0, le=9, description="0 lowest, 9 highest")] = 5
-    timeout_s: Annotated[
-        FiniteFloat | None, Field(strict=True, gt=0, le=86_400, description="longest an attempt may run")
-    ] = None
-    expires_s: Annotated[
-        FiniteFloat | None,
-        Field(strict=True, gt=0, le=604_800, description="fails with `expired` if not started by then"),
-    ] = None
-    max_attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = 3
-    callback_url: Annotated[CallbackUrl | None, Field(description="gets the terminal event, signed, by POST")] = (
-        None
-    )
-    retention_s: Annotated[
-        FiniteFloat | None,
-        Field(strict=True, ge=1, le=31_536_000, description="kept this long after its end; default: a setting"),
-    ] = None
-    labels: Annotated[dict[Annotated[str, Field(min_length=1, max_length=63)], Label], Field(max_length=16)] = (
-        Field(default_factory=dict[str, str])
-    )
 
 
 class InferenceOptions(Wire):
@@ -53,7 +21,9 @@ class InferenceOptions(Wire):
 
     top_k: Annotated[
         int | None,
-        Field(strict=True, ge=1, le=50, description="labels of a class (default 3) or objects (default all) at most"),
+        Field(
+            strict=True, ge=1, le=50, description="labels of a class (default 3) or objects (default all) at most"
+        ),
     ] = None
     min_confidence: Annotated[
         FiniteFloat | None,
@@ -91,12 +61,6 @@ class InferenceSpec(InferenceFields):
     inputs: Annotated[list[InferenceInput], Field(min_length=1, max_length=MAX_INPUTS)]
 
 
-def _no_accelerator(device: str) -> str:
-    if device not in {AUTO, "CPU"}:
-        raise PydanticCustomError("device", "such jobs are bound to no device; leave it out, or use AUTO or CPU")
-    return device
-
-
 class SourceModel(Wire):
     """A model that isn't in the catalogue. ``model_proc``: how its input is prepared and its output read."""
 
@@ -124,7 +88,7 @@ class ModelDownloadSpec(CommonSpec):
     ] = Field(default=["FP32"])
     force: Annotated[bool, Field(strict=True, description="fetch again what is installed already")] = False
 
-    _device = field_validator("device")(_no_accelerator)
+    _device = field_validator("device")(no_accelerator)
 
     @model_validator(mode="after")
     def _something(self) -> "ModelDownloadSpec":
@@ -144,7 +108,7 @@ class SweepSpec(CommonSpec):
         ),
     ] = None
 
-    _device = field_validator("device")(_no_accelerator)
+    _device = field_validator("device")(no_accelerator)
 
 
 class MediaDownloadSpec(CommonSpec):
@@ -153,19 +117,7 @@ class MediaDownloadSpec(CommonSpec):
     kind: Literal["media_download"] = "media_download"
     media: Annotated[list[Name], Field(min_length=1, max_length=50)]
 
-    _device = field_validator("device")(_no_accelerator)
-
-
-def _form(value: object) -> str:
-    return "list" if isinstance(value, list | tuple) else "name"
-
-
-SourceInput = Annotated[
-    Annotated[InputName, Tag("name")]
-    | Annotated[list[InputName], Field(min_length=1, max_length=64), Tag("list")],
-    Discriminator(_form),
-]
-"""What stands for a source: one name for all streams, or a list of them."""
+    _device = field_validator("device")(no_accelerator)
 
 
 class PipelineFields(CommonSpec):

@@ -1,0 +1,210 @@
+"""What can be measured: specs of benchmarks, searches and validations."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, FiniteFloat, model_validator
+from pydantic_core import PydanticCustomError
+
+from shared.common import CommonSpec, Label, Name, SourceInput
+from shared.devices import DeviceRequest
+from shared.inputs import Wire
+from shared.pipelines import PipelineSource, Slug
+
+MOST_STREAMS = 256
+
+Sources = Annotated[
+    list[SourceInput],
+    Field(max_length=64, description="media in place of those the pipeline names, one for each of its sources"),
+]
+Streams = Annotated[int, Field(strict=True, ge=1, le=MOST_STREAMS)]
+Seconds = Annotated[FiniteFloat, Field(strict=True, ge=1, le=3_600)]
+WarmUp = Annotated[
+    FiniteFloat, Field(strict=True, ge=0, le=600, description="after the last stream's first frame, left out")
+]
+Isolation = Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")]
+
+
+class MeasuredFields(CommonSpec):
+    """What every measurement has. ``name``: what lists of results call it; default: made from its pipelines."""
+
+    name: Label = ""
+    isolation: Isolation = "pipeline"
+    warmup_s: WarmUp = 2.0
+
+
+class LoadFields(Wire):
+    """Streams of one pipeline among others."""
+
+    streams: Streams = 1
+    inputs: Sources = Field(default_factory=list[str | list[str]])
+
+
+class Load(LoadFields):
+    """A pipeline and how many streams of it run."""
+
+    pipeline: PipelineSource
+
+
+class PerformanceFields(MeasuredFields):
+    """What a performance test has beside its pipelines."""
+
+    kind: Literal["performance"] = "performance"
+    duration_s: Annotated[Seconds, Field(description="measured part of a run, after the warm-up")] = 10.0
+    repeats: Annotated[int, Field(strict=True, ge=1, le=50, description="undisturbed runs wanted")] = 3
+    latency_metrics: Annotated[bool, Field(strict=True)] = False
+
+
+class PerformanceSpec(PerformanceFields):
+    """Run several pipelines at once, and tell the rate of every stream."""
+
+    specs: Annotated[list[Load], Field(min_length=1, max_length=16)]
+
+
+class ShareFields(Wire):
+    """``stream_rate``: percent of the streams; or ``streams``: as many, whatever the others have."""
+
+    stream_rate: Annotated[int | None, Field(strict=True, ge=0, le=100)] = None
+    streams: Streams | None = None
+    inputs: Sources = Field(default_factory=list[str | list[str]])
+
+    @model_validator(mode="after")
+    def _one(self) -> "ShareFields":
+        if (self.stream_rate is None) == (self.streams is None):
+            raise PydanticCustomError("share", "give either `stream_rate` (percent) or `streams` (pinned)")
+        return self
+
+
+class Share(ShareFields):
+    """A pipeline and its part of the streams."""
+
+    pipeline: PipelineSource
+
+
+class DensityFields(MeasuredFields):
+    """What a search for density has beside its pipelines."""
+
+    kind: Literal["density"] = "density"
+    fps_floor: Annotated[FiniteFloat, Field(strict=True, gt=0, le=10_000)]
+    max_streams: Streams = 64
+    repeats: Annotated[
+        int, Field(strict=True, ge=1, le=50, description="runs of numbers near the floor, and of the answer")
+    ] = 3
+    duration_s: Annotated[Seconds, Field(description="measured part of a run, after the warm-up")] = 5.0
+    budget_s: Annotated[
+        FiniteFloat,
+        Field(strict=True, gt=0, le=86_400, description="no run begins that would end later than this"),
+    ] = 1_800.0
+
+    @model_validator(mode="after")
+    def _affordable(self) -> "DensityFields":
+        if self.budget_s < self.warmup_s + self.duration_s:
+            needed = f"{self.warmup_s + self.duration_s:g}"
+            raise PydanticCustomError(
+                "budget", "`budget_s` is too small for one run: {needed} s are needed at least", {"needed": needed}
+            )
+        return self
+
+
+class DensitySpec(DensityFields):
+    """Find the largest number of streams whose slowest one keeps a floor.
+
+    Rates of the specs that have them sum to 100; specs that give ``streams`` run beside, at least one must grow.
+    """
+
+    specs: Annotated[list[Share], Field(min_length=1, max_length=16)]
+
+    @model_validator(mode="after")
+    def _whole(self) -> "DensitySpec":
+        rates = [each.stream_rate for each in self.specs if each.stream_rate is not None]
+        if not rates:
+            raise PydanticCustomError("rates", "every pipeline is pinned: give one a `stream_rate` of 100")
+        if sum(rates) != 100:  # noqa: PLR2004 - percent
+            raise PydanticCustomError("rates", "`stream_rate`s sum to {sum}, not to 100", {"sum": sum(rates)})
+        return self
+
+
+class SearchSpace(Wire):
+    """What is tried beside the pipeline's own values; an empty list leaves a property as it is."""
+
+    device: Annotated[list[DeviceRequest], Field(max_length=8)] = Field(default_factory=list[str])
+    batch_size: Annotated[list[Annotated[int, Field(strict=True, ge=1, le=64)]], Field(max_length=8)] = Field(
+        default=[1, 2, 4]
+    )
+    nireq: Annotated[list[Annotated[int, Field(strict=True, ge=0, le=64)]], Field(max_length=8)] = Field(
+        default=[1, 2, 4]
+    )
+    inference_interval: Annotated[list[Annotated[int, Field(strict=True, ge=1, le=60)]], Field(max_length=8)] = (
+        Field(default=[1, 2, 3])
+    )
+    precision: Annotated[list[Literal["FP32", "FP16", "INT8"]], Field(max_length=3)] = Field(
+        default_factory=list[Literal["FP32", "FP16", "INT8"]]
+    )
+    pre_process_backend: Annotated[
+        list[Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,40}$")]], Field(max_length=4)
+    ] = Field(default_factory=list[str])
+    isolation: Annotated[list[Isolation], Field(max_length=2)] = Field(
+        default_factory=list[Literal["pipeline", "stream"]]
+    )
+
+
+class Search(Wire):
+    """How long is searched, and what."""
+
+    duration_s: Annotated[FiniteFloat, Field(strict=True, ge=10, le=86_400, description="of the whole search")] = (
+        300.0
+    )
+    sample_s: Annotated[Seconds, Field(description="least measured part of a form's first run")] = 3.0
+    space: SearchSpace = SearchSpace()
+
+
+class OptimizeFields(MeasuredFields):
+    """What an optimisation has beside its pipeline.
+
+    ``tolerance``: least F1 of a form's objects against the original's, frame by frame, boxes of one label at an
+    intersection over union of 0.5. ``save_as``: the id of the variant that the best form becomes.
+    """
+
+    kind: Literal["optimize"] = "optimize"
+    streams: Streams = 1
+    inputs: Sources = Field(default_factory=list[str | list[str]])
+    search: Search = Search()
+    repeats: Annotated[int, Field(strict=True, ge=2, le=20, description="runs of the best and the original")] = 3
+    tolerance: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1)] = 0.95
+    save_as: Slug | None = None
+
+
+class OptimizeSpec(OptimizeFields):
+    """Search the fastest form of a pipeline that finds the same objects."""
+
+    pipeline: PipelineSource
+
+
+class Expectation(Wire):
+    """What the pipeline has to give.
+
+    ``labels``: each must be found, at least so often. ``reference_job``: a pipeline job whose records are the
+    truth; objects must agree with it by ``agreement`` (F1, intersection over union of 0.5).
+    """
+
+    frames: Annotated[int | None, Field(strict=True, ge=1, description="at least, of every stream")] = None
+    labels: Annotated[dict[Name, Annotated[int, Field(strict=True, ge=1)]], Field(max_length=100)] = Field(
+        default_factory=dict[str, int]
+    )
+    reference_job: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F-]{32,36}$")] = None
+    agreement: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1)] = 0.95
+
+
+class ValidateFields(CommonSpec):
+    """What a validation has beside its pipeline."""
+
+    kind: Literal["validate"] = "validate"
+    name: Label = ""
+    inputs: Sources = Field(default_factory=list[str | list[str]])
+    max_runtime_s: Annotated[FiniteFloat, Field(strict=True, gt=0, le=3_600)] = 10.0
+    expect: Expectation = Expectation()
+
+
+class ValidateSpec(ValidateFields):
+    """Tell whether a pipeline parses, is allowed, links, negotiates, runs and produces what is expected."""
+
+    pipeline: PipelineSource
