@@ -32,6 +32,8 @@ from shared.inputs import (
     Tensor,
     TensorInput,
 )
+from shared.measurements import DensityFields, OptimizeFields, PerformanceFields, ShareFields, ValidateFields
+from shared.pipelines import PipelineSource
 from shared.specs import (
     InferenceFields,
     InferenceSpec,
@@ -74,7 +76,47 @@ class PipelineTask(PipelineFields):
     graph: Graph
 
 
-AnyTask = InferenceTask | ModelDownloadSpec | MediaDownloadSpec | PipelineTask | SweepSpec
+class PerformanceTask(PerformanceFields):
+    """An accepted performance test. Each pipeline is as a job of its own would have it, its files repeated."""
+
+    specs: list[PipelineTask]
+
+
+class DensityTask(DensityFields):
+    """An accepted search for density. ``shares`` say how many streams each of the pipelines has."""
+
+    specs: list[PipelineTask]
+    shares: list[ShareFields]
+
+
+class OptimizeTask(OptimizeFields):
+    """An accepted optimisation."""
+
+    pipeline: PipelineTask
+
+
+class ValidateTask(ValidateFields):
+    """An accepted validation. ``graph`` is that of a variant that ``pipeline`` names.
+
+    What doesn't parse, or isn't allowed, is a verdict: it is accepted all the same.
+    """
+
+    pipeline_id: str
+    pipeline: PipelineSource
+    graph: Graph | None = None
+
+
+AnyTask = (
+    InferenceTask
+    | ModelDownloadSpec
+    | MediaDownloadSpec
+    | PipelineTask
+    | PerformanceTask
+    | DensityTask
+    | OptimizeTask
+    | ValidateTask
+    | SweepSpec
+)
 """A spec as the record keeps it."""
 
 Task = Annotated[AnyTask, Field(discriminator="kind")]

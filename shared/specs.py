@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from shared.common import CommonSpec, Label, Name, SourceInput, no_accelerator
 from shared.devices import LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
+from shared.measurements import DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
 from shared.pipelines import PipelineSource
 from shared.sources import Category, WantedFile
 
@@ -166,12 +167,32 @@ class PipelineSpec(PipelineFields):
     pipeline: PipelineSource
 
 
-AnySpec = InferenceSpec | ModelDownloadSpec | MediaDownloadSpec | PipelineSpec | SweepSpec
+AnySpec = (
+    InferenceSpec
+    | ModelDownloadSpec
+    | MediaDownloadSpec
+    | PipelineSpec
+    | PerformanceSpec
+    | DensitySpec
+    | OptimizeSpec
+    | ValidateSpec
+    | SweepSpec
+)
 
 JobSpec = Annotated[AnySpec, Field(discriminator="kind")]
 """What a client posts."""
 
-JobKind = Literal["inference", "model_download", "media_download", "pipeline", "sweep"]
+JobKind = Literal[
+    "inference",
+    "model_download",
+    "media_download",
+    "pipeline",
+    "performance",
+    "density",
+    "optimize",
+    "validate",
+    "sweep",
+]
 
 JOB_SPEC: TypeAdapter[AnySpec] = TypeAdapter(JobSpec)
 
@@ -180,5 +201,9 @@ LANE_CLASSES: Mapping[JobKind, LaneClass] = {
     "model_download": LaneClass.IO,
     "media_download": LaneClass.IO,
     "pipeline": LaneClass.LONG,
+    "performance": LaneClass.LONG,
+    "density": LaneClass.LONG,
+    "optimize": LaneClass.LONG,
+    "validate": LaneClass.LONG,
     "sweep": LaneClass.IO,
 }
