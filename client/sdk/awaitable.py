@@ -27,7 +27,7 @@ from client.sdk.answers import (
 )
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
-from client.sdk.records import MetadataRecord, Missed, RecordTrack, records_path
+from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
@@ -178,9 +178,7 @@ class AsyncFramelane:
                     yield news
             await self._go_on(job_id, track)
 
-    async def records(
-        self, job_id: str, stream: int | None = None, after: int = 0
-    ) -> AsyncGenerator[MetadataRecord | Missed]:
+    async def records(self, job_id: str, stream: int | None = None, after: int = 0) -> AsyncGenerator[RecordNews]:
         """What a pipeline finds in its frames, as records numbered higher than ``after``, until the job has ended.
 
         First those that are kept, then each as it comes; reconnects where it was. ``stream``: of this one alone.

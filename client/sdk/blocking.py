@@ -26,7 +26,7 @@ from client.sdk.answers import (
 )
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
-from client.sdk.records import MetadataRecord, Missed, RecordTrack, records_path
+from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
@@ -165,9 +165,7 @@ class Framelane:
             yield from self._read_events(calls.events_path(job_id), track)
             self._go_on(job_id, track)
 
-    def records(
-        self, job_id: str, stream: int | None = None, after: int = 0
-    ) -> Generator[MetadataRecord | Missed]:
+    def records(self, job_id: str, stream: int | None = None, after: int = 0) -> Generator[RecordNews]:
         """What a pipeline finds in its frames, as records numbered higher than ``after``, until the job has ended.
 
         First those that are kept, then each as it comes; reconnects where it was. ``stream``: of this one alone.
