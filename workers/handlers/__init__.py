@@ -20,6 +20,7 @@ from shared.results import (
 from shared.settings import Settings
 from shared.specs import LANE_CLASSES, JobKind
 from workers.context import JobContext
+from workers.exclusive import Exclusive
 from workers.media_store import MediaStore
 from workers.model_store import ModelStore
 
@@ -48,6 +49,7 @@ class WorkerEnvironment:
     beacon: WorkerBeacon
     attempts: AttemptStore
     uploads: UploadStore
+    exclusive: Exclusive
 
 
 class Handler(Protocol):

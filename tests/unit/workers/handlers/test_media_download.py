@@ -10,6 +10,7 @@ from shared.media import MediaCatalogue
 from shared.ports import NewJob
 from shared.settings import Settings, WorkerSettings
 from shared.specs import MediaDownloadSpec
+from tests.support.leases import no_lease
 from tests.support.media import make_video
 from tests.support.wheels import build_wheel
 from tests.support.workshop import CPU, Workshop
@@ -70,6 +71,7 @@ class Bench:
                 beacon=self.beacon,
                 attempts=self.shop.store,
                 uploads=MemoryUploadStore(),
+                exclusive=no_lease(),
             )
         )
 

@@ -19,6 +19,7 @@ from shared.errors import (
 )
 from shared.media import load_media
 from shared.settings import Settings, WorkerSettings
+from tests.support.leases import no_lease
 from tests.support.wheels import build_wheel
 from tests.support.workshop import CPU, Workshop
 from workers.handlers import WorkerEnvironment
@@ -101,6 +102,7 @@ class Bench:
             beacon=self.beacon,
             attempts=self.shop.store,
             uploads=MemoryUploadStore(),
+            exclusive=no_lease(),
         )
         self.handler = ModelDownload(self.environment, **options)
         self.context = None

@@ -21,6 +21,7 @@ from shared.graph.rewrites.codecs import NoEncoder
 from shared.media import load_media
 from shared.results import InstalledFile, InstalledMedium, InstalledModel
 from shared.settings import Settings, WorkerSettings
+from tests.support.leases import no_lease
 from tests.support.pipelines import task
 from workers.handlers import WorkerEnvironment
 from workers.handlers.pipeline_plan import Planner
@@ -60,6 +61,7 @@ class Desk:
             beacon=beacon,
             attempts=MemoryAttemptStore(MemoryJobs()),
             uploads=MemoryUploadStore(),
+            exclusive=no_lease(),
         )
         self._add_film(b"a film")
         self._install("person-ssdlite", "frozen_inference_graph.pb", "openvino-FP16.xml", "openvino-FP32.xml")
