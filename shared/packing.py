@@ -36,6 +36,7 @@ from shared.specs import (
     InferenceFields,
     InferenceSpec,
     MediaDownloadSpec,
+    MediaUploadSpec,
     ModelDownloadSpec,
     PipelineFields,
     SweepSpec,
@@ -74,7 +75,7 @@ class PipelineTask(PipelineFields):
     graph: Graph
 
 
-AnyTask = InferenceTask | ModelDownloadSpec | MediaDownloadSpec | PipelineTask | SweepSpec
+AnyTask = InferenceTask | ModelDownloadSpec | MediaDownloadSpec | MediaUploadSpec | PipelineTask | SweepSpec
 """A spec as the record keeps it."""
 
 Task = Annotated[AnyTask, Field(discriminator="kind")]

@@ -173,14 +173,15 @@ class PipelineResult(Answer):
 
 
 class InstalledMedium(Answer):
-    """A video or image set; its file is in the artifact store, in ``media/<name>/<version>/``.
+    """A medium of the library. Its content is in the artifact store, under its sha256.
 
-    ``version``: the first 16 hexadecimal digits of the file's sha256. ``fps`` is 0 where it isn't constant.
+    ``version``: the first 16 hexadecimal digits of that. ``fps`` is 0 where it isn't constant, or there is none.
+    ``file`` of an image set: a tar of ``frames`` images, numbered from 1. ``thumbnail``: a JPEG.
     """
 
     name: str
     version: str
-    kind: Literal["video", "image_set"]
+    kind: Literal["video", "photo", "image_set"]
     file: InstalledFile
     container: str
     codec: str
@@ -191,6 +192,16 @@ class InstalledMedium(Answer):
     duration_s: float
     licence: str
     installed_at: str
+    thumbnail: InstalledFile | None = None
+    origin: Literal["catalogue", "upload"] = "catalogue"
+
+
+class MediaUploadResult(Answer):
+    """The medium that the upload became. ``known``: the library had this content already."""
+
+    kind: Literal["media_upload"] = "media_upload"
+    medium: InstalledMedium
+    known: bool = False
 
 
 class MediaResult(Answer):
@@ -216,5 +227,6 @@ class SweepResult(Answer):
 
 
 Result = Annotated[
-    InferenceResult | DownloadResult | MediaResult | PipelineResult | SweepResult, Field(discriminator="kind")
+    InferenceResult | DownloadResult | MediaResult | MediaUploadResult | PipelineResult | SweepResult,
+    Field(discriminator="kind"),
 ]

@@ -5,7 +5,7 @@ Read from the environment: ``FRAMELANE_<SECTION>__<FIELD>``, for example ``FRAME
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AliasChoices,
@@ -22,6 +22,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.cameras import CameraName, CameraSettings, RtspAddress
 
 MIB = 1024 * 1024
+
+Container = Literal["mp4", "mov", "matroska", "webm", "avi", "mpegts", "raw"]
 
 
 class RedisSettings(BaseModel):
@@ -111,6 +113,26 @@ class UploadSettings(BaseModel):
     idle_s: Annotated[
         PositiveFloat, Field(description="uploads that nobody went on with, or used, are removed after this")
     ] = 86_400.0
+
+
+class MediaSettings(BaseModel):
+    """What is taken into the library of media."""
+
+    containers: Annotated[
+        frozenset[Container], Field(description="of uploaded videos; `raw`: H.264 or H.265 without a container")
+    ] = frozenset(get_args(Container))
+    codecs: Annotated[frozenset[str], Field(description="of uploaded videos")] = frozenset(
+        {"h264", "h265", "mpeg4", "mjpeg", "vp8", "vp9", "av1"}
+    )
+    video_pixels: Annotated[PositiveInt, Field(description="of one frame")] = 8_192 * 4_320
+    archive_bytes: Annotated[PositiveInt, Field(description="largest archive of images")] = 1024 * MIB
+    set_bytes: Annotated[PositiveInt, Field(description="of an image set, unpacked")] = 4096 * MIB
+    images: Annotated[PositiveInt, Field(description="of an image set")] = 10_000
+    probe_s: Annotated[PositiveInt, Field(description="processor time for a look into an uploaded file")] = 600
+    probe_bytes: Annotated[PositiveInt, Field(description="address space of whoever looks into one")] = 4096 * MIB
+    unused_s: Annotated[
+        float, Field(ge=0, description="uploaded media that no job has read for so long are removed; 0: never")
+    ] = 0.0
 
 
 class JobSettings(BaseModel):
@@ -373,6 +395,7 @@ class Settings(BaseSettings):
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
     uploads: UploadSettings = UploadSettings()
+    media: MediaSettings = MediaSettings()
     jobs: JobSettings = JobSettings()
     callbacks: CallbackSettings = CallbackSettings()
     worker: WorkerSettings = WorkerSettings()

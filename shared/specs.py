@@ -15,6 +15,13 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9]
 InputName = Annotated[
     str, Field(min_length=1, max_length=107, pattern=r"^(?:camera:)?[A-Za-z0-9][A-Za-z0-9._-]*$")
 ]
+UploadId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        description="of a finished upload: `POST /uploads` begins one",
+    ),
+]
 Label = Annotated[str, Field(max_length=200)]
 CallbackUrl = Annotated[
     str, Field(min_length=9, max_length=2_000, pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$")
@@ -168,6 +175,21 @@ SourceInput = Annotated[
 """What stands for a source: one name for all streams, or a list of them."""
 
 
+class MediaUploadSpec(CommonSpec):
+    """Look into an uploaded file, and add it to the library."""
+
+    kind: Literal["media_upload"] = "media_upload"
+    upload: UploadId
+    name: Name
+    medium: Annotated[
+        Literal["video", "photo", "image_set"], Field(description="image_set: a zip, tar or tar.gz of images")
+    ] = "video"
+    licence: Annotated[str, Field(max_length=200)] = ""
+    replace: Annotated[bool, Field(strict=True, description="a medium of this name gives way")] = False
+
+    _device = field_validator("device")(_no_accelerator)
+
+
 class PipelineFields(CommonSpec):
     """What a pipeline job has beside its pipeline."""
 
@@ -214,12 +236,12 @@ class PipelineSpec(PipelineFields):
     pipeline: PipelineSource
 
 
-AnySpec = InferenceSpec | ModelDownloadSpec | MediaDownloadSpec | PipelineSpec | SweepSpec
+AnySpec = InferenceSpec | ModelDownloadSpec | MediaDownloadSpec | MediaUploadSpec | PipelineSpec | SweepSpec
 
 JobSpec = Annotated[AnySpec, Field(discriminator="kind")]
 """What a client posts."""
 
-JobKind = Literal["inference", "model_download", "media_download", "pipeline", "sweep"]
+JobKind = Literal["inference", "model_download", "media_download", "media_upload", "pipeline", "sweep"]
 
 JOB_SPEC: TypeAdapter[AnySpec] = TypeAdapter(JobSpec)
 
@@ -227,6 +249,7 @@ LANE_CLASSES: Mapping[JobKind, LaneClass] = {
     "inference": LaneClass.FAST,
     "model_download": LaneClass.IO,
     "media_download": LaneClass.IO,
+    "media_upload": LaneClass.IO,
     "pipeline": LaneClass.LONG,
     "sweep": LaneClass.IO,
 }

@@ -14,6 +14,7 @@ from shared.results import (
     InferenceResult,
     InstalledModel,
     MediaResult,
+    MediaUploadResult,
     PipelineResult,
     SweepResult,
 )
@@ -27,6 +28,7 @@ from workers.model_store import ModelStore
 HANDLERS: Mapping[JobKind, str] = {
     "inference": "workers.handlers.inference:build",
     "media_download": "workers.handlers.media_download:build",
+    "media_upload": "workers.handlers.media_upload:build",
     "model_download": "workers.handlers.model_download:build",
     "pipeline": "workers.handlers.pipeline:build",
     "sweep": "workers.handlers.sweep:build",
@@ -57,7 +59,7 @@ class Handler(Protocol):
 
     def run(
         self, context: JobContext
-    ) -> InferenceResult | DownloadResult | MediaResult | PipelineResult | SweepResult:
+    ) -> InferenceResult | DownloadResult | MediaResult | MediaUploadResult | PipelineResult | SweepResult:
         """Do the job. A FramelaneError fails it, or is tried again if retryable; anything else is ``internal``."""
         ...
 

@@ -29,6 +29,7 @@ FORMATS: Mapping[JobKind, int] = {
     "inference": 1,
     "model_download": 1,
     "media_download": 1,
+    "media_upload": 1,
     "pipeline": 1,
     "sweep": 1,
 }
