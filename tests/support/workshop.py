@@ -10,6 +10,7 @@ from pathlib import Path
 from shared.adapters.memory import (
     MemoryArtifactStore,
     MemoryAttemptStore,
+    MemoryEventBus,
     MemoryJobQueue,
     MemoryJobs,
     MemoryJobStore,
@@ -68,6 +69,18 @@ class ScriptedHandler:
 
     def close(self) -> None:
         self.closed = True
+
+
+class RememberingBus(MemoryEventBus):
+    """Keeps everything that was published: what followers heard, also what a job's events no longer have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def publish(self, job_id: str, event: str) -> None:
+        self.heard.append(event)
+        super().publish(job_id, event)
 
 
 class FlakyAttemptStore(MemoryAttemptStore):
@@ -143,7 +156,8 @@ class Workshop:
 
     def __init__(self, folder: Path, work: Work = lambda _context: DONE, **keeping: float) -> None:
         self.clock = Clock()
-        self.jobs = MemoryJobs(clock=self.clock)
+        self.bus = RememberingBus()
+        self.jobs = MemoryJobs(self.bus, clock=self.clock)
         self.front = MemoryJobStore(self.jobs)
         self.store = FlakyAttemptStore(self.jobs)
         self.artifacts = CrampedArtifactStore()

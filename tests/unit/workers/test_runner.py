@@ -59,9 +59,9 @@ async def test_a_finished_job_has_its_result_its_artifacts_and_no_scratch(shop):
     assert [(ref.name, ref.size, ref.media_type) for ref in job.artifacts] == [("drawing.png", 6, "image/png")]
     assert artifacts_of(shop) == [f"jobs/job/{job.fence}/drawing.png"]
     assert shop.artifacts.stat(f"jobs/job/{job.fence}/drawing.png").sha256 == job.artifacts[0].sha256
-    events = "".join(await shop.front.events("job", 0))
+    events = "".join(shop.bus.heard)
     assert '"stage":"half"' in events
-    assert '"stage":"more"' in events, "the last progress before the end is kept"
+    assert '"stage":"more"' in events, "the last progress before the end is told"
 
 
 async def test_a_second_delivery_finds_nothing_to_run(shop):
