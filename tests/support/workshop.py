@@ -32,6 +32,8 @@ DONE = DownloadResult(models=[], downloaded_bytes=1)
 LEASE_S = 15.0
 GRACE_S = 3.0
 RESEND_S = 5.0
+LIMIT_S = 20
+"""How long a test waits for what should come at once."""
 Work = Callable[[JobContext], DownloadResult | InferenceResult]
 
 
@@ -192,3 +194,14 @@ class Workshop:
 
     def context(self, claim: Claim, **options) -> JobContext:
         return JobContext(claim, CPU, self.store, self.artifacts, self.scratch_root, **options)
+
+
+def raising(error: BaseException) -> Work:
+    """Work that leaves half of something behind."""
+
+    def work(context: JobContext) -> DownloadResult:
+        context.save_artifact("half.txt", b"half", "text/plain")
+        (context.scratch / "file").write_bytes(b"x")
+        raise error
+
+    return work
