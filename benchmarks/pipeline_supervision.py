@@ -1,7 +1,7 @@
 """What it costs to supervise a pipeline, against ``gst-launch-1.0`` with the same text: native elements only.
 
 Runs alternate, and so does which of the two goes first; the cost is the median over the pairs, as what else the
-machine does changes more slowly than they do. The last row, ``gst-launch-1.0`` against itself, shows what is noise.
+machine does changes more slowly than they do. The last row, of ``gst-launch-1.0`` and itself, shows what is noise.
 """
 
 import re
