@@ -122,12 +122,24 @@ class InstalledModel(Answer):
     older: list["InstalledModel"] = Field(default_factory=list["InstalledModel"])
 
 
+class DownloadTimings(Answer):
+    """Milliseconds: transfers with their checksums, making variants, storing and registering."""
+
+    fetch_ms: float = 0.0
+    convert_ms: float = 0.0
+    store_ms: float = 0.0
+
+
 class DownloadResult(Answer):
-    """The models the job installed, or found installed already."""
+    """The models the job installed, or found installed already.
+
+    ``downloaded_bytes``: by the attempt that succeeded; what an earlier one had brought already doesn't count.
+    """
 
     kind: Literal["model_download"] = "model_download"
     models: list[InstalledModel]
     downloaded_bytes: int
+    timings: DownloadTimings = DownloadTimings()
 
 
 class Latency(Answer):

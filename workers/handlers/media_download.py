@@ -9,8 +9,10 @@ from shared.results import InstalledMedium, InstalledModel, MediaResult
 from shared.specs import MediaDownloadSpec
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
-from workers.handlers.model_download import ByteMeter, inside, verify
+from workers.handlers.model_wants import inside
 from workers.hubs.fetcher import Fetcher
+from workers.hubs.meter import JobMeter
+from workers.hubs.partials import Partials
 from workers.media_making import Raw, make
 
 
@@ -27,6 +29,8 @@ class MediaDownload:
         self._settings = environment.settings
         self._beacon = environment.beacon
         self._library = MediaLibrary(environment.artifacts, environment.beacon)
+        self._sources = environment.settings.sources
+        self._partials = Partials(environment.settings.worker.data_dir / "partial", self._sources.partial_s)
 
     def run(self, context: JobContext) -> MediaResult:
         """See the port. What was added stays added if a later medium can't be had."""
@@ -36,10 +40,9 @@ class MediaDownload:
         entries = self._entries(context.task.media)
         library = self._beacon.media()
         due = [entry for entry in entries if not self._is_there(entry, library.get(entry.name))]
-        meter = ByteMeter(context, files=len(due))
-        fetcher = Fetcher(context.scratch / "sources")
+        meter = JobMeter(context, files=len(due))
+        fetcher = Fetcher(context.scratch / "sources", self._sources, self._partials)
         for entry in due:
-            meter.next_file(entry.name)
             library[entry.name] = self._add(context, entry, fetcher, meter)
         return MediaResult(media=[library[entry.name] for entry in entries], downloaded_bytes=meter.total)
 
@@ -56,12 +59,13 @@ class MediaDownload:
         """The library's word isn't enough: somebody may have emptied the artifact store."""
         return medium is not None and medium.file.sha256 == entry.file.sha256 and self._library.has(medium)
 
-    def _add(self, context: JobContext, entry: MediaEntry, fetcher: Fetcher, meter: ByteMeter) -> InstalledMedium:
+    def _add(self, context: JobContext, entry: MediaEntry, fetcher: Fetcher, meter: JobMeter) -> InstalledMedium:
         folder = context.scratch / "media" / entry.name
         folder.mkdir(parents=True)
         path = inside(folder, entry.file.name)
-        fetcher.fetch(entry.file, path, meter)
-        verify(entry.file, path, context.check)
+        file = meter.file(entry.name)
+        fetcher.fetch(entry.file, path, file)
+        file.over()
         making = context.scratch / "making" / entry.name
         making.mkdir(parents=True)
         raw = Raw(path, entry.name, entry.kind, entry.licence, listed=True)
