@@ -209,6 +209,10 @@ class WorkerSettings(BaseModel):
     artifact_patience_s: Annotated[
         PositiveFloat, Field(description="a store of artifacts that doesn't answer is tried again for so long")
     ] = 120.0
+    networks: Annotated[PositiveInt, Field(description="networks of pictures that a process keeps in memory")] = 8
+    inline_bytes: Annotated[
+        int, Field(ge=0, description="raw output of a network that is part of the answer; larger: an artifact")
+    ] = 65_536
     preload: Annotated[bool, Field(description="load installed models at start")] = True
     catalogue: Annotated[Path | None, Field(description="default: the one that ships")] = None
 

@@ -28,6 +28,7 @@ CallbackUrl = Annotated[
 ]
 Runtime = Literal["auto", "torch", "openvino"]
 Precision = Literal["FP32", "FP16"]
+VariantPrecision = Literal["FP32", "FP16", "INT8"]
 
 
 class CommonSpec(Wire):
@@ -60,7 +61,9 @@ class InferenceOptions(Wire):
 
     top_k: Annotated[
         int | None,
-        Field(strict=True, ge=1, le=50, description="labels of a class (default 3) or objects (default all) at most"),
+        Field(
+            strict=True, ge=1, le=50, description="labels of a class (default 3) or objects (default all) at most"
+        ),
     ] = None
     min_confidence: Annotated[
         FiniteFloat | None,
@@ -82,6 +85,10 @@ class InferenceOptions(Wire):
         False
     )
     runtime: Runtime = "auto"
+    precision: Annotated[
+        VariantPrecision | None,
+        Field(description="of the OpenVINO variant that answers; default: the most exact there is"),
+    ] = None
 
 
 class InferenceFields(CommonSpec):

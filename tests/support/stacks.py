@@ -1,20 +1,20 @@
 """Whole systems for tests, with real models that were downloaded once per machine."""
 
+import asyncio
 import hashlib
 import os
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 from client.local import LocalStack
 from client.sdk import Framelane
-from shared.catalogue import load_catalogue
 from shared.specs import ModelDownloadSpec
 from shared.states import JobState
-from tests.support.models import ROOT, cache_folder, once
+from tests.support.models import CORE, ROOT, cache_folder, once
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def stack_on(data_dir: Path, **options: object) -> LocalStack:
 
 
 def data_dir_with_models(target: Path) -> Path:
-    """A data directory in which every model of the catalogue was installed by a job of a stack that has stopped."""
+    """A data directory in which the models most tests need were installed by a job of a stack that has stopped."""
     seed = once(cache_folder(), f"data-dir-{_digest()}", _install_by_a_job)
     return shutil.copytree(seed, target)
 
@@ -59,9 +59,17 @@ def eventually(probe: Callable[[], T | None], within_s: float = 30.0) -> T:
     return found
 
 
+async def soon(holds: Callable[[], Awaitable[bool]], within_s: float = 10.0) -> None:
+    """Return once it holds. For what other processes do without telling."""
+    deadline = time.monotonic() + within_s
+    while not await holds():
+        assert time.monotonic() < deadline, "it didn't happen in time"
+        await asyncio.sleep(0.01)
+
+
 def _install_by_a_job(folder: Path) -> None:
     with stack_on(folder) as stack, Framelane(stack.url) as client:
-        job = client.submit(ModelDownloadSpec(models=list(load_catalogue().by_name)))
+        job = client.submit(ModelDownloadSpec(models=list(CORE)))
         done = client.wait(job.id, 600)
         assert done.state is JobState.COMPLETED, done.outcome
 

@@ -26,7 +26,7 @@ from shared.specs import JobKind
 _log = structlog.stdlib.get_logger()
 
 FORMATS: Mapping[JobKind, int] = {
-    "inference": 1,
+    "inference": 2,
     "model_download": 1,
     "media_download": 1,
     "media_upload": 1,
