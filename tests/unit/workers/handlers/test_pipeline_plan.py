@@ -23,8 +23,9 @@ from shared.errors import InvalidSpec, MediumNotInstalled, ModelNotInstalled, Mo
 from shared.graph.parser import parse
 from shared.graph.rewrites.codecs import NoEncoder
 from shared.media import load_media
+from shared.pipeline_settings import PipelineSettings
 from shared.results import InstalledFile, InstalledMedium, InstalledModel
-from shared.settings import PipelineSettings, Settings, WorkerSettings
+from shared.settings import Settings, WorkerSettings
 from tests.support.leases import no_lease
 from tests.support.pipelines import task
 from workers.handlers import WorkerEnvironment
