@@ -1,12 +1,11 @@
 """Whole systems for tests, with real models that were downloaded once per machine."""
 
-import asyncio
 import hashlib
 import os
 import shutil
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -57,14 +56,6 @@ def eventually(probe: Callable[[], T | None], within_s: float = 30.0) -> T:
         assert time.monotonic() < deadline, "it didn't happen in time"
         pause.wait(0.02)
     return found
-
-
-async def soon(holds: Callable[[], Awaitable[bool]], within_s: float = 10.0) -> None:
-    """Return once it holds. For what other processes do without telling."""
-    deadline = time.monotonic() + within_s
-    while not await holds():
-        assert time.monotonic() < deadline, "it didn't happen in time"
-        await asyncio.sleep(0.01)
 
 
 def _install_by_a_job(folder: Path) -> None:
