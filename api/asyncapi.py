@@ -6,7 +6,7 @@ from pydantic.json_schema import models_json_schema
 
 from api.gateway import own_version
 from api.routes.events import MOST_SEQ
-from api.routes.metadata import MetadataEnd, MetadataRecord, MissedRecords
+from api.routes.metadata import MetadataEnd, MetadataRecord, MissedRecords, RecordsRestarted
 from api.views import PREFIX
 from shared.events import CancelRequested, Gone, Lagged, Measured, Ping, Progressed, Snapshot, StateChanged
 
@@ -20,6 +20,7 @@ _MESSAGES = {
     "lagged": (Lagged, "The reader was too slow; the connection closes"),
     "record": (MetadataRecord, "What a pipeline found in a frame"),
     "missed": (MissedRecords, "Records that weren't kept until the reader came for them"),
+    "restarted": (RecordsRestarted, "Another attempt began: the records before are void"),
     "end": (MetadataEnd, "The job has ended and every record was told"),
     "gone": (Gone, "The job isn't kept any more; the connection closes"),
 }
@@ -28,7 +29,7 @@ _TOPICS = {
     "job": (*_EVENTS, "snapshot", "ping", "lagged", "gone"),
     "feed": (*_EVENTS, "snapshot", "ping", "lagged"),
     "jobEvents": (*_EVENTS, "snapshot", "lagged", "gone"),
-    "jobMetadata": ("record", "missed", "end", "gone"),
+    "jobMetadata": ("record", "missed", "restarted", "end", "gone"),
 }
 _CLOSE_CODES = {
     "1000": "the job has ended; its last event came before",

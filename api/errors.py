@@ -15,6 +15,18 @@ class ModelNotFound(FramelaneError):
     code = "model-not-found"
 
 
+class MediumNotFound(FramelaneError):
+    """There is no such medium."""
+
+    code = "medium-not-found"
+
+
+class MediumInUse(FramelaneError):
+    """The medium is used."""
+
+    code = "medium-in-use"
+
+
 class NothingDetected(FramelaneError):
     """The photo shows nothing the model looks for."""
 

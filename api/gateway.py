@@ -19,6 +19,7 @@ from api.services.health import OK, Health, Phase
 from api.services.intake import Intake
 from api.services.lanes import Lanes
 from api.services.lookout import Lookout
+from api.services.media import MediaShelf
 from api.services.metadata import MetadataReaders
 from api.services.models import InstalledModels
 from api.services.pipeline_files import Files
@@ -28,6 +29,7 @@ from api.services.prepare import Preparer
 from api.services.rules import Rules
 from api.services.submit import Submitter
 from api.services.uploads import Uploads
+from shared.media_library import MediaLibrary
 from shared.settings import Settings
 from shared.upkeep import Upkeep
 
@@ -54,7 +56,7 @@ class Gateway:
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
         self.uploads = Uploads(parts.uploads, parts.artifacts, self.threads, settings.uploads)
-        self.rules = Rules(parts.catalogue, parts.media, settings.callbacks)
+        self.rules = Rules(parts.catalogue, parts.media, settings)
         self.graphs = Graphs(settings.pipelines)
         self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
         self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
@@ -68,8 +70,18 @@ class Gateway:
             self.models,
             self.pipelines,
             parts.directory,
+            self.uploads,
             self.lanes,
             settings.jobs,
+            self.threads,
+        )
+        self.media = MediaShelf(
+            parts.media.by_name,
+            parts.directory,
+            parts.store,
+            self.pipelines,
+            parts.artifacts,
+            MediaLibrary(parts.artifacts, parts.beacon),
             self.threads,
         )
         self.dead = DeadJobs(parts.store, self.submitter)

@@ -97,7 +97,7 @@ def _jpeg_segment(image: bytes, at: int) -> tuple[int, int]:
 
 def _jpeg_frame(image: bytes, at: int) -> Size:
     precision, height, width = struct.unpack_from(">BHH", image, at + 4)
-    if precision != 8:  # noqa: PLR2004
+    if precision != 8:  # noqa: PLR2004  bits of a sample
         msg = "only JPEG with 8 bits a sample is taken"
         raise ValueError(msg)
     return width, height

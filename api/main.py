@@ -29,6 +29,7 @@ from api.routes import (
     jobs,
     keypoints,
     media,
+    media_upload,
     metadata,
     models,
     pages,
@@ -45,7 +46,7 @@ from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_pipelines import RedisPipelineStore
-from shared.adapters.redis_registry import RedisWorkerDirectory
+from shared.adapters.redis_registry import RedisWorkerBeacon, RedisWorkerDirectory
 from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.adapters.redis_uploads import RedisUploadStore
 from shared.catalogue import load_catalogue
@@ -67,6 +68,7 @@ _ROUTERS = (
     stream,
     models,
     media,
+    media_upload,
     uploads,
     cameras,
     devices,
@@ -122,6 +124,8 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         brief = _impatient(settings)
         attempts = RedisAttemptStore(brief)
         closing.push_async_callback(to_thread.run_sync, attempts.close)
+        beacon = RedisWorkerBeacon(brief)
+        closing.push_async_callback(to_thread.run_sync, beacon.close)
         records = RedisUploadStore(brief)
         closing.push_async_callback(to_thread.run_sync, records.close)
         queue = CeleryJobQueue(brief)
@@ -135,6 +139,7 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             artifacts=artifacts,
             directory=directory,
             pipelines=pipelines,
+            beacon=beacon,
             uploads=records,
             catalogue=load_catalogue(settings.worker.catalogue),
             media=load_media(),

@@ -13,6 +13,7 @@ from shared.ports import (
     JobStore,
     PipelineStore,
     UploadStore,
+    WorkerBeacon,
     WorkerDirectory,
 )
 
@@ -29,6 +30,8 @@ class LinkCheck(Protocol):
 class Parts:
     """The adapters of one process. ``attempts`` are the records of ``store``, for their upkeep.
 
+    ``beacon``: the other face of ``directory``, for what changes the library.
+
     ``check_link`` is None when the artifact store serves its links itself.
     """
 
@@ -39,6 +42,7 @@ class Parts:
     artifacts: ArtifactStore
     directory: WorkerDirectory
     pipelines: PipelineStore
+    beacon: WorkerBeacon
     uploads: UploadStore
     catalogue: Catalogue
     media: MediaCatalogue

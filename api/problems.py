@@ -25,6 +25,7 @@ from shared.errors import (
     UploadTooLarge,
 )
 from shared.jobs import ErrorInfo
+from shared.media_errors import BY_CODE
 
 _log = structlog.stdlib.get_logger()
 
@@ -43,6 +44,13 @@ _STATUS: Mapping[str, int] = {
     "model-not-found": 404,
     "model-not-installed": 409,
     "medium-not-installed": 409,
+    "medium-not-found": 404,
+    "medium-in-use": 409,
+    **dict.fromkeys(BY_CODE, 422),
+    "medium-refused": 422,
+    "file-exists": 409,
+    "image-set-already-exists": 409,
+    "archive-too-large": 413,
     "malformed-yaml": 400,
     "upload-error": 422,
     "upload-not-found": 404,
@@ -181,26 +189,25 @@ def unexpected(instance: str, request_id: str) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem."""
-    app.add_exception_handler(FramelaneError, _framelane_error)
+    app.exception_handler(FramelaneError)(_framelane_error)
     for kind in (RequestValidationError, WebSocketRequestValidationError):
-        app.add_exception_handler(kind, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
+        app.exception_handler(kind)(_validation_error)
+    app.exception_handler(HTTPException)(_http_error)
 
 
-async def _framelane_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, FramelaneError)  # noqa: S101  registered for this class only
+async def _framelane_error(request: Request, error: FramelaneError) -> Response:
     return of_error(error, request.url.path)
 
 
-async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101  for these only
+async def _validation_error(
+    request: Request, error: RequestValidationError | WebSocketRequestValidationError
+) -> Response:
     # The first part of a location says where: query, path, header.
     broken = [("/" + "/".join(map(str, each["loc"][1:])), plainly(each)) for each in error.errors()]
     return of_error(InvalidSpec(*broken), request.url.path)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  registered for this class only
+async def _http_error(request: Request, error: HTTPException) -> Response:
     phrase = HTTPStatus(error.status_code).phrase
     code = error.code if isinstance(error, Refused) else phrase.lower().replace(" ", "-")
     headers = dict(error.headers or {})

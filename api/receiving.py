@@ -23,7 +23,8 @@ FILE_PART = "file"
 _FIELD_BYTES = 64 * 1024
 _PARTS = 32
 
-Accept = Callable[[str], None]
+Accept = Callable[[str], int | None]
+"""Is told a file's name, and says how many bytes of it are taken; None: as many as of any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ class _Form:
         if event.name == FILE_PART:
             if event.filename is None:
                 raise InvalidSpec((f"/{FILE_PART}", "not a file; give the part a filename"))
-            self.accept(event.filename)
-            self.inflow = self.uploads.inflow(await self.uploads.begin(event.filename))
+            most = self.accept(event.filename)
+            self.inflow = self.uploads.inflow(await self.uploads.begin(event.filename), most)
         elif event.name in self.known and event.filename is None:
             self.values[event.name] = bytearray()
         else:

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import Field
 
 from api.services.records import bare_job
-from shared.jobs import ArtifactRef, ErrorInfo, Job, JobRecord
+from shared.jobs import ArtifactRef, Job, JobRecord
 from shared.results import Answer
 
 PREFIX = "/api/v1"
@@ -34,28 +34,6 @@ class JobList(Answer):
     """Newest first. ``next_cursor`` is null at the end; a page can be short, even empty, before it."""
 
     jobs: list[JobView]
-    next_cursor: str | None
-
-
-class RequeuedJob(Answer):
-    """A dead job's id, and that of the new ``job`` it was requeued as."""
-
-    id: str
-    job: str
-
-
-class NotRequeued(Answer):
-    """A job that stays dead, and why."""
-
-    id: str
-    error: ErrorInfo
-
-
-class RequeueList(Answer):
-    """What became of the dead that were looked at. ``next_cursor`` leads to the others, null if there are none."""
-
-    requeued: list[RequeuedJob]
-    failed: list[NotRequeued]
     next_cursor: str | None
 
 

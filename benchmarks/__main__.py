@@ -11,6 +11,7 @@ NAMES = (
     "inference_core",
     "graph_parser",
     "pipeline_supervision",
+    "first_frame",
     "gva_elements",
 )
 

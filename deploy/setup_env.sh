@@ -66,7 +66,8 @@ pip install -c constraints.txt -e ".[$EXTRAS]" --group dev
 # Pipelines: GStreamer with the plugins they use, and its Python bindings. All else works without.
 gstreamer=(gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp
-  python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0)
+  python3-gi python3-gst-1.0 gir1.2-gst-plugins-base-1.0
+  gir1.2-gst-rtsp-server-1.0) # the last for tests only: cameras and media servers to talk to
 if [[ ",$EXTRAS," =~ ,(all|local|worker), ]] && [ -z "${FRAMELANE_NO_GSTREAMER:-}" ]; then
   absent=()
   if command -v dpkg-query >/dev/null; then

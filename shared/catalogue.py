@@ -48,6 +48,7 @@ class CatalogueEntry(_Entry):
     description: str = ""
     files: list[ModelFile]
     labels: list[str] = []
+    points: list[str] = []
     model_proc: dict[str, Any] | None = None
     inputs: list[TensorContract] = []
     outputs: list[TensorContract] = []

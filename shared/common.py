@@ -12,6 +12,13 @@ Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9]
 InputName = Annotated[
     str, Field(min_length=1, max_length=107, pattern=r"^(?:camera:)?[A-Za-z0-9][A-Za-z0-9._-]*$")
 ]
+UploadId = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        description="of a finished upload: `POST /uploads` begins one",
+    ),
+]
 Label = Annotated[str, Field(max_length=200)]
 CallbackUrl = Annotated[
     str, Field(min_length=9, max_length=2_000, pattern=r"^https?://[^\s/?#@]+(?:[/?][^\s#]*)?$")

@@ -21,6 +21,7 @@ FramelaneError
 │  ├─ PipelineReadOnly         it ships with Framelane
 │  └─ PipelineFailed           it can't be built, linked or negotiated, or an element of it failed
 ├─ MediumNotInstalled
+├─ MediumRefused                a file can't become a medium: see ``shared/media_errors.py``
 ├─ UploadError
 │  ├─ UploadNotFound
 │  ├─ UploadChanged            its next byte is another one by now
@@ -191,6 +192,12 @@ class MediumNotInstalled(FramelaneError):
     """The medium isn't in the library."""
 
     code = "medium-not-installed"
+
+
+class MediumRefused(FramelaneError):
+    """The file can't be taken into the library."""
+
+    code = "medium-refused"
 
 
 class UploadError(FramelaneError):

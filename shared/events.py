@@ -53,7 +53,7 @@ class Progressed(JobEventBase):
 
 
 class Measured(JobEventBase):
-    """How fast the streams of a running pipeline are; ``records``: metadata records so far."""
+    """How fast the streams of a running pipeline are; ``records``: number of the newest metadata record."""
 
     type: Literal["figures"] = "figures"
     streams: list[StreamFigures]

@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 
 from shared.sources import PinnedFile
 
+MEDIA = "media/"
+"""Where all contents are in the artifact store."""
+
 SHIPPED = Path(__file__).parent / "library" / "media.yaml"
+
+
+MediumKind = Literal["video", "photo", "image_set"]
 
 
 class MediaEntry(BaseModel):
@@ -18,6 +24,7 @@ class MediaEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    kind: Literal["video", "photo"] = "video"
     description: str = ""
     licence: str
     file: PinnedFile
@@ -44,3 +51,18 @@ class MediaCatalogue(RootModel[list[MediaEntry]]):
 def load_media(path: Path | None = None) -> MediaCatalogue:
     """Read a media catalogue; the shipped one by default. Raises pydantic.ValidationError."""
     return MediaCatalogue.model_validate(yaml.safe_load((path or SHIPPED).read_text("utf-8")))
+
+
+def content_key(sha256: str) -> str:
+    """Where a content is in the artifact store."""
+    return f"{MEDIA}{sha256}/content"
+
+
+def thumbnail_key(sha256: str) -> str:
+    """Where the small picture of a content is in the artifact store."""
+    return f"{MEDIA}{sha256}/thumbnail.jpg"
+
+
+def sha256_of(key: str) -> str:
+    """Of the content that is under a key of these, or whose picture is."""
+    return key.removeprefix(MEDIA).partition("/")[0]

@@ -38,6 +38,7 @@ from shared.specs import (
     InferenceFields,
     InferenceSpec,
     MediaDownloadSpec,
+    MediaUploadSpec,
     ModelDownloadSpec,
     PipelineFields,
     SweepSpec,
@@ -110,6 +111,7 @@ AnyTask = (
     InferenceTask
     | ModelDownloadSpec
     | MediaDownloadSpec
+    | MediaUploadSpec
     | PipelineTask
     | PerformanceTask
     | DensityTask

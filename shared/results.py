@@ -124,12 +124,24 @@ class InstalledModel(Answer):
     older: list["InstalledModel"] = Field(default_factory=list["InstalledModel"])
 
 
+class DownloadTimings(Answer):
+    """Milliseconds: transfers with their checksums, making variants, storing and registering."""
+
+    fetch_ms: float = 0.0
+    convert_ms: float = 0.0
+    store_ms: float = 0.0
+
+
 class DownloadResult(Answer):
-    """The models the job installed, or found installed already."""
+    """The models the job installed, or found installed already.
+
+    ``downloaded_bytes``: by the attempt that succeeded; what an earlier one had brought already doesn't count.
+    """
 
     kind: Literal["model_download"] = "model_download"
     models: list[InstalledModel]
     downloaded_bytes: int
+    timings: DownloadTimings = DownloadTimings()
 
 
 class StreamFigures(Answer):
@@ -167,14 +179,15 @@ class PipelineResult(Answer):
 
 
 class InstalledMedium(Answer):
-    """A video or image set; its file is in the artifact store, in ``media/<name>/<version>/``.
+    """A medium of the library. Its content is in the artifact store, under its sha256.
 
-    ``version``: the first 16 hexadecimal digits of the file's sha256. ``fps`` is 0 where it isn't constant.
+    ``version``: the first 16 hexadecimal digits of that. ``fps`` is 0 where it isn't constant, or there is none.
+    ``file`` of an image set: a tar of ``frames`` images, numbered from 1. ``thumbnail``: a JPEG.
     """
 
     name: str
     version: str
-    kind: Literal["video", "image_set"]
+    kind: Literal["video", "photo", "image_set"]
     file: InstalledFile
     container: str
     codec: str
@@ -185,6 +198,16 @@ class InstalledMedium(Answer):
     duration_s: float
     licence: str
     installed_at: str
+    thumbnail: InstalledFile | None = None
+    origin: Literal["catalogue", "upload"] = "catalogue"
+
+
+class MediaUploadResult(Answer):
+    """The medium that the upload became. ``known``: the library had this content already."""
+
+    kind: Literal["media_upload"] = "media_upload"
+    medium: InstalledMedium
+    known: bool = False
 
 
 class MediaResult(Answer):
@@ -213,6 +236,7 @@ Result = Annotated[
     InferenceResult
     | DownloadResult
     | MediaResult
+    | MediaUploadResult
     | PipelineResult
     | PerformanceResult
     | DensityResult

@@ -5,7 +5,7 @@ Read from the environment: ``FRAMELANE_<SECTION>__<FIELD>``, for example ``FRAME
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AliasChoices,
@@ -15,13 +15,14 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     SecretStr,
-    field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.cameras import CameraName, CameraSettings, RtspAddress
+from shared.pipeline_settings import PipelineSettings
 
 MIB = 1024 * 1024
+
+Container = Literal["mp4", "mov", "matroska", "webm", "avi", "mpegts", "raw"]
 
 
 class RedisSettings(BaseModel):
@@ -113,6 +114,26 @@ class UploadSettings(BaseModel):
     ] = 86_400.0
 
 
+class MediaSettings(BaseModel):
+    """What is taken into the library of media."""
+
+    containers: Annotated[
+        frozenset[Container], Field(description="of uploaded videos; `raw`: H.264 or H.265 without a container")
+    ] = frozenset(get_args(Container))
+    codecs: Annotated[frozenset[str], Field(description="of uploaded videos")] = frozenset(
+        {"h264", "h265", "mpeg4", "mjpeg", "vp8", "vp9", "av1"}
+    )
+    video_pixels: Annotated[PositiveInt, Field(description="of one frame")] = 8_192 * 4_320
+    archive_bytes: Annotated[PositiveInt, Field(description="largest archive of images")] = 1024 * MIB
+    set_bytes: Annotated[PositiveInt, Field(description="of an image set, unpacked")] = 4096 * MIB
+    images: Annotated[PositiveInt, Field(description="of an image set")] = 10_000
+    probe_s: Annotated[PositiveInt, Field(description="processor time for a look into an uploaded file")] = 600
+    probe_bytes: Annotated[PositiveInt, Field(description="address space of whoever looks into one")] = 4096 * MIB
+    unused_s: Annotated[
+        float, Field(ge=0, description="uploaded media that no job has read for so long are removed; 0: never")
+    ] = 0.0
+
+
 class JobSettings(BaseModel):
     """How jobs are kept and run."""
 
@@ -187,6 +208,10 @@ class WorkerSettings(BaseModel):
     artifact_patience_s: Annotated[
         PositiveFloat, Field(description="a store of artifacts that doesn't answer is tried again for so long")
     ] = 120.0
+    networks: Annotated[PositiveInt, Field(description="networks of pictures that a process keeps in memory")] = 8
+    inline_bytes: Annotated[
+        int, Field(ge=0, description="raw output of a network that is part of the answer; larger: an artifact")
+    ] = 65_536
     preload: Annotated[bool, Field(description="load installed models at start")] = True
     catalogue: Annotated[Path | None, Field(description="default: the one that ships")] = None
 
@@ -289,63 +314,6 @@ class RoutingSettings(BaseModel):
     memory_base_bytes: Annotated[int, Field(ge=0, description="of it, whatever the size of the file")] = 64 * MIB
 
 
-class PipelineSettings(BaseModel):
-    """What a pipeline may have in it, and what its simple view shows."""
-
-    allow: Annotated[
-        list[str],
-        Field(description="elements and properties (`element.property`) beside the shipped list; globs"),
-    ] = []
-    inactivity_s: Annotated[
-        PositiveFloat, Field(description="a pipeline that moves no frame for so long is ended")
-    ] = 120.0
-    memory_bytes: Annotated[
-        int, Field(ge=0, description="address space of a pipeline's process; 0: as the worker")
-    ] = 0
-    open_files: Annotated[PositiveInt, Field(description="of a pipeline's process")] = 1_024
-    stop_s: Annotated[
-        PositiveFloat, Field(le=10, description="for a pipeline to finish its files when it is stopped")
-    ] = 5.0
-    cameras: Annotated[
-        dict[CameraName, CameraSettings],
-        Field(
-            description='JSON, the same on gateways and workers: `{"door": {"url": "rtsp://user:password@host/"}, '
-            '"desk": {"device": "/dev/video0"}}`; pipelines call them `camera:door`'
-        ),
-    ] = {}
-    live_server: Annotated[
-        SecretStr,
-        Field(
-            description="RTSP server that live streams are published to, as workers reach it: `rtsp://host:8554`, "
-            "with or without a login; none: no live streams"
-        ),
-    ] = SecretStr("")
-    live_public: Annotated[
-        str, Field(description="the same server as players reach it; default: as workers do, without the login")
-    ] = ""
-    simple_visible: Annotated[list[str], Field(description="element types a person edits; globs")] = [
-        "*src",
-        "urisourcebin",
-        "gva*",
-        "*sink",
-        "source",
-    ]
-    simple_omitted: Annotated[list[str], Field(description="of those, what isn't shown all the same; globs")] = [
-        "gvafpscounter",
-        "gvametapublish",
-        "gvametaconvert",
-        "gvawatermark",
-    ]
-
-    @field_validator("live_server", "live_public")
-    @classmethod
-    def _addresses(cls, value: SecretStr | str) -> SecretStr | str:
-        text = value if isinstance(value, str) else value.get_secret_value()
-        if text:
-            RtspAddress.of(text)
-        return value
-
-
 class LogSettings(BaseModel):
     """What is told, and how."""
 
@@ -373,6 +341,7 @@ class Settings(BaseSettings):
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
     uploads: UploadSettings = UploadSettings()
+    media: MediaSettings = MediaSettings()
     jobs: JobSettings = JobSettings()
     callbacks: CallbackSettings = CallbackSettings()
     worker: WorkerSettings = WorkerSettings()

@@ -140,6 +140,11 @@ class PinnedFile(_File):
     sha256: Sha256
 
 
+def form_of(source: Source) -> str:
+    """The field that says what kind of source it is."""
+    return next(form for form in _FORMS if hasattr(source, form))
+
+
 def describe(source: Source) -> str:
     """A source in a few words; never with a key or signature."""
     match source:

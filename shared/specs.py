@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat, TypeAdapter, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.common import CommonSpec, Label, Name, SourceInput, no_accelerator
+from shared.common import CommonSpec, Label, Name, SourceInput, UploadId, no_accelerator
 from shared.devices import LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
 from shared.measurements import DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
@@ -15,6 +15,7 @@ from shared.sources import Category, WantedFile
 
 Runtime = Literal["auto", "torch", "openvino"]
 Precision = Literal["FP32", "FP16"]
+VariantPrecision = Literal["FP32", "FP16", "INT8"]
 
 
 class InferenceOptions(Wire):
@@ -46,6 +47,10 @@ class InferenceOptions(Wire):
         False
     )
     runtime: Runtime = "auto"
+    precision: Annotated[
+        VariantPrecision | None,
+        Field(description="of the OpenVINO variant that answers; default: the most exact there is"),
+    ] = None
 
 
 class InferenceFields(CommonSpec):
@@ -121,6 +126,21 @@ class MediaDownloadSpec(CommonSpec):
     _device = field_validator("device")(no_accelerator)
 
 
+class MediaUploadSpec(CommonSpec):
+    """Look into an uploaded file, and add it to the library."""
+
+    kind: Literal["media_upload"] = "media_upload"
+    upload: UploadId
+    name: Name
+    medium: Annotated[
+        Literal["video", "photo", "image_set"], Field(description="image_set: a zip, tar or tar.gz of images")
+    ] = "video"
+    licence: Annotated[str, Field(max_length=200)] = ""
+    replace: Annotated[bool, Field(strict=True, description="a medium of this name gives way")] = False
+
+    _device = field_validator("device")(no_accelerator)
+
+
 class PipelineFields(CommonSpec):
     """What a pipeline job has beside its pipeline."""
 
@@ -171,6 +191,7 @@ AnySpec = (
     InferenceSpec
     | ModelDownloadSpec
     | MediaDownloadSpec
+    | MediaUploadSpec
     | PipelineSpec
     | PerformanceSpec
     | DensitySpec
@@ -186,6 +207,7 @@ JobKind = Literal[
     "inference",
     "model_download",
     "media_download",
+    "media_upload",
     "pipeline",
     "performance",
     "density",
@@ -200,6 +222,7 @@ LANE_CLASSES: Mapping[JobKind, LaneClass] = {
     "inference": LaneClass.FAST,
     "model_download": LaneClass.IO,
     "media_download": LaneClass.IO,
+    "media_upload": LaneClass.IO,
     "pipeline": LaneClass.LONG,
     "performance": LaneClass.LONG,
     "density": LaneClass.LONG,

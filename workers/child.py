@@ -1,6 +1,5 @@
 """The process that does the work, as a warden's child. The composition root of the workshop: it knows adapters."""
 
-import argparse
 import os
 import socket
 import sys
@@ -12,6 +11,7 @@ import structlog
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
+from shared.adapters.redis_leases import RedisDeviceLeases
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.adapters.redis_uploads import RedisUploadStore
@@ -25,10 +25,15 @@ from shared.specs import JobKind
 from shared.telemetry import configure_logging
 from shared.upkeep import Upkeep
 from shared.workers import WorkerInfo
+from workers import arguments as arguments_of_worker
 from workers import hardware, pinning, tasks
+from workers.devices.contract import Devices
+from workers.devices.machine import Machine
 from workers.errands import errands
 from workers.errors import CannotStart
+from workers.exclusive import Exclusive
 from workers.handlers import Handler, WorkerEnvironment, build_handlers
+from workers.intake import Intake
 from workers.keeper import Keeper
 from workers.loops import Loop
 from workers.media_store import MediaStore
@@ -38,7 +43,9 @@ from workers.presence import Presence
 from workers.pulse import Pulse
 from workers.runner import Runner, WorkerIdentity
 from workers.scratch import ScratchRoot
+from workers.service_times import ServiceTimes
 from workers.shift import Crew, Shift
+from workers.vigil import DeviceVigil, LeaseVigil
 
 BuildHandlers = Callable[[WorkerEnvironment], Mapping[JobKind, Handler]]
 
@@ -49,41 +56,47 @@ _PROCESS_STOP_S = 4.0
 log = structlog.stdlib.get_logger()
 
 
-def main(arguments: Sequence[str] | None = None, build: BuildHandlers = build_handlers) -> int:
-    """Run a worker until it is told to stop. Exit status 78 (EX_CONFIG) if it can't start as asked."""
-    given = _parser().parse_args(arguments)
-    settings = _with(Settings(), given)
-    configure_logging(settings.log, f"worker:{settings.worker.lane}")
+def main(
+    arguments: Sequence[str] | None = None,
+    build: BuildHandlers = build_handlers,
+    devices: Devices | None = None,
+) -> int:
+    """Run a worker until it is told to stop. Exit status 78 (EX_CONFIG) if it can't start as asked.
+
+    ``devices``: this machine's by default.
+    """
+    asked = arguments_of_worker.read(arguments, Settings())
+    configure_logging(asked.settings.log, f"worker:{asked.settings.worker.lane}")
+    host = devices or Machine()
     try:
-        lane = _lane(settings.worker.lane)
-        check_servers(settings)
-        device = pin(lane, given.device or lane.device, settings.worker)
-        shift = assemble(settings, lane, device, build)
+        check_servers(asked.settings)
+        device = pin(asked.lane, asked.device or asked.lane.device, asked.settings.worker, host)
+        shift = assemble(asked.settings, asked.lane, device, build, host)
     except (CannotStart, UnfitServer) as error:
         log.error("worker_cannot_start", reason=str(error))  # noqa: TRY400 - a sentence for people, no crash
         return os.EX_CONFIG
     return shift.run()
 
 
-def pin(lane: Lane, device: str, settings: WorkerSettings) -> DeviceInfo:
+def pin(lane: Lane, device: str, settings: WorkerSettings, devices: Devices | None = None) -> DeviceInfo:
     """Bind this process to its device. Raises CannotStart. No heavy library may be loaded yet."""
     pinning.check_family(lane, device)
     cores = pinning.pin_cores(settings.cores)
-    info, vendor = hardware.detect(device)
-    os.environ.update(pinning.pinned_environment(lane, device, vendor, settings.threads or cores, os.environ))
-    return info
+    found = hardware.detect(device, devices or Machine())
+    os.environ.update(pinning.pinned_environment(lane, found, settings.threads or cores, os.environ))
+    return found.info
 
 
-def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHandlers = build_handlers) -> Shift:
+def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHandlers, devices: Devices) -> Shift:
     """Make the parts and wire them; ``build`` makes the handlers and loads their libraries. Raises CannotStart."""
-    me = f"{lane.name}@{socket.gethostname()}-{os.getpid()}"
+    me, host = f"{lane.name}@{socket.gethostname()}-{os.getpid()}", settings.worker.host or socket.gethostname()
     scratch = ScratchRoot(settings.worker.data_dir, me)
     store, beacon, artifacts = (
         RedisAttemptStore(settings),
         RedisWorkerBeacon(settings),
         _artifacts(settings.artifacts),
     )
-    queue, uploads = CeleryJobQueue(settings), RedisUploadStore(settings)
+    queue, uploads, leases = CeleryJobQueue(settings), RedisUploadStore(settings), RedisDeviceLeases(settings)
     environment = WorkerEnvironment(
         settings=settings,
         device=device,
@@ -96,6 +109,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         beacon=beacon,
         attempts=store,
         uploads=uploads,
+        exclusive=Exclusive(host, leases, beacon),
     )
     handlers = build(environment)
     worker = settings.worker
@@ -103,19 +117,31 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     keeper = Keeper(store, worker.lease_s, worker.renew_s, _grace_s(settings, lane))
     outbox = Outbox(store, queue, worker.retry_base_s)
     identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s)
-    runner = Runner(identity, store, artifacts, handlers, keeper, outbox)
+    intake, times = Intake(), ServiceTimes()
+    runner = Runner(identity, store, artifacts, handlers, keeper, outbox, intake, times)
     tasks.register(queue.app, handlers, runner.run)
-    said = _introduced(me, lane, device, slots)
+    vigil = DeviceVigil(device, devices, intake, worker.probe_s)
+    presence = Presence(
+        _introduced(me, host, lane, device, slots),
+        beacon,
+        list(handlers.values()),
+        lambda: keeper.busy,
+        worker.heartbeat_s,
+        warm=worker.preload,
+        more=lambda: _state(intake, times, vigil),
+    )
+    intake.on_change(presence.refresh)
     upkeep = Upkeep(store, queue, resend_s=settings.jobs.resend_s, retry_base_s=worker.retry_base_s)
     crew = Crew(
         runner=runner,
+        intake=intake,
         keeper=keeper,
         outbox=outbox,
-        presence=Presence(
-            said, beacon, list(handlers.values()), lambda: keeper.busy, worker.heartbeat_s, warm=worker.preload
-        ),
+        presence=presence,
         pulse=Pulse(me, worker.lease_s),
         beside=[
+            vigil,
+            LeaseVigil(me, host, device, leases, intake, worker.lease_look_s),
             Loop("upkeep", upkeep.every_s, upkeep.round, _UPKEEP_PAUSE_S),
             *errands(settings, lane, store, queue, lambda: RedisJobStore(settings)),
         ],
@@ -124,6 +150,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
             scratch.close,
             queue.close,
             beacon.close,
+            leases.close,
             uploads.close,
             store.close,
         ],
@@ -136,11 +163,21 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     )
 
 
-def _introduced(me: str, lane: Lane, device: DeviceInfo, slots: int) -> WorkerInfo:
+def _state(intake: Intake, times: ServiceTimes, vigil: DeviceVigil) -> dict[str, object]:
+    """What changes about this process from one heartbeat to the next."""
+    return {
+        "unready": intake.unready,
+        "leased_by": intake.leased_by,
+        "service_ms": times.now(),
+        "memory_free_bytes": vigil.free_bytes,
+    }
+
+
+def _introduced(me: str, host: str, lane: Lane, device: DeviceInfo, slots: int) -> WorkerInfo:
     """What doesn't change about this process."""
     return WorkerInfo(
         id=me,
-        host=socket.gethostname(),
+        host=host,
         pid=os.getpid(),
         version=_version(),
         lane=lane.name,
@@ -148,13 +185,6 @@ def _introduced(me: str, lane: Lane, device: DeviceInfo, slots: int) -> WorkerIn
         device=device,
         concurrency=slots,
     )
-
-
-def _lane(name: str) -> Lane:
-    try:
-        return Lane(name)
-    except ValueError as error:
-        raise CannotStart(str(error)) from error
 
 
 def _slots(worker: WorkerSettings, lane: Lane) -> int:
@@ -177,22 +207,6 @@ def _artifacts(settings: ArtifactSettings) -> ArtifactStore:
     except StoreUnavailable as error:
         log.warning("artifact_store_awaited", reason=error.detail)
     return store
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m workers.main", description="Run a Framelane worker.")
-    parser.add_argument("--lane", help="cpu, gpu, gpu.1, npu or io (default: FRAMELANE_WORKER__LANE, else cpu)")
-    parser.add_argument("--device", help="device of the lane's family to use, such as GPU.1 (default: the lane's)")
-    parser.add_argument("--concurrency", type=int, help="jobs at a time")
-    return parser
-
-
-def _with(settings: Settings, given: argparse.Namespace) -> Settings:
-    named = {"lane": given.lane, "concurrency": given.concurrency}
-    chosen = settings.worker.model_dump(exclude_unset=True) | {
-        name: value for name, value in named.items() if value is not None
-    }
-    return settings.model_copy(update={"worker": WorkerSettings.model_validate(chosen)})
 
 
 def _version() -> str:

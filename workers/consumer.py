@@ -1,11 +1,15 @@
 """Celery's consumer, where its ways aren't ours: messages it doesn't know."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
 from celery.worker.consumer import Consumer
 from kombu.message import Message
 from typing_extensions import override
+
+from workers.intake import Intake
 
 LEAVE_S = 5.0
 """A message we can't read goes back to its queue after this: not at once, or it would come round and round."""
@@ -19,6 +23,24 @@ class FramelaneConsumer(Consumer):
     # Set by Celery's start-up steps.
     qos: Any
     connection_errors: Any
+    task_consumer: Any
+
+    def heed(self, intake: Intake, queues: Sequence[str]) -> None:
+        """Ask for messages of ``queues`` as long as the intake is open, from now on. From any thread."""
+        follow = partial(self.call_soon, self._follow, intake, tuple(queues))
+        intake.on_change(follow)
+        if not intake.open:
+            follow()
+
+    def _follow(self, intake: Intake, queues: Sequence[str]) -> None:
+        known: Any = self.app.amqp.queues
+        for queue in queues:
+            if self.task_consumer is None:  # no connection now: the next one asks for what is selected
+                _ = known.select_add(known[queue]) if intake.open else known.deselect(queue)
+            elif intake.open:
+                self.add_task_queue(queue)
+            else:
+                self.cancel_task_queue(queue)
 
     @override
     def on_unknown_task(self, body: Any, message: Message, exc: Exception) -> None:

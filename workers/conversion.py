@@ -1,14 +1,42 @@
 """OpenVINO variants of a model, made by a helper process: this one holds no model library."""
 
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from shared.catalogue import CatalogueEntry, load_catalogue
 from shared.errors import ModelUnusable
+from shared.results import VariantDetails
 from shared.settings import Settings
 from workers.processes import ProcessFailed, run_watched
 
 CONVERTER = "workers.runtimes.convert"
+REPORT = "report.json"
+PROGRESS = "progress"
+DETAILS = TypeAdapter(dict[str, VariantDetails])
+
+Tell = Callable[[float, str], None]
+"""Is told how much is done, and what is being done."""
+
+
+class ConversionRequest(BaseModel):
+    """What a converter makes in ``folder``, beside the model's files.
+
+    ``media``: pictures that networks are calibrated with and compared on, by names; none: made-up ones.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    entry: CatalogueEntry
+    folder: Path
+    precisions: list[str]
+    samples: int = 64
+    media: dict[str, Path] = {}
+    calibration_samples: int = 300
 
 
 def variant_name(precision: str) -> str:
@@ -19,21 +47,40 @@ def variant_name(precision: str) -> str:
 def convert(
     settings: Settings, name: str, folder: Path, precisions: Sequence[str], check: Callable[[], None]
 ) -> None:
-    """Write ``openvino-<precision>.xml`` and ``.bin`` beside the weights in ``folder``.
+    """The same for a model of the catalogue, compared on fewer inputs."""
+    entry = load_catalogue(settings.worker.catalogue).by_name.get(name)
+    if entry is None:
+        raise ModelUnusable(f"{name} isn't in the catalogue")
+    request = ConversionRequest(entry=entry, folder=folder, precisions=list(precisions), samples=16)
+    make_variants(request, check)
+
+
+def make_variants(
+    request: ConversionRequest, check: Callable[[], None], tell: Tell = lambda _fraction, _message: None
+) -> dict[str, VariantDetails]:
+    """Write ``openvino-<precision>.xml`` and ``.bin`` of each; what was found out about them, by their names.
 
     Raises ModelUnusable when that fails, and what ``check`` raises.
     """
-    catalogue = settings.worker.catalogue
-    command = [
-        *(sys.executable, "-m", CONVERTER, name, str(folder), *precisions),
-        *(() if catalogue is None else ("--catalogue", str(catalogue))),
-    ]
-    try:
-        run_watched(command, check)
-    except ProcessFailed as error:
-        reason = (error.last_words.splitlines() or [f"it ended with status {error.status}"])[-1]
-        raise ModelUnusable(
-            f"{name} can't be converted for OpenVINO: {reason[:500]}. Ask for no precisions to install it without"
-        ) from error
-    if missing := [one for one in precisions if not (folder / f"{variant_name(one)}.xml").is_file()]:
-        raise ModelUnusable(f"{name}: the conversion made no variant for {', '.join(missing)}")
+    name = request.entry.name
+    with tempfile.TemporaryDirectory(prefix="convert-", dir=request.folder.parent) as folder:
+        asked = Path(folder) / "request.json"
+        asked.write_text(request.model_dump_json(), "utf-8")
+        try:
+            run_watched([sys.executable, "-m", CONVERTER, str(asked)], check, _listener(tell))
+        except ProcessFailed as error:
+            reason = (error.last_words.splitlines() or [f"it ended with status {error.status}"])[-1]
+            raise ModelUnusable(f"{name} can't be converted for OpenVINO: {reason[:500]}") from error
+        made = DETAILS.validate_json((Path(folder) / REPORT).read_bytes())
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {each: details.model_copy(update={"made_at": now}) for each, details in made.items()}
+
+
+def _listener(tell: Tell) -> Callable[[str], None]:
+    def listen(line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if word == PROGRESS:
+            fraction, _, message = rest.partition(" ")
+            tell(float(fraction), message)
+
+    return listen

@@ -3,9 +3,9 @@
 import os
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 
-from shared.devices import Device, Lane, LaneClass, family_of
+from shared.devices import Lane, LaneClass, family_of
+from workers.devices.contract import Found, Vendor
 from workers.errors import CannotStart
 
 OPENVINO_DEVICE = "FRAMELANE_OPENVINO_DEVICE"
@@ -29,14 +29,6 @@ _QUIET = {
     "OPENCV_LOG_LEVEL": "ERROR",
     "MPLBACKEND": "Agg",
 }
-
-
-class Vendor(StrEnum):
-    """Who made the device, as far as it decides how a process is bound to it."""
-
-    NONE = "none"  #: a CPU
-    NVIDIA = "nvidia"
-    INTEL = "intel"
 
 
 def parse_cores(text: str) -> frozenset[int]:
@@ -63,10 +55,8 @@ def pin_cores(text: str) -> int:
     return len(cores or allowed)
 
 
-def pinned_environment(
-    lane: Lane, device: str, vendor: Vendor, threads: int, inherited: Mapping[str, str]
-) -> dict[str, str]:
-    """The environment variables that bind a process of ``lane`` to ``device``.
+def pinned_environment(lane: Lane, found: Found, threads: int, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables that bind a process of ``lane`` to a device.
 
     ``threads``: for the math libraries; a lane that does no maths gets one. Who sets the log levels of libraries
     in ``inherited`` keeps them.
@@ -74,11 +64,10 @@ def pinned_environment(
     count = "1" if lane.lane_class is LaneClass.IO else str(threads)
     pinned = dict.fromkeys(_THREAD_COUNTS, count)
     pinned |= {name: level for name, level in _QUIET.items() if name not in inherited}
-    if vendor is Vendor.NVIDIA:
-        visible = _visible_gpu(device, inherited.get("CUDA_VISIBLE_DEVICES"))
-        cuda = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible}
+    if found.vendor is Vendor.NVIDIA:
+        cuda = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": found.runtime_id}
         return pinned | cuda | {TORCH_DEVICE: "cuda:0", OPENVINO_DEVICE: ""}
-    return pinned | {"CUDA_VISIBLE_DEVICES": "", TORCH_DEVICE: "cpu", OPENVINO_DEVICE: device}
+    return pinned | {"CUDA_VISIBLE_DEVICES": "", TORCH_DEVICE: "cpu", OPENVINO_DEVICE: found.runtime_id}
 
 
 def gpu_index(device: str) -> int:
@@ -90,19 +79,3 @@ def check_family(lane: Lane, device: str) -> None:
     """Raises CannotStart when ``device`` isn't of the lane's family: its jobs asked for another."""
     if family_of(device) is not family_of(lane.device):
         raise CannotStart(f"lane {lane.name} serves {family_of(lane.device)} jobs; device {device} is none")
-
-
-def needs_hardware(device: str) -> bool:
-    """Whether the device may be missing: there is always a CPU."""
-    return family_of(device) is not Device.CPU
-
-
-def _visible_gpu(device: str, visible: str | None) -> str:
-    """What a scheduler made visible is counted from 0 again, so that ``GPU.1`` is the second of those."""
-    index = gpu_index(device)
-    if visible is None:
-        return str(index)
-    given = [name.strip() for name in visible.split(",") if name.strip()]
-    if index >= len(given):
-        raise CannotStart(f"{device} isn't visible: CUDA_VISIBLE_DEVICES={visible!r} shows {len(given)}")
-    return given[index]

@@ -1,7 +1,7 @@
 """Tells the system that this worker lives, and notices models that others installed."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import psutil
 import structlog
@@ -27,25 +27,37 @@ class Presence:
         heartbeat_s: float,
         *,
         warm: bool = True,
+        more: Callable[[], Mapping[str, object]] = dict,
     ) -> None:
+        """``more``: further fields of its information, asked with every heartbeat."""
         self._identity = identity
         self._beacon = beacon
         self._handlers = handlers
         self._busy = busy
         self._ttl_s = 3 * heartbeat_s
         self._warm = warm
+        self._more = more
         self._process = psutil.Process()
         self._known: dict[str, str] = {}
         # Longer pauses than the heartbeat's would let a worker seem dead when the store is back.
         self._beat = Loop("heartbeat", heartbeat_s, self.beat, longest_pause_s=heartbeat_s)
         self._watch = Loop("models", heartbeat_s, self.warm_new)
-        self._left = threading.Event()
+        self._started, self._left = threading.Event(), threading.Event()
 
     def start(self) -> None:
         """Appear."""
+        self._started.set()
         self._beat.start()
         if self._warm:
             self._watch.start()
+
+    def refresh(self) -> None:
+        """Say what has changed now, not with the next heartbeat. No-op before the start."""
+        if self._started.is_set():
+            try:
+                self.beat()
+            except Unavailable as error:
+                log.warning("not_announced", reason=str(error))
 
     def leave(self) -> None:
         """Disappear at once, not when the heartbeat is missed. Jobs that run may still end. May be repeated."""
@@ -75,6 +87,7 @@ class Presence:
                 "runtimes": sorted({name for handler in self._handlers for name in handler.runtimes()}),
                 "cpu_percent": self._process.cpu_percent(),
                 "rss_bytes": self._process.memory_info().rss,
+                **self._more(),
             }
         )
 

@@ -1,89 +1,49 @@
-"""What is in a video file, looked at by a process of its own: ``python -m workers.probe FILE``.
-
-Demuxers crash on files that were made to crash them; then one helper is lost, not a worker.
-"""
+"""What is in a file of a stranger: asked of a helper process, which may be lost."""
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import ValidationError
 
-from shared.errors import InputUnreadable
+from shared.errors import MediumRefused
+from shared.media_errors import BY_CODE, ArchiveCorrupted, InvalidImage, InvalidVideo
+from shared.settings import Settings
+from workers.looking import Kind, Limits, Seen
 from workers.processes import ProcessFailed, run_watched
 
-_CODECS = {
-    "h264": ("avc1", "avc3", "h264", "x264"),
-    "h265": ("hev1", "hvc1", "hevc", "h265"),
-    "mjpeg": ("mjpg", "jpeg"),
-    "mpeg4": ("mp4v", "fmp4", "xvid", "divx"),
-    "vp8": ("vp80", "vp08"),
-    "vp9": ("vp90", "vp09"),
-    "av1": ("av01",),
+_LOST: dict[Kind, type[MediumRefused]] = {
+    "video": InvalidVideo,
+    "photo": InvalidImage,
+    "image_set": ArchiveCorrupted,
 }
-_MAGIC = (
-    (4, b"ftyp", "mp4"),
-    (0, b"\x1aE\xdf\xa3", "matroska"),
-    (8, b"AVI ", "avi"),
-    (0, b"G", "mpegts"),
-    (0, b"FLV", "flv"),
-)
 
 
-class Probed(BaseModel):
-    """As ``InstalledMedium`` says it; ``container`` and ``codec`` are empty where they aren't known."""
+def probe(kind: Kind, path: Path, thumbnail: Path, limits: Limits, check: Callable[[], None]) -> Seen:
+    """Look at the file (of a set: the folder), and write a JPEG of at most 320 by 320 pixels to ``thumbnail``.
 
-    container: str
-    codec: str
-    width: int
-    height: int
-    fps: float
-    frames: int
-
-    @property
-    def duration_s(self) -> float:
-        """0 where the rate isn't known."""
-        return round(self.frames / self.fps, 3) if self.fps else 0.0
-
-
-def probe(path: Path, check: Callable[[], None]) -> Probed:
-    """Raises InputUnreadable for what isn't a video, and what ``check`` raises."""
+    Raises what ``shared/media_errors.py`` has for what isn't taken, and what ``check`` raises.
+    """
     said: list[str] = []
+    command = [sys.executable, "-m", "workers.looking", kind, str(path), str(thumbnail)]
     try:
-        run_watched([sys.executable, "-m", "workers.probe", str(path)], check, said.append)
-    except ProcessFailed as error:
-        raise InputUnreadable(f"{path.name} isn't a video that can be read") from error
-    return Probed.model_validate_json(said[-1])
+        run_watched([*command, limits.model_dump_json()], check, said.append)
+        seen = Seen.model_validate_json(said[-1])
+    except (ProcessFailed, ValidationError, IndexError) as error:
+        msg = f"whoever looked into {path.name} was lost: it can't be read within the limits set for that"
+        raise _LOST[kind](msg) from error
+    if seen.refused:
+        raise BY_CODE[seen.refused](seen.detail)
+    return seen
 
 
-def look(path: Path) -> Probed:
-    """In this process. Raises ValueError."""
-    import cv2
-
-    video = cv2.VideoCapture(str(path))
-    if not video.isOpened() or not video.grab():
-        raise ValueError(path.name)
-    number = int(video.get(cv2.CAP_PROP_FOURCC))
-    return Probed(
-        container=_container(path),
-        codec=_codec(number.to_bytes(4, "little", signed=number < 0).decode("latin-1")),
-        width=int(video.get(cv2.CAP_PROP_FRAME_WIDTH)),
-        height=int(video.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-        fps=round(max(video.get(cv2.CAP_PROP_FPS), 0.0), 3),
-        frames=max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 0),
+def limits_of(settings: Settings, kind: Kind, *, listed: bool = False) -> Limits:
+    """Those of the settings. ``listed``: the file is of the catalogue, of whatever container and codec."""
+    media = settings.media
+    return Limits(
+        pixels=media.video_pixels if kind == "video" else settings.limits.image_pixels,
+        cpu_s=media.probe_s,
+        memory_bytes=media.probe_bytes,
+        containers=None if listed else frozenset(media.containers),
+        codecs=None if listed else media.codecs,
     )
-
-
-def _container(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(16)
-    return next((name for at, magic, name in _MAGIC if head[at : at + len(magic)] == magic), "")
-
-
-def _codec(fourcc: str) -> str:
-    found = fourcc.lower()
-    return next((name for name, codes in _CODECS.items() if found in codes), found.strip("\0 "))
-
-
-if __name__ == "__main__":
-    sys.stdout.write(look(Path(sys.argv[1])).model_dump_json() + "\n")

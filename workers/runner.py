@@ -13,6 +13,7 @@ import structlog
 
 from shared.devices import DeviceInfo
 from shared.errors import (
+    DeviceLeased,
     FramelaneError,
     JobCancelled,
     OutOfSpace,
@@ -21,6 +22,7 @@ from shared.errors import (
     WorkerLeaves,
 )
 from shared.jobs import Completed, ErrorInfo, Failed
+from shared.needs import work_of
 from shared.ports import ArtifactStore, AttemptStore, Claim
 from shared.specs import JobKind
 from shared.states import JobState
@@ -29,11 +31,16 @@ from shared.upkeep import backoff_s, is_suspect
 from workers.context import JobContext
 from workers.gate import Gate
 from workers.handlers import Handler
+from workers.intake import Intake
 from workers.keeper import Keeper
 from workers.outbox import Outbox
+from workers.service_times import ServiceTimes
 
 COMMIT_PATIENCE_S = 60.0
 """A finished attempt tries so long to tell a store that doesn't answer."""
+
+_HANDED_BACK = {WorkerLeaves.code: 0.0, DeviceLeased.code: 1.0}
+"""Ends of attempts that cost nothing, and the pause before the next: until every worker knows of a lease."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _Told = TypeVar("_Told")
@@ -63,6 +70,8 @@ class Runner:
         handlers: Mapping[JobKind, Handler],
         keeper: Keeper,
         outbox: Outbox,
+        intake: Intake | None = None,
+        times: ServiceTimes | None = None,
     ) -> None:
         self._me = me
         self._store = store
@@ -70,6 +79,8 @@ class Runner:
         self._handlers = handlers
         self._keeper = keeper
         self._outbox = outbox
+        self._intake = intake or Intake()
+        self._times = times or ServiceTimes()
         self._leaving = threading.Event()
         self._gate = Gate()
         self._waiting: set[str] = set()
@@ -83,10 +94,10 @@ class Runner:
     def run(self, job_id: str, *, alone: bool = False) -> None:
         """Run an attempt of the job, if there is one to run; ``alone``: while no other runs in this process.
 
-        Waits for a store that doesn't answer. Raises StoreUnavailable or WorkerLeaves only if the worker leaves
-        before anything was begun.
+        Waits for a store that doesn't answer. Raises only before anything was begun: StoreUnavailable or
+        WorkerLeaves if the worker leaves, DeviceLeased or DeviceUnavailable while its intake is closed.
         """
-        with ExitStack() as inside:
+        with self._intake.entered(job_id), ExitStack() as inside:
             with self._waiting_for(job_id) as first:
                 if not first:
                     log.info("waits_already", job_id=job_id)
@@ -146,7 +157,10 @@ class Runner:
                 return
             finally:
                 context.close()
-        log.info("attempt_ended", state=state, run_ms=round((time.monotonic() - started) * 1000, 1))
+        run_ms = (time.monotonic() - started) * 1000
+        if state is JobState.COMPLETED:
+            self._times.add(work_of(context.task), run_ms)
+        log.info("attempt_ended", state=state, run_ms=round(run_ms, 1))
 
     def _attempt(self, context: JobContext, *, alone: bool) -> JobState:
         waiting = self._gate.entered(alone=True, check=context.check) if alone else nullcontext()
@@ -182,13 +196,14 @@ class Runner:
 
     def _give_up(self, context: JobContext, error: ErrorInfo) -> JobState:
         """End an attempt that may be tried again. A cancelled job ends here too, with its caller's reason."""
-        claim, handed_back = context.claim, error.code == WorkerLeaves.code
+        claim, handed_back = context.claim, error.code in _HANDED_BACK
         state = self._tell(
             context,
             lambda: self._store.give_up(claim.job_id, claim.fence, claim.worker, error, costs=not handed_back),
         )
         if state is JobState.PENDING:
-            pause = 0.0 if handed_back else backoff_s(claim.job_id, claim.job.attempt, self._outbox.retry_base_s)
+            backoff = backoff_s(claim.job_id, claim.job.attempt, self._outbox.retry_base_s)
+            pause = _HANDED_BACK.get(error.code, backoff)
             log.warning("attempt_will_be_repeated", code=error.code, reason=error.detail, in_s=round(pause, 2))
             self._outbox.publish_after(context.job, pause)
         return state

@@ -16,6 +16,7 @@ from shared.errors import Unavailable, WorkerLeaves
 from workers.consumer import FramelaneConsumer
 from workers.deaths import STUCK
 from workers.errands import Errand
+from workers.intake import Intake
 from workers.keeper import Keeper
 from workers.outbox import Outbox
 from workers.presence import Presence
@@ -44,6 +45,7 @@ class Crew:
     """The parts of a worker. ``beside``: what else goes on. ``closers`` are called at the end, in order."""
 
     runner: Runner
+    intake: Intake
     keeper: Keeper
     outbox: Outbox
     presence: Presence
@@ -145,7 +147,8 @@ class Shift:
         log.info("worker_ended")
         self._ended.set()
 
-    def _on_ready(self, **_said: Any) -> None:
+    def _on_ready(self, sender: Any, **_said: Any) -> None:
+        sender.heed(self._crew.intake, self._queues)
         log.info("worker_ready", worker=self._name, queues=list(self._queues), slots=self._slots)
         self._crew.presence.start()
 

@@ -11,7 +11,8 @@ from api.reference import ACCEPTED, problems
 from api.routes.jobs import JSON, LabelFilter, labels_of
 from api.routes.submit import answer
 from api.services.intake import Taken
-from api.views import JobList, NotRequeued, RequeuedJob, RequeueList, base_url, page_json
+from api.views import JobList, base_url, page_json
+from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.errors import InvalidSpec
 from shared.jobs import JobRecord
 from shared.specs import JobKind

@@ -40,6 +40,13 @@ class MissedRecords(BaseModel):
     last: int
 
 
+class RecordsRestarted(BaseModel):
+    """An attempt was lost and another began: records with lower numbers than ``number`` are void."""
+
+    type: Literal["restarted"] = "restarted"
+    number: int
+
+
 class MetadataEnd(BaseModel):
     """The job has ended in ``state``, and all its records were told."""
 
@@ -53,6 +60,9 @@ class MetadataPage(BaseModel):
     records: list[MetadataRecord]
     first: int = Field(description="higher than `after` + 1: those between aren't kept any more")
     last: int
+    restarted: int = Field(
+        description="higher than `after`: an attempt was lost since, and what came before is void; 0 if none was"
+    )
     next_after: int
 
 
@@ -94,7 +104,8 @@ async def stream_metadata(here: Here, watch: Annotated[MetadataWatch | None, Dep
     """Follow the records of a pipeline: those kept after `after` (or `Last-Event-ID`), then each as it comes.
 
     A `record` has its number as id. `missed` names the first and last number of records that aren't kept any more;
-    `end` follows the last record of a job that has ended. 204: there is nothing more for a client that comes back.
+    `restarted` says that those before are void, as the attempt that wrote them was lost and another began; `end`
+    follows the last record of a job that has ended. 204: there is nothing more for a client that comes back.
     """
     if watch is None:
         return Response(status_code=204)

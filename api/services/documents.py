@@ -83,9 +83,9 @@ def spec_pointer(place: Sequence[int | str]) -> str:
     parts = list(place)
     if parts and parts[0] in _KINDS:
         del parts[0]
-    if len(parts) > 2 and parts[0] == "inputs" and isinstance(parts[1], int):  # noqa: PLR2004
+    if len(parts) > 2 and parts[0] == "inputs" and isinstance(parts[1], int):  # noqa: PLR2004  what is deleted is there
         del parts[2]
-    if len(parts) > 5 and parts[:2] == ["source", "files"] and parts[3] == "sources":  # noqa: PLR2004
+    if len(parts) > 5 and parts[:2] == ["source", "files"] and parts[3] == "sources":  # noqa: PLR2004  the same
         del parts[5]
     if len(parts) > 1 and parts[0] == "pipeline" and parts[1] in _SOURCES:
         del parts[1]

@@ -9,7 +9,7 @@ from shared.graph.model import Graph
 from shared.graph.parser import parse
 from shared.graph.policy import Policy, Refusal
 from shared.graph.simple import View
-from shared.settings import PipelineSettings
+from shared.pipeline_settings import PipelineSettings
 
 
 class Graphs:

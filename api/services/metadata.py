@@ -40,13 +40,13 @@ class MetadataWatch:
     async def begin(self, after: int) -> bool:
         """Go on after this number; False if the reader had everything already. Raises JobNotFound."""
         await self._look()
-        newest = (await self._store.records(self._job.id, after, self._stream, 1)).last
+        newest = _newest(await self._store.records(self._job.id, after, self._stream, 1))
         # A number that wasn't reached yet can't be of this job.
         self._after = after if after <= newest else 0
         return not (self._job.terminal and after == newest)
 
     async def frames(self) -> AsyncGenerator[Frame | End]:
-        """Records and what was missed, then the end; the last item is an End."""
+        """Records, what was missed and what is void, then the end; the last item is an End."""
         news: Frame | End | None = None
         while not isinstance(news, End):
             try:
@@ -84,7 +84,7 @@ class MetadataWatch:
                 self._may_have_records = self._may_have_ended = True
             case Heard():
                 self._may_have_ended |= heard.terminal
-                self._may_have_records |= heard.terminal or _records_of(heard) > self._after
+                self._may_have_records |= heard.type == "state" or _records_of(heard) > self._after
         return None
 
     async def _catch_up(self) -> AsyncGenerator[Frame]:
@@ -99,6 +99,10 @@ class MetadataWatch:
                 self._may_have_records = False
 
     def _of(self, page: RecordPage) -> Iterator[Frame]:
+        if page.restarted > self._after:
+            void, self._after = self._after, page.restarted
+            if void:
+                yield Frame("restarted", f'{{"type":"restarted","number":{page.restarted}}}', page.restarted)
         if page.first > self._after + 1:
             missed = f'{{"type":"missed","first":{self._after + 1},"last":{page.first - 1}}}'
             self._after = page.first - 1
@@ -132,9 +136,10 @@ class MetadataReaders:
         """JSON of a ``MetadataPage``. Raises JobNotFound."""
         page = await self._store.records(job_id, after, stream, limit)
         full = len(page.records) == limit
-        resume = page.records[-1].number if full else max(after, page.last)
+        resume = page.records[-1].number if full else max(after, _newest(page))
         records = ",".join(map(record_json, page.records))
-        return f'{{"records":[{records}],"first":{page.first},"last":{page.last},"next_after":{resume}}}'
+        bounds = f'"first":{page.first},"last":{page.last},"restarted":{page.restarted}'
+        return f'{{"records":[{records}],{bounds},"next_after":{resume}}}'
 
 
 def record_json(record: NumberedRecord) -> str:
@@ -144,6 +149,11 @@ def record_json(record: NumberedRecord) -> str:
 
 def _end(job: JobRecord, number: int) -> Frame:
     return Frame("end", f'{{"type":"end","state":"{job.state}"}}', number)
+
+
+def _newest(page: RecordPage) -> int:
+    """The highest number that was given."""
+    return max(page.last, page.restarted)
 
 
 def _records_of(heard: Heard) -> int:

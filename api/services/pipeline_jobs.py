@@ -15,8 +15,8 @@ from shared.graph.names import CAMERA, Place, places
 from shared.graph.rewrites.outputs import MAIN_SINK
 from shared.needs import pipeline_models
 from shared.packing import PipelineTask
+from shared.pipeline_settings import PipelineSettings
 from shared.pipelines import DescriptionSource, GraphSource, VariantSource
-from shared.settings import PipelineSettings
 from shared.specs import PipelineFields, PipelineSpec
 
 _DIGITS = 16

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from api.services.source_rules import source_rules
 from shared.addresses import literal_host_refused
 from shared.catalogue import Catalogue, CatalogueEntry
 from shared.devices import AUTO, family_of
 from shared.inputs import DataInput, FileInput, LandmarksInput, SequenceInput, TensorInput
 from shared.media import MediaCatalogue
 from shared.packing import AnyTask, InferenceTask, PackedKind
-from shared.settings import CallbackSettings
+from shared.settings import Settings
 from shared.specs import AnySpec, InferenceSpec, MediaDownloadSpec, ModelDownloadSpec
 
 Broken = list[tuple[str, str]]
@@ -31,10 +32,11 @@ _KINDS: dict[type, PackedKind] = {
 class Rules:
     """Checks specs against the catalogues and the operator's settings. Pipelines have rules of their own."""
 
-    def __init__(self, catalogue: Catalogue, media: MediaCatalogue, callbacks: CallbackSettings) -> None:
+    def __init__(self, catalogue: Catalogue, media: MediaCatalogue, settings: Settings) -> None:
         self.entries = dict(catalogue.by_name)
         self.media = frozenset(media.by_name)
-        self._callbacks = callbacks
+        self._settings = settings
+        self._callbacks = settings.callbacks
 
     def broken(self, spec: AnySpec) -> Broken:
         """Every rule the spec breaks, by JSON pointer."""
@@ -42,7 +44,8 @@ class Rules:
 
     def _work(self, spec: AnySpec) -> Broken:
         if isinstance(spec, ModelDownloadSpec):
-            return self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
+            unknown = self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
+            return [*unknown, *(source_rules(spec.source, self.entries, self._settings) if spec.source else [])]
         if isinstance(spec, MediaDownloadSpec):
             return self._unknown_media(spec.media)
         if not isinstance(spec, InferenceSpec):

@@ -77,5 +77,5 @@ def variant(
 
 
 def _data_url(picture: Path) -> str:
-    kind = guess_type(picture.name)[0]
+    kind = guess_type(picture.name, strict=False)[0]  # WebP is in the other list
     return f"data:{kind};base64,{base64.b64encode(picture.read_bytes()).decode('ascii')}"

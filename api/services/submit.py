@@ -14,23 +14,27 @@ from api.services.models import InstalledModels
 from api.services.pipeline_jobs import missing_media
 from api.services.pipelines import Registry
 from api.services.prepare import Prepared, Preparer, fingerprint
+from api.services.uploads import Uploads
 from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
     IllegalTransition,
     InvalidSpec,
     MediumNotInstalled,
+    MediumRefused,
     ModelNotInstalled,
     StoreUnavailable,
+    UploadError,
 )
 from shared.graph.model import Graph
+from shared.media_library import taken
 from shared.needs import needs_of
 from shared.packing import PipelineTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, JobStore, NewJob, WorkerDirectory
 from shared.routing import Route
 from shared.settings import JobSettings
-from shared.specs import PipelineSpec
+from shared.specs import MediaUploadSpec, PipelineSpec
 from shared.states import JobState
 
 SMALL_BYTES = 32 * 1024
@@ -65,6 +69,7 @@ class Submitter:
         models: InstalledModels,
         registry: Registry,
         directory: WorkerDirectory,
+        uploads: Uploads,
         lanes: Lanes,
         settings: JobSettings,
         threads: CapacityLimiter,
@@ -75,6 +80,7 @@ class Submitter:
         self._models = models
         self._registry = registry
         self._directory = directory
+        self._uploads = uploads
         self._lanes = lanes
         self._settings = settings
         self._threads = threads
@@ -106,12 +112,13 @@ class Submitter:
     async def accept(self, prepared: Prepared, ticket: Ticket) -> Created:
         """Keep and queue the job, or find the one that was asked for with the same id or key.
 
-        Raises ModelNotInstalled, MediumNotInstalled, DeviceUnavailable, JobConflict, StoreUnavailable;
+        Raises ModelNotInstalled, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable, JobConflict,
+        StoreUnavailable;
         BrokerUnavailable after the half-made job was removed again.
         """
         try:
             route = await self._admit(prepared)
-        except (ModelNotInstalled, MediumNotInstalled, DeviceUnavailable):
+        except (ModelNotInstalled, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable):
             # A job accepted earlier stays known when no worker lives any more.
             known = await self._store.known(ticket.job_id, prepared.fingerprint, ticket.idempotency_key)
             if known is None:
@@ -154,6 +161,8 @@ class Submitter:
         await self._models.require(pipelines.needs(task) if isinstance(task, PipelineTask) else rules.needs(task))
         if isinstance(task, PipelineTask):
             await self._require_media(task)
+        if isinstance(task, MediaUploadSpec):
+            await self._require_upload(task)
         needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
         return await self._lanes.route(task.kind, task, needs)
 
@@ -161,6 +170,12 @@ class Submitter:
         installed = await self._directory.media()
         if says := missing_media(task, installed.keys(), self._preparer.rules.media):
             raise MediumNotInstalled(says)
+
+    async def _require_upload(self, task: MediaUploadSpec) -> None:
+        await self._uploads.ready(task.upload)
+        old = (await self._directory.media()).get(task.name)
+        if old is not None and not task.replace:
+            raise taken(old)
 
     async def _publish(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         try:

@@ -72,9 +72,10 @@ class Uploads:
             await inflow.flush()
             return inflow.upload
 
-    def inflow(self, upload: Upload) -> "Inflow":
-        """Takes the next bytes of it. Hold a ``slot`` for as long as it is used."""
-        return Inflow(self, upload)
+    def inflow(self, upload: Upload, most: int | None = None) -> "Inflow":
+        """Takes the next bytes of it, at most ``most`` in all. Hold a ``slot`` for as long as it is used."""
+        limits = (self.settings.bytes, upload.length, most)
+        return Inflow(self, upload, min(each for each in limits if each is not None))
 
     @contextmanager
     def slot(self) -> Generator[None]:
@@ -125,10 +126,10 @@ class Uploads:
 class Inflow:
     """Collects bytes until they make a part, and stores that. ``sha256`` is of all that was written."""
 
-    def __init__(self, uploads: Uploads, upload: Upload) -> None:
+    def __init__(self, uploads: Uploads, upload: Upload, most: int) -> None:
         self.upload = upload
         self._uploads = uploads
-        self._most = uploads.settings.bytes if upload.length is None else upload.length
+        self._most = most
         self._size = upload.offset
         self._digest = sha256()
         self._waiting = bytearray()
@@ -139,15 +140,19 @@ class Inflow:
             raise too_large(self._most)
         self._size += len(chunk)
         self._waiting += chunk
-        if len(self._waiting) >= self._uploads.settings.part_bytes:
-            await self.flush()
+        while len(self._waiting) >= self._uploads.settings.part_bytes:
+            await self._store(self._uploads.settings.part_bytes)
 
     async def flush(self) -> None:
         """Store what is waiting."""
         if self._waiting:
-            content, self._waiting = bytes(self._waiting), bytearray()
-            await to_thread.run_sync(self._digest.update, content)
-            self.upload = await self._uploads.keep_part(self.upload, content)
+            await self._store(len(self._waiting))
+
+    async def _store(self, size: int) -> None:
+        content = bytes(self._waiting[:size])
+        del self._waiting[:size]
+        await to_thread.run_sync(self._digest.update, content)
+        self.upload = await self._uploads.keep_part(self.upload, content)
 
     async def complete(self) -> Upload:
         """Nothing more comes."""

@@ -10,7 +10,7 @@ from client.cli.output import JOB_FAILED, OK, WrongUsage, complain, out, print_j
 from client.cli.render import dead_table, show
 from client.cli.target import DEFAULT, AsJson, DataDir, Url, gateway
 from client.sdk import ApiProblem, Framelane
-from client.sdk.answers import NotRequeued, RequeuedJob, RequeueList
+from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.jobs import ErrorInfo
 
 _GATEWAY_AWAY = 503
@@ -69,7 +69,7 @@ def _each(client: Framelane, job_ids: list[str]) -> RequeueList:
                 raise
             why = ErrorInfo(code=problem.code, title=problem.title, detail=problem.detail)
             failed.append(NotRequeued(id=job_id, error=why))
-    return RequeueList(requeued=requeued, failed=failed)
+    return RequeueList(requeued=requeued, failed=failed, next_cursor=None)
 
 
 def _tell(done: RequeueList) -> None:

@@ -196,7 +196,7 @@ def milliseconds(value: float | None) -> str:
     """``12.3 ms``, ``4.5 s``, or a dash."""
     if value is None:
         return "-"
-    return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.1f} s"  # noqa: PLR2004
+    return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.1f} s"  # noqa: PLR2004  the next unit
 
 
 def size(count: int | None) -> str:
@@ -204,7 +204,7 @@ def size(count: int | None) -> str:
     if count is None:
         return "-"
     amount, units = float(count), ["B", "kB", "MB", "GB", "TB"]
-    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004
+    while amount >= 1000 and len(units) > 1:  # noqa: PLR2004  the next unit
         amount /= 1000
         units.pop(0)
     return f"{amount:.0f} {units[0]}" if units[0] == "B" else f"{amount:.1f} {units[0]}"

@@ -73,7 +73,7 @@ class Layout:
     @property
     def url(self) -> str:
         """Where the gateway answers callers on this machine, once it was started."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)  # noqa: S104  not bound
         return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
 
     @property

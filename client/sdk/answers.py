@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.inputs import Point, PosePoint
-from shared.jobs import ArtifactRef, ErrorInfo, Job
+from shared.jobs import ArtifactRef, Job
 from shared.pipelines import Pipeline
 from shared.results import Answer, DetectedHand, InstalledModel, Score
 from shared.workers import WorkerInfo
@@ -15,28 +15,6 @@ class JobList(Answer):
     """A page, newest first. ``next_cursor`` is null at the end."""
 
     jobs: list[Job]
-    next_cursor: str | None = None
-
-
-class RequeuedJob(Answer):
-    """A dead job's id, and that of the new ``job`` it was requeued as."""
-
-    id: str
-    job: str
-
-
-class NotRequeued(Answer):
-    """A job that stays dead, and why."""
-
-    id: str
-    error: ErrorInfo
-
-
-class RequeueList(Answer):
-    """What became of the dead. ``next_cursor`` is null when all were looked at."""
-
-    requeued: list[RequeuedJob]
-    failed: list[NotRequeued]
     next_cursor: str | None = None
 
 

@@ -19,16 +19,14 @@ from client.sdk.answers import (
     HandsAnswer,
     ImportedPipeline,
     ModelView,
-    NotRequeued,
     PoseAnswer,
-    RequeuedJob,
-    RequeueList,
     Status,
 )
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
-from client.sdk.records import MetadataRecord, Missed, RecordTrack, records_path
+from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
+from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
 from shared.pipelines import Pipeline
@@ -146,7 +144,7 @@ class AsyncFramelane:
             requeued += page.requeued
             failed += page.failed
             if (cursor := page.next_cursor) is None:
-                return RequeueList(requeued=requeued, failed=failed)
+                return RequeueList(requeued=requeued, failed=failed, next_cursor=None)
 
     async def delete(self, job_id: str) -> None:
         """Remove a job that has ended, and its artifacts."""
@@ -178,9 +176,7 @@ class AsyncFramelane:
                     yield news
             await self._go_on(job_id, track)
 
-    async def records(
-        self, job_id: str, stream: int | None = None, after: int = 0
-    ) -> AsyncGenerator[MetadataRecord | Missed]:
+    async def records(self, job_id: str, stream: int | None = None, after: int = 0) -> AsyncGenerator[RecordNews]:
         """What a pipeline finds in its frames, as records numbered higher than ``after``, until the job has ended.
 
         First those that are kept, then each as it comes; reconnects where it was. ``stream``: of this one alone.

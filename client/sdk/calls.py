@@ -22,11 +22,11 @@ from client.sdk.answers import (
     ModelList,
     ModelView,
     PoseAnswer,
-    RequeueList,
     Status,
     WorkerList,
 )
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of
+from shared.dead import RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
 from shared.specs import AnySpec, Runtime

@@ -25,11 +25,21 @@ class Missed(Answer):
     last: int
 
 
+class Restarted(Answer):
+    """Another attempt began, as one was lost: records with lower numbers are void."""
+
+    number: int
+
+
 class _Note(Answer):
     type: str
+    number: int = 0
     first: int = 0
     last: int = 0
 
+
+RecordNews = MetadataRecord | Missed | Restarted
+"""What a reader of records is told."""
 
 _NEWS: TypeAdapter[MetadataRecord | _Note] = TypeAdapter(MetadataRecord | _Note)
 
@@ -40,10 +50,10 @@ def records_path(job_id: str, stream: int | None) -> str:
     return f"{API}/jobs/{quote(job_id, safe='')}/metadata/stream{query}"
 
 
-class RecordTrack(Line[MetadataRecord | Missed]):
+class RecordTrack(Line[RecordNews]):
     """Passes every record once and in order, over any number of connections. ``after_seq``: number of the last."""
 
-    def hear(self, text: str | bytes) -> MetadataRecord | Missed | None:
+    def hear(self, text: str | bytes) -> RecordNews | None:
         """See the base."""
         self._failures = 0
         news = _NEWS.validate_json(text)
@@ -54,6 +64,9 @@ class RecordTrack(Line[MetadataRecord | Missed]):
             case _Note(type="missed"):
                 self.after_seq = news.last
                 return Missed(first=news.first, last=news.last)
+            case _Note(type="restarted"):
+                self.after_seq = news.number
+                return Restarted(number=news.number)
             case _:
                 self.ended = news.type in {"end", "gone"}
                 return None

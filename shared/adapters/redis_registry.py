@@ -13,7 +13,7 @@ from shared.workers import DeviceLease, WorkerInfo
 _HOLD = Script.of(
     ALLOW_OOM
     + """
-local key, token = ARGV[1] .. ':models:holder', ARGV[2]
+local key, token = ARGV[1], ARGV[2]
 local holder = redis.call('GET', key)
 if holder and holder ~= token then
   return 0
@@ -23,9 +23,8 @@ return 1
 """
 )
 _RELEASE = Script.of("""
-local key = ARGV[1] .. ':models:holder'
-if redis.call('GET', key) == ARGV[2] then
-  redis.call('DEL', key)
+if redis.call('GET', ARGV[1]) == ARGV[2] then
+  redis.call('DEL', ARGV[1])
 end
 """)
 
@@ -106,11 +105,22 @@ class RedisWorkerBeacon:
 
     def hold_models(self, token: str, ttl_s: float) -> bool:
         """See the port."""
-        return self._redis.run(_HOLD, self._prefix, token, max(1, round(ttl_s * 1000))) == 1
+        return self._held(f"{self._prefix}:models:holder", token, ttl_s)
 
     def release_models(self, token: str) -> None:
         """See the port."""
-        self._redis.run(_RELEASE, self._prefix, token)
+        self._redis.run(_RELEASE, f"{self._prefix}:models:holder", token)
+
+    def hold(self, what: str, token: str, ttl_s: float) -> bool:
+        """See the port."""
+        return self._held(f"{self._prefix}:held:{what}", token, ttl_s)
+
+    def release(self, what: str, token: str) -> None:
+        """See the port."""
+        self._redis.run(_RELEASE, f"{self._prefix}:held:{what}", token)
+
+    def _held(self, key: str, token: str, ttl_s: float) -> bool:
+        return self._redis.run(_HOLD, key, token, max(1, round(ttl_s * 1000))) == 1
 
     def close(self) -> None:
         """Let go of connections."""

@@ -59,11 +59,11 @@ class AttemptStore(Protocol):
     """The records, from the workshop. A call with an outdated fence raises StaleClaim and changes nothing."""
 
     def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
-        """PENDING to RUNNING; None when there is nothing to run: gone, ended, or held by a live attempt.
+        """PENDING to RUNNING, and records of an earlier attempt are dropped.
 
-        A record that a later version wrote in its own way stays PENDING, for one that can read it; an attempt at a
-        broken record is given up. A job whose ``expires_s`` has passed becomes FAILED (``expired``). None is
-        returned then too.
+        None when there is nothing to run: gone, ended, or held by a live attempt. A record that a later version
+        wrote in its own way stays PENDING, for one that can read it; an attempt at a broken record is given up. A
+        job whose ``expires_s`` has passed becomes FAILED (``expired``). None is returned then too.
         """
         ...
 
@@ -78,7 +78,8 @@ class AttemptStore(Protocol):
     def measure(self, claim: Claim, streams: Sequence[StreamFigures], records: Sequence[Record] = ()) -> bool:
         """Publish figures of a pipeline and keep its newest records; True when the job was asked to stop.
 
-        Of a job's records the newest ``jobs.records_kept`` are kept; they are numbered from 1 without gaps.
+        Of a job's records the newest ``jobs.records_kept`` are kept, of its newest attempt alone. Numbers go on
+        from 1 without gaps; an attempt that begins after one that left records takes a number for that.
         """
         ...
 

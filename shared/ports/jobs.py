@@ -60,7 +60,7 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True)
 class NumberedRecord:
-    """A metadata record of a job. ``number`` counts from 1 over all its streams."""
+    """A metadata record of a job's newest attempt. ``number`` counts on over all its streams and attempts."""
 
     number: int
     stream: int
@@ -69,11 +69,16 @@ class NumberedRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """``first`` and ``last``: numbers of the oldest and newest record that is kept, 0 if there is none."""
+    """``first`` and ``last``: numbers of the oldest and newest record that is kept, 0 if there is none.
+
+    ``restarted``: the number that stands for the last time an attempt began after one that had left records;
+    those, with lower numbers, aren't kept. 0 if there was none.
+    """
 
     records: list[NumberedRecord]
     first: int
     last: int
+    restarted: int = 0
 
 
 class JobStore(Protocol):

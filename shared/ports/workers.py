@@ -65,6 +65,17 @@ class WorkerBeacon(Protocol):
         """The model is no longer installed."""
         ...
 
+    def hold(self, what: str, token: str, ttl_s: float) -> bool:
+        """Take, or prolong, the sole right to ``what``, any text. False while another ``token`` has it.
+
+        It lapses after ``ttl_s`` seconds.
+        """
+        ...
+
+    def release(self, what: str, token: str) -> None:
+        """Give the right back; nothing happens if it is another's by now."""
+        ...
+
     def hold_models(self, token: str, ttl_s: float) -> bool:
         """Take, or prolong, the sole right to register models and to delete stored files of theirs.
 

@@ -41,7 +41,7 @@ def tracked() -> Iterator[Path]:
     ).stdout.split("\0")
     for name in filter(None, listed):
         path = ROOT / name
-        if path.is_file() and path.suffix not in {".png", ".jpg", ".ico"}:
+        if path.is_file() and path.suffix not in {".png", ".jpg", ".webp", ".ico"}:
             yield path
 
 

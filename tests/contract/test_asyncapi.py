@@ -17,8 +17,9 @@ from shared.ports import Record
 from shared.settings import JobSettings, LimitSettings, Settings
 from tests.support.following import events_of
 from tests.support.gateway import SPEC, House, serving
+from tests.support.jobs import ERROR
 
-RECORDS = {"record", "missed", "end"}
+RECORDS = {"record", "missed", "restarted", "end"}
 """Messages about the records of a pipeline, which aren't events of a job."""
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "asyncapi.json").read_text("utf-8"))
 
@@ -119,9 +120,12 @@ async def test_what_is_told_of_records_is_as_described() -> None:
         job_id = (await client.post("/api/v1/jobs", json=SPEC)).json()["id"]
         claim = house.claim(job_id)
         house.attempts.measure(claim, [], [Record(0, '{"objects":[]}')] * 3)
+        house.attempts.give_up(job_id, claim.fence, claim.worker, ERROR)
+        claim = house.claim(job_id)
+        house.attempts.measure(claim, [], [Record(0, '{"objects":[]}')] * 3)
         house.settle(claim)
-        told = events_of((await client.get(channel["address"].format(job_id=job_id))).text)
-    assert [each["event"] for each in told] == ["missed", "record", "record", "end"]
+        told = events_of((await client.get(channel["address"].format(job_id=job_id) + "?after=1")).text)
+    assert [each["event"] for each in told] == ["restarted", "missed", "record", "record", "end"]
     for each in told:
         assert each["event"] in channel["messages"]
         validator(each["event"]).validate(json.loads(each["data"]))

@@ -11,6 +11,7 @@ from shared.jobs import Progress
 from shared.ports import Claim, NumberedRecord, Record, RecordPage
 from shared.results import Latency, StreamFigures
 from shared.settings import JobSettings, Settings
+from shared.states import JobState
 from tests.support.jobs import ERROR, completed, new_job
 from tests.support.rigs import Jobs, memory_jobs, redis_jobs
 
@@ -127,18 +128,51 @@ async def test_records_outlive_the_work_and_go_with_the_job(jobs: Jobs):
     assert await jobs.front.records("a") == RecordPage([], first=0, last=0)
 
 
-async def test_numbers_go_on_in_the_next_attempt(jobs: Jobs):
+async def again(jobs: Jobs, claim: Claim) -> Claim:
+    """The next attempt, after this one was lost."""
+    jobs.workshop.give_up("a", claim.fence, "w", ERROR, costs=False)
+    following = jobs.workshop.claim("a", "host:2", 10)
+    assert following is not None
+    return following
+
+
+async def test_the_next_attempt_drops_what_a_lost_one_wrote_and_numbers_go_on(jobs: Jobs):
     first = await running(jobs)
-    jobs.workshop.measure(first, FIGURES, some(0))
-    jobs.workshop.give_up("a", first.fence, "w", ERROR, costs=True)
-    second = jobs.workshop.claim("a", "host:2", 10)
-    assert second is not None
-    jobs.workshop.measure(second, FIGURES, some(0))
-    assert [each.number for each in (await jobs.front.records("a")).records] == [1, 2]
+    jobs.workshop.measure(first, FIGURES, some(0, 0))
+    second = await again(jobs, first)
+    assert await jobs.front.records("a") == RecordPage([], first=0, last=0, restarted=3)
+
+    jobs.workshop.measure(second, FIGURES, some(1))
+    (record,) = some(1)
+    page = RecordPage([NumberedRecord(4, 1, record.json)], first=4, last=4, restarted=3)
+    assert await jobs.front.records("a") == await jobs.front.records("a", after=2) == page
 
     with pytest.raises(StaleClaim):
         jobs.workshop.measure(first, FIGURES, some(0))
-    assert (await jobs.front.records("a")).last == 2
+    assert await jobs.front.records("a") == page
+
+
+async def test_attempts_without_records_restart_nothing(jobs: Jobs):
+    claim = await again(jobs, await running(jobs))
+    assert (await jobs.front.records("a")).restarted == 0
+    jobs.workshop.measure(claim, FIGURES, some(0))
+    claim = await again(jobs, await again(jobs, claim))
+    assert await jobs.front.records("a") == RecordPage([], first=0, last=0, restarted=2)
+    jobs.workshop.measure(claim, FIGURES, some(*range(KEPT + 1)))
+    page = await jobs.front.records("a")
+    assert (page.first, page.last, page.restarted) == (4, 8, 2)
+
+
+async def test_records_of_a_job_that_failed_are_kept(jobs: Jobs):
+    claim = await running(jobs)
+    jobs.workshop.measure(claim, FIGURES, some(0))
+    for _ in range(10):
+        if jobs.workshop.give_up("a", claim.fence, "w", ERROR) is JobState.FAILED:
+            break
+        claim = jobs.workshop.claim("a", "w", 10) or claim
+        jobs.workshop.measure(claim, FIGURES, some(0))
+    page = await jobs.front.records("a")
+    assert [each.number for each in page.records] == [page.restarted + 1]
 
 
 async def test_records_of_nobodys_job(jobs: Jobs):

@@ -144,6 +144,23 @@ def test_one_at_a_time_may_change_what_models_there_are(registry: Registry):
     assert beacon.hold_models("second", 30)
 
 
+def test_a_right_is_one_holder_s_at_a_time(registry: Registry):
+    beacon = registry.workshop
+    assert beacon.hold("download:é b", "first", 30)
+    assert not beacon.hold("download:é b", "second", 30)
+    assert beacon.hold("download:other", "second", 30), "rights of other names are other rights"
+    assert beacon.hold_models("second", 30)
+    assert beacon.hold("download:é b", "first", 30), "prolonged"
+    beacon.release("download:é b", "second")
+    assert not beacon.hold("download:é b", "second", 30), "released by its holder alone"
+    beacon.release("download:é b", "first")
+    beacon.release("nothing", "first")
+    assert beacon.hold("download:é b", "second", 0.05)
+    until = time.monotonic() + 10
+    while not beacon.hold("download:é b", "heir", 30):
+        assert time.monotonic() < until, "it lapses"
+
+
 def test_the_right_of_a_holder_that_died_lapses(registry: Registry):
     beacon = registry.workshop
     assert beacon.hold_models("dead", 0.05)

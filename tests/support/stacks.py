@@ -11,10 +11,9 @@ from typing import TypeVar
 
 from client.local import LocalStack
 from client.sdk import Framelane
-from shared.catalogue import load_catalogue
 from shared.specs import ModelDownloadSpec
 from shared.states import JobState
-from tests.support.models import ROOT, cache_folder, once
+from tests.support.models import CORE, ROOT, cache_folder, once
 
 T = TypeVar("T")
 
@@ -45,7 +44,7 @@ def stack_on(data_dir: Path, **options: object) -> LocalStack:
 
 
 def data_dir_with_models(target: Path) -> Path:
-    """A data directory in which every model of the catalogue was installed by a job of a stack that has stopped."""
+    """A data directory in which the models most tests need were installed by a job of a stack that has stopped."""
     seed = once(cache_folder(), f"data-dir-{_digest()}", _install_by_a_job)
     return shutil.copytree(seed, target)
 
@@ -61,7 +60,7 @@ def eventually(probe: Callable[[], T | None], within_s: float = 30.0) -> T:
 
 def _install_by_a_job(folder: Path) -> None:
     with stack_on(folder) as stack, Framelane(stack.url) as client:
-        job = client.submit(ModelDownloadSpec(models=list(load_catalogue().by_name)))
+        job = client.submit(ModelDownloadSpec(models=list(CORE)))
         done = client.wait(job.id, 600)
         assert done.state is JobState.COMPLETED, done.outcome
 

@@ -24,6 +24,7 @@ from shared.ports import NewJob
 from shared.results import InferenceResult
 from shared.settings import Settings, WorkerSettings
 from shared.specs import InferenceSpec
+from tests.support.leases import no_lease
 from tests.support.models import install_into
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
@@ -53,6 +54,7 @@ class Workplace:
             beacon=self.beacon,
             attempts=MemoryAttemptStore(self._jobs),
             uploads=MemoryUploadStore(),
+            exclusive=no_lease(),
         )
         self.handler = build(self.environment)
         self._folder = folder

@@ -10,6 +10,7 @@ from pathlib import Path
 from shared.adapters.memory import (
     MemoryArtifactStore,
     MemoryAttemptStore,
+    MemoryEventBus,
     MemoryJobQueue,
     MemoryJobs,
     MemoryJobStore,
@@ -31,6 +32,8 @@ DONE = DownloadResult(models=[], downloaded_bytes=1)
 LEASE_S = 15.0
 GRACE_S = 3.0
 RESEND_S = 5.0
+LIMIT_S = 20
+"""How long a test waits for what should come at once."""
 Work = Callable[[JobContext], DownloadResult | InferenceResult]
 
 
@@ -68,6 +71,18 @@ class ScriptedHandler:
 
     def close(self) -> None:
         self.closed = True
+
+
+class RememberingBus(MemoryEventBus):
+    """Keeps everything that was published: what followers heard, also what a job's events no longer have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def publish(self, job_id: str, event: str) -> None:
+        self.heard.append(event)
+        super().publish(job_id, event)
 
 
 class FlakyAttemptStore(MemoryAttemptStore):
@@ -143,7 +158,8 @@ class Workshop:
 
     def __init__(self, folder: Path, work: Work = lambda _context: DONE, **keeping: float) -> None:
         self.clock = Clock()
-        self.jobs = MemoryJobs(clock=self.clock)
+        self.bus = RememberingBus()
+        self.jobs = MemoryJobs(self.bus, clock=self.clock)
         self.front = MemoryJobStore(self.jobs)
         self.store = FlakyAttemptStore(self.jobs)
         self.artifacts = CrampedArtifactStore()
@@ -178,3 +194,14 @@ class Workshop:
 
     def context(self, claim: Claim, **options) -> JobContext:
         return JobContext(claim, CPU, self.store, self.artifacts, self.scratch_root, **options)
+
+
+def raising(error: BaseException) -> Work:
+    """Work that leaves half of something behind."""
+
+    def work(context: JobContext) -> DownloadResult:
+        context.save_artifact("half.txt", b"half", "text/plain")
+        (context.scratch / "file").write_bytes(b"x")
+        raise error
+
+    return work

@@ -14,18 +14,21 @@ from shared.results import (
     InferenceResult,
     InstalledModel,
     MediaResult,
+    MediaUploadResult,
     PipelineResult,
     SweepResult,
 )
 from shared.settings import Settings
 from shared.specs import LANE_CLASSES, JobKind
 from workers.context import JobContext
+from workers.exclusive import Exclusive
 from workers.media_store import MediaStore
 from workers.model_store import ModelStore
 
 HANDLERS: Mapping[JobKind, str] = {
     "inference": "workers.handlers.inference:build",
     "media_download": "workers.handlers.media_download:build",
+    "media_upload": "workers.handlers.media_upload:build",
     "model_download": "workers.handlers.model_download:build",
     "pipeline": "workers.handlers.pipeline:build",
     "sweep": "workers.handlers.sweep:build",
@@ -48,6 +51,7 @@ class WorkerEnvironment:
     beacon: WorkerBeacon
     attempts: AttemptStore
     uploads: UploadStore
+    exclusive: Exclusive
 
 
 class Handler(Protocol):
@@ -55,7 +59,7 @@ class Handler(Protocol):
 
     def run(
         self, context: JobContext
-    ) -> InferenceResult | DownloadResult | MediaResult | PipelineResult | SweepResult:
+    ) -> InferenceResult | DownloadResult | MediaResult | MediaUploadResult | PipelineResult | SweepResult:
         """Do the job. A FramelaneError fails it, or is tried again if retryable; anything else is ``internal``."""
         ...
 

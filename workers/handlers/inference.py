@@ -10,6 +10,7 @@ from workers.handlers import WorkerEnvironment
 from workers.handlers.inference_gestures import letters, words
 from workers.handlers.inference_inputs import Inputs
 from workers.handlers.inference_keypoints import hands, pose
+from workers.handlers.inference_networks import look
 from workers.runtimes import registry
 from workers.runtimes.contract import Host
 from workers.runtimes.loaded import LoadedModels
@@ -29,7 +30,9 @@ class InferenceHandler:
     def __init__(self, environment: WorkerEnvironment, host: Host) -> None:
         self._entries = environment.catalogue.by_name
         self._device = host.device
-        self._models = LoadedModels(environment.catalogue, environment.model_store, host)
+        settings = environment.settings.worker
+        self._inline_bytes = settings.inline_bytes
+        self._models = LoadedModels(environment.catalogue, environment.model_store, host, settings.networks)
 
     def run(self, context: JobContext) -> InferenceResult:
         """Answer every input. Raises ModelError, InputUnreadable, and what ``context.check`` raises."""
@@ -51,8 +54,7 @@ class InferenceHandler:
             case "alphabet_mlp":
                 return letters(inputs, self._models, self._device)
             case "network":
-                msg = f"{entry.name} is for pipelines only"
-                raise ModelUnusable(msg)
+                return look(inputs, self._models, self._device, self._inline_bytes)
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """See Handler."""

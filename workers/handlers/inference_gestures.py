@@ -15,6 +15,9 @@ from workers.vision.answers import Wanted
 from workers.vision.drawing import Canvas
 from workers.vision.features import Floats, hand_features, word_features
 
+_TOP = 3
+"""Labels that are told where nobody asks for another number."""
+
 _SEQUENCES_AT_ONCE = 256
 """Padded to 40 frames they take 10 MB; ten thousand at once would take 400."""
 
@@ -133,7 +136,8 @@ def _none(inputs: Inputs) -> Floats:
 
 
 def _wanted(inputs: Inputs) -> Wanted:
-    return Wanted(inputs.entry.labels, inputs.options.top_k, inputs.options.min_confidence)
+    options = inputs.options
+    return Wanted(inputs.entry.labels, options.top_k or _TOP, options.min_confidence or 0.0)
 
 
 def _result(

@@ -1,27 +1,19 @@
 """Media downloads: fetch, check, look into, store, add to the library."""
 
-import mimetypes
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
 
-import structlog
-
-from shared.errors import InvalidSpec, Unavailable
+from shared.errors import InvalidSpec, MediumRefused
 from shared.media import MediaEntry
-from shared.results import InstalledFile, InstalledMedium, InstalledModel, MediaResult
+from shared.media_library import MediaLibrary
+from shared.results import InstalledMedium, InstalledModel, MediaResult
 from shared.specs import MediaDownloadSpec
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
-from workers.handlers.model_download import ByteMeter, inside, verify
+from workers.handlers.model_wants import inside
 from workers.hubs.fetcher import Fetcher
-from workers.installation import is_stored
-from workers.media_store import medium_key
-from workers.probe import Probed, probe
-
-log = structlog.stdlib.get_logger()
-
-Probe = Callable[[Path, Callable[[], None]], Probed]
+from workers.hubs.meter import JobMeter
+from workers.hubs.partials import Partials
+from workers.media_making import Raw, make
 
 
 def build(environment: WorkerEnvironment) -> "MediaDownload":
@@ -32,11 +24,13 @@ def build(environment: WorkerEnvironment) -> "MediaDownload":
 class MediaDownload:
     """Handler of ``media_download`` jobs; holds nothing between them."""
 
-    def __init__(self, environment: WorkerEnvironment, prober: Probe = probe) -> None:
+    def __init__(self, environment: WorkerEnvironment) -> None:
         self._catalogue = environment.media
-        self._artifacts = environment.artifacts
+        self._settings = environment.settings
         self._beacon = environment.beacon
-        self._probe = prober
+        self._library = MediaLibrary(environment.artifacts, environment.beacon)
+        self._sources = environment.settings.sources
+        self._partials = Partials(environment.settings.worker.data_dir / "partial", self._sources.partial_s)
 
     def run(self, context: JobContext) -> MediaResult:
         """See the port. What was added stays added if a later medium can't be had."""
@@ -46,11 +40,10 @@ class MediaDownload:
         entries = self._entries(context.task.media)
         library = self._beacon.media()
         due = [entry for entry in entries if not self._is_there(entry, library.get(entry.name))]
-        meter = ByteMeter(context, files=len(due))
-        fetcher = Fetcher(context.scratch / "sources")
+        meter = JobMeter(context, files=len(due))
+        fetcher = Fetcher(context.scratch / "sources", self._sources, self._partials)
         for entry in due:
-            meter.next_file(entry.name)
-            library[entry.name] = self._add(context, entry, fetcher, meter, library.get(entry.name))
+            library[entry.name] = self._add(context, entry, fetcher, meter)
         return MediaResult(media=[library[entry.name] for entry in entries], downloaded_bytes=meter.total)
 
     def _entries(self, names: Sequence[str]) -> list[MediaEntry]:
@@ -64,38 +57,27 @@ class MediaDownload:
 
     def _is_there(self, entry: MediaEntry, medium: InstalledMedium | None) -> bool:
         """The library's word isn't enough: somebody may have emptied the artifact store."""
-        if medium is None or medium.file.sha256 != entry.file.sha256:
-            return False
-        return is_stored(self._artifacts, medium_key(medium.name, medium.version, medium.file.name), medium.file)
+        return medium is not None and medium.file.sha256 == entry.file.sha256 and self._library.has(medium)
 
-    def _add(
-        self,
-        context: JobContext,
-        entry: MediaEntry,
-        fetcher: Fetcher,
-        meter: ByteMeter,
-        old: InstalledMedium | None,
-    ) -> InstalledMedium:
+    def _add(self, context: JobContext, entry: MediaEntry, fetcher: Fetcher, meter: JobMeter) -> InstalledMedium:
         folder = context.scratch / "media" / entry.name
         folder.mkdir(parents=True)
         path = inside(folder, entry.file.name)
-        fetcher.fetch(entry.file, path, meter)
-        verify(entry.file, path, context.check)
-        medium = described(entry, path, self._probe(path, context.check))
-        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        self._artifacts.put_file(medium_key(medium.name, medium.version, medium.file.name), path, media_type)
-        context.check()
-        self._beacon.add_medium(medium)
-        log.info("medium_added", medium=medium.name, version=medium.version)
-        if old is not None and old.version != medium.version:
-            self._forget(old)
-        return medium
-
-    def _forget(self, old: InstalledMedium) -> None:
+        file = meter.file(entry.name)
+        fetcher.fetch(entry.file, path, file)
+        file.over()
+        making = context.scratch / "making" / entry.name
+        making.mkdir(parents=True)
+        raw = Raw(path, entry.name, entry.kind, entry.licence, listed=True)
         try:
-            self._artifacts.delete(medium_key(old.name, old.version, old.file.name))
-        except Unavailable as error:
-            log.warning("medium_left_behind", medium=old.name, version=old.version, reason=error.detail)
+            made = make(raw, making, self._settings, context.check)
+        except MediumRefused as error:
+            raise type(error)(f"{entry.file.name}: {error.detail}") from error
+        old = self._beacon.media().get(entry.name)
+        # What somebody uploaded under this name is theirs.
+        replace = old is None or old.origin == "catalogue"
+        self._library.add(made.medium, made.contents, context.check, replace=replace)
+        return made.medium
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """Downloads need no model."""
@@ -110,17 +92,3 @@ class MediaDownload:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-def described(entry: MediaEntry, path: Path, found: Probed) -> InstalledMedium:
-    """The medium of a file whose sha256 was checked."""
-    return InstalledMedium(
-        name=entry.name,
-        version=entry.file.sha256[:16],
-        kind="video",
-        file=InstalledFile(name=entry.file.name, size=path.stat().st_size, sha256=entry.file.sha256),
-        **found.model_dump(),
-        duration_s=found.duration_s,
-        licence=entry.licence,
-        installed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )

@@ -1,26 +1,30 @@
 """Model downloads: fetch, check, convert, store, register.
 
-Nothing is registered before all models of the job are stored; until then, a failure leaves nothing behind.
+Nothing is registered before all models of the job are stored; until then, a failure leaves nothing behind but the
+beginnings of files, for the next attempt to go on from.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import structlog
 
-from shared.catalogue import Catalogue, CatalogueEntry
-from shared.errors import InvalidSpec
-from shared.results import DownloadResult, InstalledModel
+from shared.catalogue import CatalogueEntry
+from shared.results import DownloadResult, DownloadTimings, InstalledModel
 from shared.settings import Settings
-from shared.sources import ModelFile, PinnedFile
 from shared.specs import ModelDownloadSpec
 from workers.context import JobContext
-from workers.conversion import convert, variant_name
+from workers.conversion import convert
 from workers.handlers import WorkerEnvironment
-from workers.hubs.fetcher import Fetcher
+from workers.handlers.model_wants import inside, is_current, precisions_of, wanted
+from workers.hubs.fetcher import Fetched, Fetcher
+from workers.hubs.meter import Abandoned, JobMeter
+from workers.hubs.partials import Partials
 from workers.installation import Installation, StagedModel, is_whole, stage
-from workers.model_store import file_sha256, mismatch
+from workers.rights import held
 
 Convert = Callable[[Settings, str, Path, Sequence[str], Callable[[], None]], None]
 
@@ -41,59 +45,113 @@ class ModelDownload:
         self._artifacts = environment.artifacts
         self._beacon = environment.beacon
         self._convert = converter
+        sources = environment.settings.sources
+        self._partials = Partials(environment.settings.worker.data_dir / "partial", sources.partial_s)
 
     def run(self, context: JobContext) -> DownloadResult:
-        """See the port."""
+        """See the port. Models that another job downloads just now are waited for."""
         if not isinstance(context.task, ModelDownloadSpec):
             msg = f"not a download: {context.task.kind}"
             raise TypeError(msg)
-        task = context.task
-        entries = with_required(self._catalogue, task.models)
+        self._partials.sweep()
+        entries = wanted(self._catalogue, context.task)
+
+        def wait(right: str) -> None:
+            context.check()
+            context.progress(0.0, "wait", f"another job downloads {right.partition(':')[2]}")
+
+        rights = [f"download:{entry.name}" for entry in self._due(context.task, entries)]
+        with held(self._beacon, rights, self._settings.sources.hold_s, wait):
+            return self._install(context, context.task, entries)
+
+    def _due(self, task: ModelDownloadSpec, entries: Sequence[CatalogueEntry]) -> list[CatalogueEntry]:
         installed = self._beacon.models()
-        due = [
+        return [
             entry
             for entry in entries
             if task.force or not self._is_there(entry, installed.get(entry.name), task.precisions)
         ]
-        meter = ByteMeter(context, files=sum(len(entry.files) for entry in due))
-        fetcher = Fetcher(context.scratch / "sources")
+
+    def _is_there(self, entry: CatalogueEntry, model: InstalledModel | None, precisions: Sequence[str]) -> bool:
+        """The registry's word isn't enough: somebody may have emptied the artifact store."""
+        return model is not None and is_current(entry, model, precisions) and is_whole(self._artifacts, model)
+
+    def _install(
+        self, context: JobContext, task: ModelDownloadSpec, entries: Sequence[CatalogueEntry]
+    ) -> DownloadResult:
+        due, installed = self._due(task, entries), self._beacon.models()
+        meter = JobMeter(context, files=sum(len(entry.files) for entry in due))
+        clock = _Stages()
+        fetched = self._fetch_all(context, due, meter, installed)
+        clock.next("fetch")
         staged = [
-            self._stage(context, entry, _precisions(entry, task, installed.get(entry.name)), fetcher, meter)
+            self._stage(context, entry, fetched[entry.name], precisions_of(entry, task, installed.get(entry.name)))
             for entry in due
         ]
-        with Installation(self._artifacts, self._beacon) as installation:
+        clock.next("convert")
+        kept = self._settings.models.versions_kept
+        with Installation(self._artifacts, self._beacon, versions_kept=kept) as installation:
             for number, model in enumerate(staged):
                 context.progress(0.9 + 0.1 * number / len(staged), "store", model.record.name)
                 installation.upload(model, context.check)
             context.check()
             installation.register(context.check)
+        clock.next("store")
         now = installed | {model.record.name: model.record for model in staged}
-        return DownloadResult(models=[now[entry.name] for entry in entries], downloaded_bytes=meter.total)
+        return DownloadResult(
+            models=[now[entry.name].model_copy(update={"older": []}) for entry in entries],
+            downloaded_bytes=meter.total,
+            timings=DownloadTimings.model_validate(clock.ms),
+        )
 
-    def _stage(
+    def _fetch_all(
         self,
         context: JobContext,
-        entry: CatalogueEntry,
-        precisions: Sequence[str],
-        fetcher: Fetcher,
-        meter: "ByteMeter",
-    ) -> StagedModel:
-        folder = context.scratch / "models" / entry.name
-        folder.mkdir(parents=True)
-        sources: list[str] = []
-        for file in entry.files:
-            meter.next_file(entry.name)
-            target = inside(folder, file.name)
-            sources.append(fetcher.fetch(file, target, meter))
-            verify(file, target, context.check)
-        if precisions:
-            context.progress(meter.fraction, "convert", f"{entry.name}: {', '.join(precisions)}")
-            self._convert(self._settings, entry.name, folder, precisions, context.check)
-        return stage(entry.name, folder, "; ".join(dict.fromkeys(sources)), context.check)
+        due: Sequence[CatalogueEntry],
+        meter: JobMeter,
+        installed: Mapping[str, InstalledModel],
+    ) -> dict[str, list[Fetched]]:
+        """By model. The first failure ends the other transfers, too."""
+        left = self._quota_left(due, installed)
+        fetcher = Fetcher(context.scratch / "sources", self._settings.sources, self._partials, left)
 
-    def _is_there(self, entry: CatalogueEntry, model: InstalledModel | None, precisions: Sequence[str]) -> bool:
-        """The registry's word isn't enough: somebody may have emptied the artifact store."""
-        return model is not None and is_current(entry, model, precisions) and is_whole(self._artifacts, model)
+        def fetch(entry: CatalogueEntry) -> list[Fetched]:
+            try:
+                return _fetch(entry, _folder(context, entry), fetcher, meter)
+            except BaseException:
+                meter.abandon()
+                raise
+
+        at_once = min(self._settings.sources.concurrency, max(len(due), 1))
+        with ThreadPoolExecutor(at_once, thread_name_prefix="fetch") as pool:
+            jobs = {entry.name: pool.submit(copy_context().run, fetch, entry) for entry in due}
+        failures = [error for job in jobs.values() if (error := job.exception())]
+        for error in sorted(failures, key=lambda error: isinstance(error, Abandoned)):
+            raise error
+        return {name: job.result() for name, job in jobs.items()}
+
+    def _quota_left(self, due: Sequence[CatalogueEntry], installed: Mapping[str, InstalledModel]) -> int | None:
+        """Bytes that the due models may have together; what they replace doesn't count."""
+        if not (quota := self._settings.models.quota_bytes):
+            return None
+        names = {entry.name for entry in due}
+        staying = [model for name, model in installed.items() if name not in names]
+        kept = [each for model in staying for each in (model, *model.older)]
+        return quota - sum(file.size for model in kept for file in model.files)
+
+    def _stage(
+        self, context: JobContext, entry: CatalogueEntry, fetched: Sequence[Fetched], precisions: Sequence[str]
+    ) -> StagedModel:
+        folder = _folder(context, entry)
+        if precisions:
+            context.progress(0.9, "convert", f"{entry.name}: {', '.join(precisions)}")
+            self._convert(self._settings, entry.name, folder, precisions, context.check)
+        known = {file.name: got.sha256 for file, got in zip(entry.files, fetched, strict=True)}
+        source = "; ".join(dict.fromkeys(got.source for got in fetched))
+        own = (
+            None if entry.name in self._catalogue.by_name else entry.model_dump(mode="json", exclude_defaults=True)
+        )
+        return stage(entry.name, folder, source, context.check, known=known, entry=own)
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """Downloads need no model."""
@@ -110,96 +168,28 @@ class ModelDownload:
         """Nothing is held."""
 
 
-@dataclass
-class ByteMeter:
-    """Turns transfers into the job's progress. ``total``: bytes transferred so far, over all files."""
+class _Stages:
+    """How long each part of the work took, in milliseconds."""
 
-    context: JobContext
-    files: int
-    total: int = 0
-    _name: str = ""
-    _number: int = -1
-    _done: int = 0
-    _share: float = field(default=0.0)
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self.ms: dict[str, float] = {}
 
-    def next_file(self, name: str) -> None:
-        """The next transfers are for another file, of this model."""
-        self._name = name
-        self._number += 1
-        self._done, self._share = 0, 0.0
-
-    @property
-    def fraction(self) -> float:
-        """Of the whole job; storing is the last tenth of it."""
-        return 0.9 * (self._number + self._share) / max(self.files, 1)
-
-    def transferred(self, done: int, total: int | None) -> None:
-        """See the hubs' port."""
-        self.context.check()
-        self.total += max(done - self._done, 0)
-        self._done = done
-        if not done:
-            message = f"{self._name}: waiting for its source"
-        elif total is None:
-            message = f"{self._name}: {done / 1e6:.1f} MB"
-        else:
-            self._share = min(done / max(total, 1), 1.0)
-            message = f"{self._name}: {done / 1e6:.1f} of {total / 1e6:.1f} MB"
-        self.context.progress(self.fraction, "download", message)
+    def next(self, ended: str) -> None:
+        now = time.monotonic()
+        self.ms[f"{ended}_ms"] = round((now - self._since) * 1000, 1)
+        self._since = now
 
 
-def with_required(catalogue: Catalogue, names: Sequence[str]) -> list[CatalogueEntry]:
-    """The entries of these names and of all they require, required ones first, each once.
-
-    Raises InvalidSpec for names that aren't in the catalogue.
-    """
-    known = catalogue.by_name
-    if broken := [
-        (f"/models/{i}", f"unknown model {name!r}") for i, name in enumerate(names) if name not in known
-    ]:
-        raise InvalidSpec(*broken)
-    found: dict[str, CatalogueEntry] = {}
-    for name in names:
-        _collect(known, name, found, frozenset())
-    return list(found.values())
+def _folder(context: JobContext, entry: CatalogueEntry) -> Path:
+    return context.scratch / "models" / entry.name
 
 
-def _collect(
-    known: Mapping[str, CatalogueEntry], name: str, found: dict[str, CatalogueEntry], above: frozenset[str]
-) -> None:
-    if name in found or name in above:
-        return
-    for needed in known[name].requires.values():
-        for other in needed:
-            _collect(known, other, found, above | {name})
-    found[name] = known[name]
-
-
-def is_current(entry: CatalogueEntry, model: InstalledModel, precisions: Sequence[str]) -> bool:
-    """Whether the installed model has the catalogue's files, and the variants asked for."""
-    has = {(file.name, file.sha256) for file in model.files}
-    wanted = {variant_name(precision) for precision in precisions} if "openvino" in entry.runtimes else set[str]()
-    return has >= {(file.name, file.sha256) for file in entry.files} and wanted <= set(model.variants)
-
-
-def _precisions(entry: CatalogueEntry, task: ModelDownloadSpec, model: InstalledModel | None) -> list[str]:
-    """Those to make: what is asked for, and what an installed version would lose."""
-    if "openvino" not in entry.runtimes:
-        return []
-    kept = model.variants if model else []
-    return [one for one in ("FP32", "FP16") if one in task.precisions or variant_name(one) in kept]
-
-
-def inside(folder: Path, name: str) -> Path:
-    """The file of a catalogue's entry in ``folder``. Raises ValueError for a name with folders."""
-    if name != Path(name).name or name in {"", ".", ".."}:
-        msg = f"the catalogue names a file {name!r}; a name without folders is needed"
-        raise ValueError(msg)
-    return folder / name
-
-
-def verify(file: ModelFile | PinnedFile, path: Path, check: Callable[[], None]) -> None:
-    """Raises ChecksumMismatch, and what ``check`` raises."""
-    got = file_sha256(path, check)
-    if file.sha256 is not None and got != file.sha256:
-        raise mismatch(file.name, file.sha256, got)
+def _fetch(entry: CatalogueEntry, folder: Path, fetcher: Fetcher, meter: JobMeter) -> list[Fetched]:
+    folder.mkdir(parents=True)
+    fetched: list[Fetched] = []
+    for file in entry.files:
+        progress = meter.file(entry.name)
+        fetched.append(fetcher.fetch(file, inside(folder, file.name), progress))
+        progress.over()
+    return fetched

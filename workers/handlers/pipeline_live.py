@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shared.cameras import RtspAddress
 from shared.errors import InvalidSpec
 from shared.graph.rewrites.outputs import ToStream
-from shared.settings import PipelineSettings
+from shared.pipeline_settings import PipelineSettings
 
 
 @dataclass(frozen=True, slots=True)

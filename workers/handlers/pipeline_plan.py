@@ -1,17 +1,15 @@
 """From a pipeline's graph by names to what its processes are asked: paths, devices, codecs, outputs, streams."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.catalogue import CatalogueEntry
-from shared.devices import AUTO, Device, family_of
-from shared.errors import InvalidSpec, ModelUnusable
+from shared.devices import AUTO, family_of
+from shared.errors import InvalidSpec
 from shared.graph.emitter import emit
 from shared.graph.model import Graph
-from shared.graph.names import ModelFiles, places, with_models, with_outputs
+from shared.graph.names import places, with_models, with_outputs
 from shared.graph.rewrites.codecs import decoding
 from shared.graph.rewrites.devices import MODELS, on_device, sharing_models
 from shared.graph.rewrites.draft import Draft
@@ -21,12 +19,11 @@ from shared.graph.rewrites.outputs import MAIN_SINK, Nothing, ToFile, with_metad
 from shared.graph.rewrites.sources import reads, with_sources
 from shared.graph.rewrites.streams import joined, renamed_sources, stream
 from shared.packing import PipelineTask
-from workers.conversion import variant_name
 from workers.gst.request import Records, Request, Stream
 from workers.handlers import WorkerEnvironment
 from workers.handlers.pipeline_live import LiveServer
+from workers.handlers.pipeline_models import FoundModels, find_models
 from workers.handlers.pipeline_sources import Found, find
-from workers.model_store import InstalledModelDir
 
 _INTERVAL_S = 0.25
 _OURS = "gva"
@@ -44,6 +41,7 @@ class Plan:
     ``outputs`` and ``metadata``: files that the main sinks and the publishers of records will have written;
     ``named``: a folder of files that the graph itself names. ``frames``: of all streams, 0 where nobody knows.
     ``live_urls``: by stream, if they are published. ``secrets``: what nobody may be told, and what stands for it.
+    ``held``: models and media, which stay on this machine as long as the plan does.
     """
 
     requests: list[Request]
@@ -53,6 +51,7 @@ class Plan:
     frames: int
     live_urls: list[str]
     secrets: Mapping[str, str]
+    held: list[object]
 
 
 @dataclass(slots=True)
@@ -103,11 +102,12 @@ class Planner:
         server = LiveServer.of(self._settings, job_id) if task.output_mode == "live_stream" else None
         named = [renamed_sources(task.graph, task.inputs_of(number)) for number in range(task.streams)]
         found = find(_read(*named), self._media, self._settings.cameras)
+        models = find_models(_names(task.graph, "model"), folder, self._models, self._catalogue, self._device)
         files = [_Files(folder, number, task.streams) for number in range(task.streams)]
         files[0].named.mkdir(parents=True, exist_ok=True)
         graphs = [
             self._stream(task, graph, each, server)
-            for graph, each in zip(self._all_placed(task, named, folder, found), files, strict=True)
+            for graph, each in zip(self._all_placed(task, named, found, models), files, strict=True)
         ]
         parts = [[each] for each in files] if task.isolation == "stream" else [files]
         wholes = graphs if task.isolation == "stream" else [joined(graphs)]
@@ -119,27 +119,27 @@ class Planner:
             frames=0 if task.max_runtime_s else sum(_longest(graph, found) for graph in named),
             live_urls=[server.public(each.number) for each in files] if server else [],
             secrets={**found.secrets, **(server.secrets if server else {})},
+            held=[*found.held, *models.held],
         )
 
     def _all_placed(
-        self, task: PipelineTask, named: Sequence[Graph], folder: Path, found: Found
+        self, task: PipelineTask, named: Sequence[Graph], found: Found, models: FoundModels
     ) -> Iterator[Graph]:
         """Of each stream; streams that read the same share one."""
         placed: dict[tuple[str, ...], Graph] = {}
         for number, graph in enumerate(named):
             inputs = tuple(task.inputs_of(number))
             if inputs not in placed:
-                placed[inputs] = self._placed(task, graph, folder, found)
+                placed[inputs] = self._placed(task, graph, found, models)
             yield placed[inputs]
 
-    def _placed(self, task: PipelineTask, graph: Graph, folder: Path, found: Found) -> Graph:
+    def _placed(self, task: PipelineTask, graph: Graph, found: Found, models: FoundModels) -> Graph:
         """With sources, models and decoders where they shall be."""
         available = self._elements()
         graph = with_sources(graph, found.sources)
         if task.device != AUTO or not self._is_mix(graph):
             graph = on_device(graph, self._device, available)
-        models = {name: self._model(name, folder) for name in _names(graph, "model")}
-        graph = _caching(with_models(graph, models), self._cache)
+        graph = _caching(with_models(graph, models.files), self._cache)
         if task.max_runtime_s:
             graph = repeating_images(graph)
         return newest_first(decoding(graph, found.codecs, self._device, available))
@@ -169,25 +169,6 @@ class Planner:
             interval_s=_INTERVAL_S,
             records=tuple(Records(each.number, str(path)) for each in files for path in each.metadata),
         )
-
-    def _model(self, name: str, folder: Path) -> ModelFiles:
-        found = self._models.ensure(name)
-        entry = self._catalogue.get(name)
-        if entry is None or entry.architecture != "network":
-            msg = f"{name} can't be used in pipelines: no element knows its input and output"
-            raise ModelUnusable(msg)
-        path = str(self._file(found, entry))
-        if entry.model_proc is None:
-            return ModelFiles(path)
-        proc = folder / f"{name}.model-proc.json"
-        proc.write_text(json.dumps(entry.model_proc), "utf-8")
-        return ModelFiles(path, str(proc))
-
-    def _file(self, found: InstalledModelDir, entry: CatalogueEntry) -> Path:
-        """Half precision is for accelerators: on a CPU it saves nothing."""
-        order = ("FP32", "FP16") if family_of(self._device) is Device.CPU else ("FP16", "FP32")
-        made = [variant_name(each) for each in order if variant_name(each) in found.model.variants]
-        return found.path / (f"{made[0]}.xml" if made else entry.files[0].name)
 
 
 def _names(graph: Graph, named: str) -> list[str]:

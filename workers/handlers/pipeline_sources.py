@@ -9,7 +9,7 @@ from shared.cameras import CameraSettings
 from shared.errors import InputUnreadable, InvalidSpec
 from shared.graph.names import CAMERA
 from shared.graph.rewrites.sources import RAW, ImageSet, NetworkCamera, Source, UsbCamera, Video
-from workers.media_store import MediaStore
+from workers.media_store import MediaStore, MediumFile
 
 _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>\d+)\.(?P<extension>jpe?g|png|bmp|tiff?)\Z", re.IGNORECASE)
 
@@ -18,13 +18,14 @@ _NUMBERED = re.compile(r"(?P<stem>.*?)(?P<number>\d+)\.(?P<extension>jpe?g|png|b
 class Found:
     """By name, and ``codecs`` by path or address. ``frames``: of a medium; a camera has no number of them.
 
-    ``secrets``: what nobody may be told, and what stands for it.
+    ``secrets``: what nobody may be told, and what stands for it. ``held``: keeps the files where they are.
     """
 
     sources: dict[str, Source] = field(default_factory=dict[str, Source])
     codecs: dict[str, str] = field(default_factory=dict[str, str])
     frames: dict[str, int] = field(default_factory=dict[str, int])
     secrets: dict[str, str] = field(default_factory=dict[str, str])
+    held: list[MediumFile] = field(default_factory=list[MediumFile])
 
 
 def find(names: Iterable[str], media: MediaStore, cameras: Mapping[str, CameraSettings]) -> Found:
@@ -40,11 +41,22 @@ def find(names: Iterable[str], media: MediaStore, cameras: Mapping[str, CameraSe
 
 def _add_medium(found: Found, name: str, media: MediaStore) -> None:
     file = media.ensure(name)
-    if file.medium.kind != "video":
-        raise InvalidSpec(("/pipeline", f"{name} is a set of images; only videos can be read yet"))
-    found.sources[name] = Video(str(file.path))
-    found.codecs[str(file.path)] = file.medium.codec
-    found.frames[name] = file.medium.frames
+    found.held.append(file)
+    match file.medium.kind:
+        case "video":
+            found.sources[name] = Video(str(file.path))
+            found.codecs[str(file.path)] = file.medium.codec
+            found.frames[name] = file.medium.frames
+        case "image_set":
+            _add_images(found, name, image_set(file.path))
+        case "photo":
+            _add_images(found, name, ImageSet(_literal(file.path), file.path.suffix, 1))
+
+
+def _add_images(found: Found, name: str, images: ImageSet) -> None:
+    found.sources[name] = images
+    found.codecs[images.pattern] = RAW  # the source decodes them already
+    found.frames[name] = images.count
 
 
 def _add_camera(found: Found, name: str, cameras: Mapping[str, CameraSettings]) -> None:
@@ -76,10 +88,10 @@ def image_set(folder: Path) -> ImageSet:
         msg = f"{folder.name} isn't a set of images: one kind, numbered alike and without a gap"
         raise InputUnreadable(msg)
     ((stem, extension, digits),) = alike
-    pattern = f"{str(folder).replace('%', '%%')}/{stem.replace('%', '%%')}%0{digits}d.{extension}"
+    pattern = f"{_literal(folder)}/{stem.replace('%', '%%')}%0{digits}d.{extension}"
     return ImageSet(pattern, extension, len(numbers), first=numbers[0])
 
 
-def raw_codecs(images: ImageSet) -> dict[str, str]:
-    """Their frames are decoded by the source already."""
-    return {images.pattern: RAW}
+def _literal(path: Path) -> str:
+    """As a part of a pattern."""
+    return str(path).replace("%", "%%")

@@ -1,14 +1,15 @@
-"""Where models come from: an https address, or a wheel of the Python package index."""
+"""Where models and media come from: one small plugin per kind of source, behind one port."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from shared.sources import PackageSource, UrlSource
+from shared.settings import SourceSettings
+from shared.sources import Source
+from workers.hubs.partials import Partials
+from workers.hubs.room import Room
 
-FILE_LIMIT = 4 << 30
-"""Bytes; a source that offers a larger file is none."""
-
-Source_contra = TypeVar("Source_contra", UrlSource, PackageSource, contravariant=True)
+Source_contra = TypeVar("Source_contra", bound=Source, contravariant=True)
 
 
 class Meter(Protocol):
@@ -17,15 +18,41 @@ class Meter(Protocol):
     def transferred(self, done: int, total: int | None) -> None:
         """Bytes of the current transfer so far, and of all of it where that is known.
 
-        Called with every piece that comes, and where possible while none does (with the same numbers): what it
-        raises ends the transfer.
+        Called with every piece that comes, and a few times a second while none does (with the same numbers): what
+        it raises ends the transfer. The first call tells where it begins: above 0 where it goes on with what an
+        earlier one left.
         """
         ...
 
 
-class Hub(Protocol[Source_contra]):
-    """Reads one kind of source."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What was read. ``name``: the source for people, a revision resolved.
 
-    def fetch(self, source: Source_contra, target: Path, meter: Meter) -> None:
-        """Write the file to ``target``. Raises SourceUnavailable; OSError when ``target`` can't be written."""
+    ``sha256``: what the hub itself says of the file; ``resumed``: its beginning came with an earlier transfer.
+    """
+
+    name: str
+    sha256: str | None = None
+    resumed: bool = False
+
+
+class Hub(Protocol[Source_contra]):
+    """Reads one kind of source. Threads share one."""
+
+    def fetch(self, source: Source_contra, target: Path, meter: Meter) -> Origin:
+        """Write the file to ``target``.
+
+        Raises SourceUnavailable, SourceRefused, OutOfSpace; OSError when ``target`` can't be written.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class HubTools:
+    """What a hub is made with. ``folder``: for what is only needed on the way, with the job that needs it."""
+
+    settings: SourceSettings
+    folder: Path
+    partials: Partials
+    room: Room

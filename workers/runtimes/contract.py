@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+from workers.networks.placing import Fit
+from workers.networks.reading import Reader
+from workers.networks.shapes import Outputs
 from workers.vision.features import Floats, Lengths
 from workers.vision.images import Pixels
 
 WEIGHTS = "weights.pth"
 """The file of a gesture model's PyTorch state."""
 
-PRECISIONS = ("FP32", "FP16")
+PRECISIONS = ("FP32", "FP16", "INT8")
 """Of OpenVINO variants, the most exact first."""
 
 HAND_BUNDLE = "hand_landmarker.task"
@@ -48,6 +51,24 @@ class GestureModel(Protocol):
 
     def predict(self, rows: Floats, lengths: Lengths | None = None) -> Floats:
         """Probabilities [N, classes] of features: [N, 63], or [N, T <= 40, 258] with each row's true length."""
+        ...
+
+
+class ImageNetwork(Protocol):
+    """A network that takes one picture, in memory. Safe to call from several threads."""
+
+    @property
+    def runtime(self) -> str:
+        """The library it runs on."""
+        ...
+
+    @property
+    def reader(self) -> Reader:
+        """What makes sense of its outputs."""
+        ...
+
+    def look(self, image: Pixels) -> tuple[Outputs, Fit]:
+        """Its outputs, and where the picture lay in its input. The arrays hold until this thread's next look."""
         ...
 
 

@@ -1,116 +1,156 @@
 # pyright: basic
-"""Makes OpenVINO variants of a model: ``python -m workers.runtimes.convert <entry> <folder> FP32 [FP16]``.
+"""Makes OpenVINO variants of a model, telling how far each is off: ``python -m workers.runtimes.convert FILE``.
 
-Run as a process of its own, so that whoever installs models needs neither library in memory. A variant is
-written only after it gave the same answers as the network it comes from.
+The file is a ``ConversionRequest`` as JSON. Run as a process of its own, so that whoever installs models needs no
+model library in memory. What is made appears when it is whole: a variant, and at the end the report.
 """
 
-import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import openvino as ov
-import torch
 
-from shared.catalogue import CatalogueEntry, load_catalogue
+from shared.catalogue import CatalogueEntry
 from shared.errors import FramelaneError, ModelUnusable
-from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
+from shared.results import Drift, VariantDetails
+from workers.conversion import DETAILS, PROGRESS, REPORT, ConversionRequest, variant_name
 from workers.runtimes.contract import PRECISIONS, Host, variant
-from workers.runtimes.graphs import GRAPHS
+from workers.runtimes.drift import compared
 from workers.runtimes.openvino import config, core
-from workers.runtimes.torch import network
-from workers.vision.features import WORD_FRAMES
+from workers.runtimes.samples import Samples, Tensors, samples
 
 _DETECTION = ("detection_", "num_detections")
+_COMPARED, _CALIBRATED = 1, 0
+"""Seeds: what a variant was calibrated with says little of how good it is."""
 
 TOLERANCE = {"FP32": 1e-4, "FP16": 2e-2}
-"""Largest difference of a probability. Half-precision weights keep three digits."""
+"""Largest difference of a gesture model's probability. Half-precision weights keep three digits."""
+
+Answer = Callable[[Tensors], list]
 
 
-def convert(entry: CatalogueEntry, folder: Path, precisions: Sequence[str]) -> list[Path]:
-    """Write ``openvino-<precision>.xml`` and ``.bin`` into ``folder``; raises ModelUnusable if answers differ."""
-    module = network(entry, folder)
-    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
-    model = GRAPHS[entry.architecture](weights)
-    return [_write(entry, module, model, folder, precision) for precision in precisions]
+def convert(request: ConversionRequest, tell: Callable[[float, str], None]) -> dict[str, VariantDetails]:
+    """Write ``openvino-<precision>.xml`` and ``.bin`` of each beside the model's files. Raises ModelUnusable."""
+    entry, folder = request.entry, request.folder
+    model, answer = _original(entry, folder)
+    compare = samples(entry, model, request.samples, _COMPARED, request.media)
+    made: dict[str, VariantDetails] = {}
+    for number, precision in enumerate(request.precisions):
+        tell(number / len(request.precisions), f"{entry.name}: {precision}")
+        made[variant_name(precision)] = _make(request, model, precision, answer, compare)
+    return made
 
 
-def convert_as_it_is(entry: CatalogueEntry, folder: Path, precisions: Sequence[str]) -> list[Path]:
-    """The same for a model that OpenVINO reads itself: a pipeline loads the variant several times as fast."""
+def _make(
+    request: ConversionRequest, model: ov.Model, precision: str, answer: Answer, compare: Samples
+) -> VariantDetails:
+    entry, said = request.entry, None
+    if precision == "INT8":
+        calibration = samples(entry, model, request.calibration_samples, _CALIBRATED, request.media)
+        model, said = quantized(model, calibration), calibration.said
+
+    def check(path: Path) -> Drift | None:
+        other = _answers(core().read_model(path))
+        drift = compared(entry.category, ((answer(one), other(one)) for one in compare), compare.said)
+        worst = 0.0 if drift is None else drift.max_abs
+        if entry.architecture != "network" and worst > TOLERANCE.get(precision, 1.0):
+            msg = f"{entry.name} as OpenVINO {precision} differs by {worst:.1e} from its network"
+            raise ModelUnusable(msg)
+        return drift
+
+    return VariantDetails(
+        precision=precision, drift=_save(model, request.folder, precision, check), calibration=said
+    )
+
+
+def quantized(model: ov.Model, calibration: Samples) -> ov.Model:
+    """With whole numbers of eight bits inside. Raises ModelUnusable where NNCF isn't installed, or can't."""
+    os.environ |= {"NNCF_CI": "1", "CI": "true"}  # else it tells its makers
     try:
-        model = core().read_model(folder / entry.files[0].name)
+        import nncf
+    except ImportError as error:
+        raise ModelUnusable("nncf isn't installed on this worker (pip install 'framelane[openvino]')") from error
+    nncf.set_log_level(40)
+    try:
+        return nncf.quantize(model, nncf.Dataset(calibration), subset_size=len(calibration))
+    except (RuntimeError, ValueError, nncf.InternalError, nncf.ValidationError) as error:
+        raise ModelUnusable(f"it can't be quantized: {str(error).splitlines()[0]}") from error
+
+
+def _original(entry: CatalogueEntry, folder: Path) -> tuple[ov.Model, Answer]:
+    """The exact graph, and what answers as the model itself does."""
+    if entry.architecture == "network":
+        model = network(entry, folder)
+        return model, _answers(model)
+    import torch
+
+    from workers.runtimes.graphs import GRAPHS
+    from workers.runtimes.torch import network as module_of
+
+    if entry.architecture not in GRAPHS:
+        raise ModelUnusable(f"{entry.name} has no network that OpenVINO runs")
+    module = module_of(entry, folder)
+    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+
+    def answer(tensors: Tensors) -> list:
+        with torch.inference_mode():
+            return [module(*map(torch.from_numpy, tensors)).numpy()]
+
+    return GRAPHS[entry.architecture](weights), answer
+
+
+def network(entry: CatalogueEntry, folder: Path) -> ov.Model:
+    """From the model's own file, else from its most exact variant. Raises ModelUnusable."""
+    made = [folder / variant(each) for each in PRECISIONS if (folder / variant(each)).is_file()]
+    path = folder / entry.files[0].name if entry.files else next(iter(made), folder / variant("FP32"))
+    try:
+        model = core().read_model(path)
     except RuntimeError as error:
-        msg = f"{entry.files[0].name} isn't a model that OpenVINO reads"
+        msg = f"{path.name} isn't a model that OpenVINO reads"
         raise ModelUnusable(msg) from error
     for output in model.outputs:
         # Beside the names that say what is in them TensorFlow's have inner ones, and readers take any.
         if telling := {name for name in output.get_names() if name.startswith(_DETECTION)}:
             output.get_tensor().set_names(telling)
-    return [_save(model, folder, precision, lambda path: core().read_model(path)) for precision in precisions]
+    return model
 
 
-def _write(entry: CatalogueEntry, module: torch.nn.Module, model: ov.Model, folder: Path, precision: str) -> Path:
-    def check(path: Path) -> None:
-        difference = _difference(entry, module, path)
-        if difference > TOLERANCE[precision]:
-            msg = f"{entry.name} as OpenVINO {precision} differs by {difference:.1e} from its network"
-            raise ModelUnusable(msg)
-
-    return _save(model, folder, precision, check)
+def _answers(model: ov.Model) -> Answer:
+    compiled = core().compile_model(model, "CPU", config(Host()))
+    return lambda tensors: [value.copy() for value in compiled(tensors).values()]
 
 
-def _save(model: ov.Model, folder: Path, precision: str, check: Callable[[Path], object]) -> Path:
+def _save(model: ov.Model, folder: Path, precision: str, check: Callable[[Path], Drift | None]) -> Drift | None:
     path = folder / variant(precision)
     partial = path.with_name(f"partial-{path.name}")
     try:
         ov.save_model(model, partial, compress_to_fp16=precision == "FP16")
-        check(partial)
+        drift = check(partial)
         partial.with_suffix(".bin").replace(path.with_suffix(".bin"))
-        return partial.replace(path)
+        partial.replace(path)
     finally:
         for left in (partial, partial.with_suffix(".bin")):
             left.unlink(missing_ok=True)
-
-
-def _difference(entry: CatalogueEntry, module: torch.nn.Module, path: Path) -> float:
-    compiled = core().compile_model(core().read_model(path), "CPU", config(Host()))
-    worst = 0.0
-    for rows in (1, 7, 64):
-        samples = _samples(entry, rows)
-        with torch.inference_mode():
-            expected = module(*samples).numpy()
-        answer = compiled([sample.numpy() for sample in samples])[0]
-        worst = max(worst, float(np.abs(answer - expected).max()))
-    return worst
-
-
-def _samples(entry: CatalogueEntry, rows: int) -> tuple[torch.Tensor, ...]:
-    generator = torch.Generator().manual_seed(rows)
-    if entry.architecture == "alphabet_mlp":
-        return (torch.randn(rows, LANDMARK_COLUMNS, generator=generator),)
-    lengths = torch.randint(1, WORD_FRAMES + 1, (rows,), generator=generator)
-    return torch.randn(rows, WORD_FRAMES, FRAME_COLUMNS, generator=generator), lengths
+    return drift
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0, or 1 with the reason on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m workers.runtimes.convert", description=__doc__)
-    parser.add_argument("entry", help="name in the catalogue")
-    parser.add_argument("folder", type=Path, help="holds the model's files; the variants go there too")
-    parser.add_argument("precisions", nargs="+", choices=PRECISIONS)
-    parser.add_argument("--catalogue", type=Path, help="instead of the one that ships")
-    given = parser.parse_args(arguments)
-    entry = load_catalogue(given.catalogue).by_name.get(given.entry)
-    if entry is None or entry.architecture not in {*GRAPHS, "network"}:
-        parser.error(f"{given.entry} is no model of the catalogue that can be converted")
+    (path,) = sys.argv[1:] if arguments is None else arguments
+    request = ConversionRequest.model_validate_json(Path(path).read_bytes())
+
+    def tell(fraction: float, message: str) -> None:
+        sys.stdout.write(f"{PROGRESS} {fraction:.3f} {message}\n")
+        sys.stdout.flush()
+
     try:
-        make = convert_as_it_is if entry.architecture == "network" else convert
-        make(entry, given.folder, given.precisions)
+        made = convert(request, tell)
     except FramelaneError as error:
-        sys.stderr.write(f"{error.detail}\n")
+        sys.stderr.write(f"{error.detail.splitlines()[0]}\n")
         return 1
+    Path(path).with_name(REPORT).write_bytes(DETAILS.dump_json(made))
     return 0
 
 

@@ -16,8 +16,8 @@ from shared.results import InstalledModel
 from shared.specs import Runtime
 from workers.model_store import ModelStore
 from workers.runtimes import registry
-from workers.runtimes.contract import GestureModel, HandFinder, Host, PoseFinder
-from workers.vision.features import WORD_FRAMES
+from workers.runtimes.contract import GestureModel, HandFinder, Host, ImageNetwork, PoseFinder
+from workers.vision.features import WORD_FRAMES, Floats, Lengths
 
 Model = TypeVar("Model")
 
@@ -37,18 +37,27 @@ class Loaded(Generic[Model]):
 
 
 class _Shelf(Generic[Model]):
-    """Models of one sort. Taking one that is there waits for nothing."""
+    """Models of one sort, at most ``most`` of them. Taking one that is there waits for nothing."""
 
-    def __init__(self, store: ModelStore, load: Callable[[CatalogueEntry, Path, str], Model]) -> None:
+    def __init__(
+        self, store: ModelStore, load: Callable[[CatalogueEntry, Path, str], Model], most: int | None = None
+    ) -> None:
         self._store = store
         self._load = load
+        self._most = most
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], Loaded[Model]] = {}
         self._replaced: list[Model] = []  # a running job may still use them
 
     def get(self, entry: CatalogueEntry, runtime: str = _MEDIAPIPE) -> Loaded[Model]:
         """The model, loaded if nobody did yet."""
-        return self._kept.get((entry.name, runtime)) or self.refresh(entry, runtime)
+        if self._most is None:
+            return self._kept.get((entry.name, runtime)) or self.refresh(entry, runtime)
+        with self._lock:  # the order in which they were used is known by their order in the dictionary
+            kept = self._kept.pop((entry.name, runtime), None)
+            if kept:
+                self._kept[entry.name, runtime] = kept
+        return kept or self.refresh(entry, runtime)
 
     def refresh(self, entry: CatalogueEntry, runtime: str = _MEDIAPIPE) -> Loaded[Model]:
         """The model in its newest installed version."""
@@ -59,13 +68,20 @@ class _Shelf(Generic[Model]):
                 return kept
             fresh = Loaded(self._load(entry, installed.path, runtime), installed.model.version, runtime)
             self._kept[entry.name, runtime] = fresh
-            if kept:
+            if self._most is not None:  # networks end with the last job that uses them
+                while len(self._kept) > self._most:
+                    del self._kept[next(iter(self._kept))]
+            elif kept:
                 self._replaced.append(kept.model)
             return fresh
 
     def names(self) -> set[str]:
         """Models that are here."""
         return {name for name, _ in tuple(self._kept)}
+
+    def runtimes(self, name: str) -> list[str]:
+        """On which a model is here."""
+        return [runtime for kept, runtime in tuple(self._kept) if kept == name]
 
     def drain(self) -> list[Model]:
         """Forget all models; what they were."""
@@ -82,7 +98,8 @@ class LoadedModels:
     What loads a model raises ModelNotInstalled, ModelUnusable, OutOfSpace or StoreUnavailable.
     """
 
-    def __init__(self, catalogue: Catalogue, store: ModelStore, host: Host) -> None:
+    def __init__(self, catalogue: Catalogue, store: ModelStore, host: Host, networks: int) -> None:
+        """``networks``: kept at most; the one that wasn't used for longest goes."""
         self._entries = catalogue.by_name
         self._device = host.device
         self._chosen: dict[tuple[str, Runtime], str] = {}
@@ -92,12 +109,29 @@ class LoadedModels:
         self._hands = _Shelf[HandFinder](store, lambda _entry, folder, _runtime: registry.load_hands(folder, host))
         self._poses = _Shelf[PoseFinder](store, lambda _entry, folder, _runtime: registry.load_pose(folder, host))
 
+        self._networks = _Shelf[ImageNetwork](
+            store, lambda entry, folder, runtime: registry.load_network(entry, folder, runtime, host), networks
+        )
+
     def classifier(self, entry: CatalogueEntry, runtime: Runtime) -> Loaded[GestureModel]:
         """A gesture model on the runtime asked for."""
+        return self._classifiers.get(entry, self._choose(entry, runtime))
+
+    def network(self, entry: CatalogueEntry, runtime: Runtime) -> Loaded[ImageNetwork]:
+        """A network that looks at pictures, on the runtime asked for."""
+        return self._networks.get(entry, self._choose(entry, runtime))
+
+    def text_reader(self, entry: CatalogueEntry) -> Loaded[ImageNetwork] | None:
+        """What reads the lines of text that ``entry`` finds, if it names a model for that."""
+        required = [self._entries[name] for name in entry.requires.get("image", [])]
+        reader = next((one for one in required if one.category == "ocr"), None)
+        return None if reader is None else self.network(reader, "auto")
+
+    def _choose(self, entry: CatalogueEntry, runtime: Runtime) -> str:
         chosen = self._chosen.get((entry.name, runtime))
         if chosen is None:
             chosen = self._chosen[entry.name, runtime] = registry.choose(entry, runtime, self._device)
-        return self._classifiers.get(entry, chosen)
+        return chosen
 
     def hands(self, entry: CatalogueEntry) -> Loaded[HandFinder]:
         """A hand landmarker: ``entry``, or the one it requires for photos."""
@@ -128,7 +162,8 @@ class LoadedModels:
 
     def _is_ours(self, name: str) -> bool:
         entry = self._entries.get(name)
-        return entry is not None and entry.architecture != "network"
+        # Networks are many and large: each is loaded by the first job that wants it.
+        return entry is not None and (entry.architecture != "network" or name in self._networks.names())
 
     def _warm(self, entry: CatalogueEntry, files: set[str]) -> None:
         match entry.architecture:
@@ -137,23 +172,28 @@ class LoadedModels:
             case "pose_landmarker":
                 self._poses.refresh(entry).model.find(_BLANK)
             case "alphabet_mlp":
-                for runtime in registry.runnable(entry, files, self._device):
-                    row = np.zeros((1, LANDMARK_COLUMNS), np.float32)
-                    self._classifiers.refresh(entry, runtime).model.predict(row)
+                self._warm_classifier(entry, files, np.zeros((1, LANDMARK_COLUMNS), np.float32))
             case "word_lstm":
-                for runtime in registry.runnable(entry, files, self._device):
-                    frames = np.zeros((1, WORD_FRAMES, FRAME_COLUMNS), np.float32)
-                    lengths = np.array([WORD_FRAMES], np.int64)
-                    self._classifiers.refresh(entry, runtime).model.predict(frames, lengths)
+                frames = np.zeros((1, WORD_FRAMES, FRAME_COLUMNS), np.float32)
+                self._warm_classifier(entry, files, frames, np.array([WORD_FRAMES], np.int64))
             case "network":
-                """The elements of pipelines load such a model themselves."""
+                for runtime in self._networks.runtimes(entry.name):
+                    self._networks.refresh(entry, runtime).model.look(_BLANK)
+
+    def _warm_classifier(
+        self, entry: CatalogueEntry, files: set[str], rows: Floats, lengths: Lengths | None = None
+    ) -> None:
+        for runtime in registry.runnable(entry, files, self._device):
+            self._classifiers.refresh(entry, runtime).model.predict(rows, lengths)
 
     def names(self) -> list[str]:
         """Models that are in memory."""
-        return sorted(self._classifiers.names() | self._hands.names() | self._poses.names())
+        shelves = (self._classifiers, self._hands, self._poses, self._networks)
+        return sorted(name for shelf in shelves for name in shelf.names())
 
     def close(self) -> None:
         """Let go of them. Nobody uses them any more."""
         self._classifiers.drain()
+        self._networks.drain()
         for finder in (*self._hands.drain(), *self._poses.drain()):
             finder.close()

@@ -70,11 +70,12 @@ def _padded(array: np.ndarray, axis: int, size: int, value: float = 0) -> np.nda
 
 def supports(device: str) -> bool:
     """Whether OpenVINO sees it here and this process is bound to it. ``GPU`` is the first of several."""
-    bound = _bound(device)
-    return bool(bound) and not {bound, f"{bound}.0"}.isdisjoint(core().available_devices)
+    named = bound(device)
+    return bool(named) and not {named, f"{named}.0"}.isdisjoint(core().available_devices)
 
 
-def _bound(device: str) -> str:
+def bound(device: str) -> str:
+    """What OpenVINO calls the device of a lane here."""
     return os.environ.get(OPENVINO_DEVICE, device)
 
 
@@ -94,7 +95,7 @@ def load(entry: CatalogueEntry, folder: Path, host: Host) -> OpenVinoModel:
 def _compiled(path: Path, host: Host) -> OpenVinoModel:
     model = core().read_model(path)
     static = family_of(host.device) is Device.NPU
-    compiled = core().compile_model(fixed(model) if static else model, _bound(host.device), config(host))
+    compiled = core().compile_model(fixed(model) if static else model, bound(host.device), config(host))
     return OpenVinoModel(compiled, STATIC_ROWS if static else None)
 
 

@@ -9,10 +9,21 @@ from typing import Protocol, cast
 from shared.catalogue import CatalogueEntry
 from shared.errors import ModelUnusable
 from shared.specs import Runtime
-from workers.runtimes.contract import PRECISIONS, WEIGHTS, GestureModel, HandFinder, Host, PoseFinder, variant
+from workers.runtimes.contract import (
+    PRECISIONS,
+    WEIGHTS,
+    GestureModel,
+    HandFinder,
+    Host,
+    ImageNetwork,
+    PoseFinder,
+    variant,
+)
 
 _CLASSIFIERS: Mapping[str, str] = {"torch": "workers.runtimes.torch", "openvino": "workers.runtimes.openvino"}
 """In the order in which ``auto`` tries them."""
+
+_NETWORKS: Mapping[str, str] = {"openvino": "workers.runtimes.openvino_networks"}
 
 _FILES: Mapping[str, frozenset[str]] = {
     "torch": frozenset({WEIGHTS}),
@@ -26,6 +37,10 @@ _MEDIAPIPE = "workers.runtimes.mediapipe"
 class _ClassifierModule(Protocol):
     def supports(self, device: str) -> bool: ...
     def load(self, entry: CatalogueEntry, folder: Path, host: Host) -> GestureModel: ...
+
+
+class _NetworkModule(Protocol):
+    def load(self, entry: CatalogueEntry, folder: Path, host: Host) -> ImageNetwork: ...
 
 
 class _LandmarkModule(Protocol):
@@ -75,6 +90,14 @@ def _obstacle(entry: CatalogueEntry, name: str, device: str) -> str | None:
 def load_classifier(entry: CatalogueEntry, folder: Path, runtime: str, host: Host) -> GestureModel:
     """A gesture model, ready to answer, on a runtime that ``choose`` named. Raises ModelUnusable."""
     return _classifier(runtime).load(entry, folder, host)
+
+
+def load_network(entry: CatalogueEntry, folder: Path, runtime: str, host: Host) -> ImageNetwork:
+    """A network, ready to look at pictures, on a runtime that ``choose`` named. Raises ModelUnusable."""
+    if runtime not in _NETWORKS:
+        msg = f"{entry.name} can't run on {runtime}: networks of pictures run on {', '.join(_NETWORKS)}"
+        raise ModelUnusable(msg)
+    return cast("_NetworkModule", import_module(_NETWORKS[runtime])).load(entry, folder, host)
 
 
 def load_hands(folder: Path, host: Host) -> HandFinder:

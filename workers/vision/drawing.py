@@ -46,6 +46,18 @@ class Canvas:
         """A person's skeleton, [33, 4]; only what is visible."""
         self._skeleton(points, POSE_BONES, np.flatnonzero(points[:, 3] >= _SEEN).tolist())
 
+    def box(self, corners: Floats, text: str) -> None:
+        """A box by its corners, [K, 2], turned or not, and what stands above it."""
+        pixels = self._pixels(corners).astype(np.int32)
+        cv2.polylines(self.image, [pixels], isClosed=True, color=_LINE, thickness=self._stroke)
+        if text:
+            self.caption(text, corners)
+
+    def marks(self, points: Floats) -> None:
+        """Points without lines between them, [K, 2] or more columns."""
+        for x, y in self._pixels(points).tolist():
+            cv2.circle(self.image, (x, y), self._stroke, _LINE, cv2.FILLED, cv2.LINE_AA)
+
     def caption(self, text: str, points: Floats | None = None) -> None:
         """A line of text above a hand (or below, if there is no room), or in the corner."""
         scale = 0.35 * self._stroke

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from shared.errors import InputUnreadable
 
+Floats: TypeAlias = npt.NDArray[np.float32]
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """A photo: [height, width, 3], RGB."""
 
@@ -31,6 +32,22 @@ def decode(content: bytes, name: str) -> Pixels:
 def flipped(image: Pixels) -> Pixels:
     """Left and right exchanged."""
     return np.ascontiguousarray(image[:, ::-1])
+
+
+_TALL = 1.5
+
+
+def straightened(image: Pixels, corners: Floats) -> Pixels:
+    """The part inside of four corners in pixels, [4, 2], clockwise from where the upper left one shall be.
+
+    One much taller than wide is taken for a line that stands upright, and laid down.
+    """
+    across = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+    width, height = max(int(across[[0, 2]].max()), 1), max(int(across[[1, 3]].max()), 1)
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    turn = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
+    part = cv2.warpPerspective(image, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(np.rot90(part) if height >= _TALL * width else part, np.uint8)
 
 
 def to_jpeg(image: Pixels) -> bytes:

@@ -51,7 +51,8 @@ def judge(
         case Answer(status) if 200 <= status < 300:  # noqa: PLR2004 - a class of statuses
             return Verdict()
         case Answer(status):
-            error = f"status {status}" + (", a redirect, which isn't followed" if status // 100 == 3 else "")  # noqa: PLR2004
+            redirect = 300 <= status < 400  # noqa: PLR2004  a class of statuses
+            error = f"status {status}" + (", a redirect, which isn't followed" if redirect else "")
         case NoAnswer(reason):
             error = reason
     gone = isinstance(said, Answer) and said.status == _GONE

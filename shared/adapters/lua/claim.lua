@@ -20,5 +20,11 @@ end
 become(j, 'RUNNING', at, worker_json, '', {
   'fence', j.fence + 1, 'worker', worker, 'started', exact(at), 'progress', progress,
 })
+-- Records of an earlier attempt are dropped; the number after theirs stands for that.
+local recorded, restarted = unpack(redis.call('HMGET', job, 'records', 'restarted'))
+if tonumber(recorded or 0) > tonumber(restarted or 0) then
+  redis.call('UNLINK', records_key)
+  redis.call('HSET', job, 'records', recorded + 1, 'restarted', recorded + 1)
+end
 redis.call('ZADD', LEASES, exact(at + lease), id)
 return {redis.call('HGETALL', job), redis.call('LRANGE', blobs_key, 0, -1)}

@@ -1,5 +1,6 @@
 -- ARGV: number after which they are wanted, stream ('' for any), limit. Returns {number of the oldest that is kept,
--- of the newest (0 if there is none), then number, stream and JSON of each}; nil without such a job.
+-- of the newest (0 if there is none), that of the newest restart (0), then number, stream and JSON of each}; nil
+-- without such a job.
 local after, stream, limit = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local BATCH = 500
 
@@ -12,7 +13,8 @@ if redis.call('EXISTS', job) == 0 then
 end
 local oldest = redis.call('XRANGE', records_key, '-', '+', 'COUNT', 1)[1]
 local newest = redis.call('XREVRANGE', records_key, '+', '-', 'COUNT', 1)[1]
-local answer, count = {number_of(oldest), number_of(newest)}, 0
+local restarted = tonumber(redis.call('HGET', job, 'restarted') or 0)
+local answer, count = {number_of(oldest), number_of(newest), restarted}, 0
 while count < limit do
   local batch = redis.call('XRANGE', records_key, exact(after + 1) .. '-0', '+', 'COUNT', BATCH)
   for _, entry in ipairs(batch) do

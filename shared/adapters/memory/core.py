@@ -41,6 +41,7 @@ class Kept:
     newest: dict[str, int] = field(default_factory=dict[str, int])
     records: deque[NumberedRecord] = field(default_factory=deque[NumberedRecord])
     recorded: int = 0
+    restarted: int = 0
     sent_at: int | None = None
     doubted_until: int | None = None
     resent: int = 0

@@ -150,9 +150,11 @@ class MemoryJobStore:
     ) -> RecordPage:
         """See the port."""
         with self._shared.lock:
-            kept = list(self._shared.kept(job_id).records)
+            job = self._shared.kept(job_id)
+            kept, restarted = list(job.records), job.restarted
         found = [each for each in kept if each.number > after and stream in {None, each.stream}]
-        return RecordPage(found[:limit], kept[0].number if kept else 0, kept[-1].number if kept else 0)
+        first, last = (kept[0].number, kept[-1].number) if kept else (0, 0)
+        return RecordPage(found[:limit], first, last, restarted)
 
     async def seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
         """See the port."""

@@ -19,7 +19,7 @@ class MemoryWorkers:
         self.infos: dict[str, WorkerInfo] = {}
         self.installed: dict[str, InstalledModel] = {}
         self.library: dict[str, InstalledMedium] = {}
-        self.holder: tuple[str, float] = ("", 0.0)
+        self.holders: dict[str, tuple[str, float]] = {}
         self.leases = MemoryDeviceLeases(clock)
 
     def alive(self) -> dict[str, WorkerInfo]:
@@ -119,21 +119,35 @@ class MemoryWorkerBeacon:
         with self._shared.lock:
             self._shared.library.pop(name, None)
 
+    def hold(self, what: str, token: str, ttl_s: float) -> bool:
+        """See the port."""
+        return self._hold(f"held:{what}", token, ttl_s)
+
+    def release(self, what: str, token: str) -> None:
+        """See the port."""
+        self._release(f"held:{what}", token)
+
     def hold_models(self, token: str, ttl_s: float) -> bool:
         """See the port."""
-        with self._shared.lock:
-            now = self._shared.clock()
-            holder, until = self._shared.holder
-            if holder != token and until > now:
-                return False
-            self._shared.holder = (token, now + ttl_s)
-            return True
+        return self._hold("models", token, ttl_s)
 
     def release_models(self, token: str) -> None:
         """See the port."""
+        self._release("models", token)
+
+    def _hold(self, key: str, token: str, ttl_s: float) -> bool:
         with self._shared.lock:
-            if self._shared.holder[0] == token:
-                self._shared.holder = ("", 0.0)
+            now = self._shared.clock()
+            holder, until = self._shared.holders.get(key, ("", 0.0))
+            if holder != token and until > now:
+                return False
+            self._shared.holders[key] = (token, now + ttl_s)
+            return True
+
+    def _release(self, key: str, token: str) -> None:
+        with self._shared.lock:
+            if self._shared.holders.get(key, ("", 0.0))[0] == token:
+                del self._shared.holders[key]
 
     def close(self) -> None:
         """Nothing to let go of."""

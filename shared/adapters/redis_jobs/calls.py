@@ -287,12 +287,12 @@ def read_records(job_id: str, reply: Sequence[Any] | None) -> RecordPage:
     """Raises JobNotFound."""
     if reply is None:
         raise not_found(job_id)
-    first, last, *parts = reply
+    first, last, restarted, *parts = reply
     records = [
         NumberedRecord(number, int(stream), text.decode())
         for number, stream, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     ]
-    return RecordPage(records, first, last)
+    return RecordPage(records, first, last, restarted)
 
 
 def _json(model: ErrorInfo | None) -> str:

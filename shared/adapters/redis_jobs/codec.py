@@ -26,9 +26,10 @@ from shared.specs import JobKind
 _log = structlog.stdlib.get_logger()
 
 FORMATS: Mapping[JobKind, int] = {
-    "inference": 1,
+    "inference": 2,
     "model_download": 1,
     "media_download": 1,
+    "media_upload": 1,
     "pipeline": 1,
     "sweep": 1,
 }

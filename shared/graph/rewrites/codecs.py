@@ -138,11 +138,16 @@ def encoder(memory: Memory, device: str, available: AbstractSet[str], *, live: b
         for element, data in _ENCODERS[kind]:
             if element in available and _CONVERTERS[kind] in available:
                 often = {_KEY_FRAMES[element]: _LIVE_KEY_FRAMES} if live else {}
-                chain = [*_downloaded(memory, kind), Part(_CONVERTERS[kind])]
+                chain = [*_downloaded(memory, kind), Part(_CONVERTERS[kind]), *_plain(element)]
                 headers = {"config-interval": "-1"} if live else {}
                 return [*chain, Part(element, {**data, **often}), Part("h264parse", headers)]
     sought = ", ".join(element for kind in kinds for element, _ in _ENCODERS[kind])
     raise NoEncoder(f"no H.264 encoder for {device} is installed; looked for {sought}")
+
+
+def _plain(element: str) -> list[Part]:
+    """x264 would keep all colours of RGB frames, in a form that browsers can't play."""
+    return [Part("video/x-raw", {"format": "I420"})] if element == "x264enc" else []
 
 
 def _encoding_kinds(memory: Memory, family: Device) -> list[str]:

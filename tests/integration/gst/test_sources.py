@@ -13,11 +13,11 @@ from shared.graph.parser import parse
 from shared.graph.rewrites.codecs import decoding
 from shared.graph.rewrites.live import newest_first
 from shared.graph.rewrites.looping import repeating_images
-from shared.graph.rewrites.sources import NetworkCamera, with_sources
+from shared.graph.rewrites.sources import RAW, NetworkCamera, with_sources
 from tests.integration.gst.conftest import Play
 from tests.support.rtsp import needs_rtsp_server, rtsp_server
 from workers.gst.available import available
-from workers.handlers.pipeline_sources import image_set, raw_codecs
+from workers.handlers.pipeline_sources import image_set
 
 TEXT = "source kind=image_set source=walk ! decodebin3 ! queue ! fakesink name=s"
 
@@ -32,7 +32,7 @@ def photos(folder: Path, names: str, count: int = 7, first: int = 1) -> Path:
 def shown(folder: Path, text: str = TEXT) -> Graph:
     images = image_set(folder)
     graph = with_sources(parse(text), {"walk": images})
-    return decoding(graph, raw_codecs(images), "CPU", available())
+    return decoding(graph, {images.pattern: RAW}, "CPU", available())
 
 
 @pytest.mark.parametrize(

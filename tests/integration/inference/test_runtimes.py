@@ -2,10 +2,9 @@
 
 import pickle
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -13,9 +12,11 @@ import pytest
 
 from shared.catalogue import Catalogue, CatalogueEntry
 from shared.errors import ModelUnusable
-from tests.support.models import ROOT, model_folder
+from shared.results import VariantDetails
+from tests.support.models import model_folder
+from workers.conversion import ConversionRequest, make_variants
 from workers.runtimes import openvino as openvino_runtime
-from workers.runtimes import registry
+from workers.runtimes import registry, samples
 from workers.runtimes.contract import GestureModel, HandFinder, Host, PoseFinder
 from workers.vision.features import WORD_FRAMES, Floats, Lengths
 from workers.vision.images import Pixels
@@ -186,35 +187,59 @@ def test_finders_answer_several_threads(
         np.testing.assert_array_equal(first, second)
 
 
-def _convert(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workers.runtimes.convert", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def _convert(entry: CatalogueEntry, folder: Path, *precisions: str, **more: Any) -> dict[str, VariantDetails]:
+    request = ConversionRequest(entry=entry, folder=folder, precisions=list(precisions), **more)
+    return make_variants(request, lambda: None)
 
 
 def test_half_precision_variants(catalogue: Catalogue, tmp_path: Path) -> None:
-    shutil.copy(model_folder("lstm") / "weights.pth", tmp_path)
-    done = _convert("lstm", str(tmp_path), "FP16")
-    assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    folder = tmp_path / "lstm"
+    folder.mkdir()
+    shutil.copy(model_folder("lstm") / "weights.pth", folder)
+    entry, full = _model(catalogue, "lstm", "openvino")
+    made = _convert(entry, folder, "FP16", samples=8)
+    assert sorted(path.name for path in folder.iterdir()) == [
         "openvino-FP16.bin",
         "openvino-FP16.xml",
         "weights.pth",
     ]
-    entry, full = _model(catalogue, "lstm", "openvino")
-    half = registry.load_classifier(entry, tmp_path, "openvino", Host())
+    drift = made["openvino-FP16"].drift
+    assert drift is not None
+    assert (drift.samples, drift.inputs) == (8, "8 made-up movements")
+    assert 0 < drift.mean_abs < drift.max_abs < 2e-2
+    half = registry.load_classifier(entry, folder, "openvino", Host())
     features, lengths = _features(entry, 20)
     np.testing.assert_allclose(half.predict(features, lengths), full.predict(features, lengths), atol=2e-2)
 
 
-def test_a_conversion_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    (tmp_path / "weights.pth").write_bytes(b"not weights")
-    failed = _convert("asl", str(tmp_path), "FP32")
-    assert failed.returncode == 1
-    assert "the weights of asl can't be read" in failed.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["weights.pth"]
+def test_whole_numbers_of_eight_bits(catalogue: Catalogue, tmp_path: Path) -> None:
+    folder = tmp_path / "asl"
+    folder.mkdir()
+    shutil.copy(model_folder("asl") / "weights.pth", folder)
+    entry, full = _model(catalogue, "asl", "openvino")
+    details = _convert(entry, folder, "INT8", samples=32, calibration_samples=50)["openvino-INT8"]
+    assert details.calibration == "50 made-up hands"
+    assert details.drift is not None
+    assert details.drift.top1_agreement is not None
+    assert 0.7 < details.drift.top1_agreement <= 1
+    assert (folder / "openvino-INT8.bin").stat().st_size < (folder / "weights.pth").stat().st_size / 2
+    small = registry.load_classifier(entry, folder, "openvino", Host())
+    hands = samples.samples(entry, None, 100, seed=7)
+    rows = np.concatenate([row for (row,) in hands])
+    agreed = (small.predict(rows).argmax(1) == full.predict(rows).argmax(1)).mean()
+    assert agreed > 0.7
 
 
-def test_what_is_no_gesture_model_is_not_converted(tmp_path: Path) -> None:
-    refused = _convert("hand_landmarker", str(tmp_path), "FP32")
-    assert refused.returncode == 2
-    assert "can be converted" in refused.stderr
+def test_a_conversion_that_fails_leaves_nothing(catalogue: Catalogue, tmp_path: Path) -> None:
+    folder = tmp_path / "asl"
+    folder.mkdir()
+    (folder / "weights.pth").write_bytes(b"not weights")
+    with pytest.raises(ModelUnusable, match="the weights of asl can't be read"):
+        _convert(catalogue.by_name["asl"], folder, "FP32")
+    assert [path.name for path in folder.iterdir()] == ["weights.pth"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_openvino_does_not_run_is_not_converted(catalogue: Catalogue, tmp_path: Path) -> None:
+    with pytest.raises(ModelUnusable, match="no network that OpenVINO runs"):
+        _convert(catalogue.by_name["hand_landmarker"], tmp_path, "FP32")

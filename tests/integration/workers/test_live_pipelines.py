@@ -76,7 +76,7 @@ async def test_a_live_stream_is_published_and_told(lab: Lab, server: RtspServer)
         server.record(f"/{job_id}/stream{stream}", path)
 
     began = time.monotonic()
-    job = await lab.run(SHOW, job_id, streams=2, output_mode="live_stream")
+    job = await lab.run(SHOW, job_id=job_id, streams=2, output_mode="live_stream")
 
     result = result_of(job)
     urls = [f"rtsp://watch.example:8554/{job_id}/stream{stream}" for stream in range(2)]
@@ -92,7 +92,7 @@ async def test_a_live_stream_is_published_and_told(lab: Lab, server: RtspServer)
 async def test_a_live_pipeline_runs_until_it_is_cancelled(lab: Lab, server: RtspServer) -> None:
     job_id = str(uuid4())
     server.record(f"/{job_id}/stream0", lab.system.folder / "taken.ts")
-    await lab.submit(LOOK, job_id, output_mode="live_stream")
+    await lab.submit(LOOK, job_id=job_id, output_mode="live_stream")
     job = await lab.system.when(job_id, lambda job: "live at rtsp://watch.example" in (job.progress.message or ""))
     assert job.progress.stage == "run"
 

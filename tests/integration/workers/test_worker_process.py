@@ -26,8 +26,9 @@ def files_of(system):
 
 
 def scratch_of(system):
-    scratch = system.folder / "data" / "scratch"
-    return [path for path in scratch.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    """And beginnings of files that nobody can go on from."""
+    folders = [system.folder / "data" / name for name in ("scratch", "partial")]
+    return [path for each in folders for path in each.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 async def test_a_download_installs_a_model_for_everyone(system, gate):

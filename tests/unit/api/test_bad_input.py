@@ -7,13 +7,14 @@ import struct
 import time
 import zlib
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, get_args
 
 import httpx2
 import pytest
 from PIL import Image
 
 from shared.settings import LimitSettings, Settings
+from shared.specs import JobKind
 from tests.support.gateway import HAND, SPEC, House
 
 LIMITS = LimitSettings(body_bytes=2_000_000, image_bytes=1_000_000, parts=4)
@@ -81,7 +82,6 @@ WRONG_SPECS: dict[str, tuple[Any, dict[str, str]]] = {
     "an input of no known form": (with_input(points=HAND), {"/inputs/0": "exactly one of"}),
     "no inputs": (SPEC | {"inputs": []}, {"/inputs": "at least 1"}),
     "an unknown kind": (SPEC | {"kind": "magic"}, {"/kind": "inference"}),
-    "no kind": ({"model": "asl"}, {"/kind": "must be one of inference, model_download, "}),
     "a list": ([SPEC], {"": "object"}),
     "an input the model doesn't take": (with_input(sequence=[{}]), {"/inputs/0": "landmarks, tensor, image"}),
     "a device the model can't use": (
@@ -145,6 +145,15 @@ async def test_wrong_spec(name: str, client: httpx2.AsyncClient, house: House) -
     told = {error["pointer"]: error["message"] for error in answer.json()["errors"]}
     assert told.keys() == expected.keys()
     assert [pointer for pointer, word in expected.items() if word not in told[pointer]] == []
+    assert house.kept == []
+
+
+async def test_a_spec_without_a_kind_is_told_all_there_are(client: httpx2.AsyncClient, house: House) -> None:
+    answer = await client.post("/api/v1/jobs", json={"model": "asl"})
+    assert_problem(answer, 422, "invalid-spec")
+    kinds = ", ".join(get_args(JobKind))
+    assert answer.json()["errors"] == [{"pointer": "/kind", "message": f"must be one of {kinds}"}]
+    assert answer.json()["detail"] == "1 broken rule"
     assert house.kept == []
 
 

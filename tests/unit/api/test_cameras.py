@@ -6,7 +6,8 @@ import httpx2
 import pytest
 
 from shared.cameras import CameraSettings
-from shared.settings import PipelineSettings, Settings
+from shared.pipeline_settings import PipelineSettings
+from shared.settings import Settings
 from tests.support.gateway import House, worker
 
 JOBS = "/api/v1/jobs"

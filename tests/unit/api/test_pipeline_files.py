@@ -129,6 +129,16 @@ def test_variants_name_the_devices_they_are_called_after() -> None:
                 assert devices <= set(variant.name.split("_")), (pipeline.id, variant.id)
 
 
+def test_what_ships_has_small_thumbnails() -> None:
+    for folder, source, _ in FOLDERS:
+        for pipeline in shelf.shipped(shelf.LIBRARY / folder, source, GRAPHS, Files(GRAPHS, {}, {})).values():  # type: ignore[arg-type]
+            head, _, data = (pipeline.thumbnail or "").partition(",")
+            assert head == "data:image/webp;base64", pipeline.id
+            picture = base64.b64decode(data)
+            assert picture[:4] + picture[8:12] == b"RIFFWEBP"
+            assert len(picture) <= 10_000
+
+
 def test_a_picture_beside_a_file_is_its_thumbnail(tmp_path: Path) -> None:
     (tmp_path / "yard.png").write_bytes(b"\x89PNG")
     (tmp_path / "yard.yaml").write_text(

@@ -68,7 +68,7 @@ async def test_a_file_in_pieces_of_any_size_is_whole_at_the_end(
     assert (seen["complete"], seen["filename"], seen["offset"]) == (True, "é.mp4", len(FILM))
     assert assembled(house, path, tmp_path) == FILM
     sizes = [part.size for part in house.uploads.get(seen["id"]).parts]
-    assert max(sizes) <= 2 * PART
+    assert max(sizes) <= PART
 
 
 async def test_what_came_before_the_line_broke_is_kept(client: httpx2.AsyncClient, house: House, tmp_path: Path):

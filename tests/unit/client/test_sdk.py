@@ -11,7 +11,7 @@ import pytest
 
 from client.sdk import ApiProblem, AsyncFramelane, ConnectionFailed, Framelane, NothingDetected, WaitTimeout
 from client.sdk.problems import ClientError
-from client.sdk.records import MetadataRecord, Missed
+from client.sdk.records import MetadataRecord, Missed, Restarted
 from shared.events import Progressed, Snapshot, StateChanged
 from shared.inputs import FileInput, LandmarksInput, Point, SequenceInput
 from shared.inputs import Frame as Moment
@@ -23,6 +23,7 @@ from shared.specs import InferenceSpec, ModelDownloadSpec
 from shared.states import JobState
 from tests.support.gateway import HAND, LETTER, SPEC, House, StartedServer, serving
 from tests.support.hands import Hand
+from tests.support.jobs import ERROR
 
 POINTS = [Point.model_validate(point) for point in HAND]
 TYPED = InferenceSpec(model="asl", inputs=[LandmarksInput(landmarks=POINTS)], labels={"who": "me"})
@@ -77,6 +78,22 @@ async def test_records_that_are_no_longer_kept(hand: Hand, house: House):
     told = await hand.collect("records", job_id)
     assert told[:2] == [Missed(first=1, last=2), MetadataRecord(number=3, stream=0, record={})]
     assert len(told) == kept + 1
+
+
+async def test_records_of_another_attempt(hand: Hand, house: House):
+    job_id = (await hand.submit(SPEC)).id
+    claim = house.claim(job_id)
+    house.attempts.measure(claim, [], [Record(0, "{}")])
+    told = hand.each("records", job_id)
+    assert (await anext(told)).number == 1
+    house.attempts.give_up(job_id, claim.fence, claim.worker, ERROR, costs=False)
+    claim = house.claim(job_id)
+    house.attempts.measure(claim, [], [Record(0, "{}")])
+    house.settle(claim)
+    assert [each async for each in told] == [
+        Restarted(number=2),
+        MetadataRecord(number=3, stream=0, record={}),
+    ]
 
 
 async def died(hand: Hand, house: House, **changes: object) -> str:

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from shared.cameras import CameraSettings, RtspAddress
-from shared.settings import PipelineSettings, Settings
+from shared.pipeline_settings import PipelineSettings
+from shared.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ async def context(shop, hand):
 
 
 async def told(shop):
-    events = [json.loads(event) for event in await shop.front.events("job", 0)]
+    events = [json.loads(event) for event in shop.bus.heard]
     return [event["progress"]["stage"] for event in events if event["type"] == "progress"]
 
 

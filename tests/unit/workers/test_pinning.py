@@ -5,17 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.devices import Lane
+from tests.support.devices import ARC, H200
+from workers.devices import linux
+from workers.devices.contract import Found, Vendor
 from workers.errors import CannotStart
 from workers.pinning import (
     OPENVINO_DEVICE,
     TORCH_DEVICE,
-    Vendor,
     check_family,
     parse_cores,
     pin_cores,
     pinned_environment,
 )
 
+CPU = Found(linux.cpu(), Vendor.NONE, "CPU")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -48,40 +51,32 @@ def test_cores_the_process_does_not_have_are_refused():
 @given(st.sampled_from(["cpu", "cpu.long", "io"]), st.integers(1, 64), st.none() | st.just("0,1"))
 def test_a_cpu_lane_hides_every_cuda_card(lane, threads, visible):
     inherited = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
-    env = pinned_environment(Lane(lane), "CPU", Vendor.NONE, threads, inherited)
+    env = pinned_environment(Lane(lane), CPU, threads, inherited)
     assert env["CUDA_VISIBLE_DEVICES"] == ""
     assert (env[TORCH_DEVICE], env[OPENVINO_DEVICE]) == ("cpu", "CPU")
     assert {env[name] for name in THREADS} == {"1" if lane == "io" else str(threads)}
 
 
-@given(st.integers(0, 7))
-def test_an_nvidia_lane_sees_its_card_alone(index):
-    device = f"GPU.{index}"
-    env = pinned_environment(Lane(device.lower()), device, Vendor.NVIDIA, 4, {})
-    assert env["CUDA_VISIBLE_DEVICES"] == str(index)
+@given(st.integers(0, 7), st.sampled_from(["GPU-5f3a", "3", "MIG-1"]))
+def test_an_nvidia_lane_sees_its_card_alone_by_its_uuid(index, runtime_id):
+    found = Found(H200.info, Vendor.NVIDIA, runtime_id)
+    env = pinned_environment(Lane(f"gpu.{index}"), found, 4, {"CUDA_VISIBLE_DEVICES": "6,7"})
+    assert env["CUDA_VISIBLE_DEVICES"] == runtime_id
     assert env["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert (env[TORCH_DEVICE], env[OPENVINO_DEVICE]) == ("cuda:0", "")
 
 
-@given(st.lists(st.sampled_from(["0", "3", "GPU-5f3a", "7"]), min_size=1, max_size=4, unique=True), st.data())
-def test_cards_count_among_those_that_a_scheduler_left_visible(visible, data):
-    index = data.draw(st.integers(0, len(visible) - 1))
-    inherited = {"CUDA_VISIBLE_DEVICES": ",".join(visible)}
-    env = pinned_environment(Lane(f"gpu.{index}"), f"GPU.{index}", Vendor.NVIDIA, 1, inherited)
-    assert env["CUDA_VISIBLE_DEVICES"] == visible[index]
-    with pytest.raises(CannotStart, match="isn't visible"):
-        pinned_environment(Lane("gpu.9"), "GPU.9", Vendor.NVIDIA, 1, inherited)
-
-
 @given(st.sampled_from(["GPU", "GPU.1", "NPU"]))
-def test_an_intel_lane_names_its_device_to_openvino(device):
-    env = pinned_environment(Lane(device.lower()), device, Vendor.INTEL, 2, {"CUDA_VISIBLE_DEVICES": "0"})
-    assert env[OPENVINO_DEVICE] == device
+def test_an_intel_lane_names_its_device_to_openvino(runtime_id):
+    env = pinned_environment(
+        Lane("gpu"), Found(ARC.info, Vendor.INTEL, runtime_id), 2, {"CUDA_VISIBLE_DEVICES": "0"}
+    )
+    assert env[OPENVINO_DEVICE] == runtime_id
     assert (env["CUDA_VISIBLE_DEVICES"], env[TORCH_DEVICE]) == ("", "cpu")
 
 
 def test_log_levels_that_somebody_chose_stay():
-    env = pinned_environment(Lane("cpu"), "CPU", Vendor.NONE, 2, {"GLOG_minloglevel": "0"})
+    env = pinned_environment(Lane("cpu"), CPU, 2, {"GLOG_minloglevel": "0"})
     assert "GLOG_minloglevel" not in env
     assert env["TF_CPP_MIN_LOG_LEVEL"] == "2"
 

@@ -8,6 +8,7 @@ from shared.adapters.memory import MemoryWorkerBeacon, MemoryWorkers
 from shared.results import InstalledModel
 from shared.workers import WorkerInfo
 from tests.support.workshop import CPU, Workshop
+from workers.intake import Intake
 from workers.presence import Presence
 from workers.pulse import Pulse
 from workers.shift import Crew, Shift
@@ -30,7 +31,7 @@ def test_models_are_loaded_before_the_first_job_unless_told_otherwise(tmp_path, 
     beacon.install(TINY)
     presence = Presence(ME, beacon, [shop.handler], lambda: 0, heartbeat_s=60.0, warm=preload)
     pulse = Pulse(ME.id, lease_s=15.0)
-    crew = Crew(shop.runner, shop.keeper, shop.outbox, presence, pulse, beside=[], closers=[])
+    crew = Crew(shop.runner, Intake(), shop.keeper, shop.outbox, presence, pulse, beside=[], closers=[])
     app = Celery("framelane", set_as_current=False)
     Shift(app, crew, ME.id, ["io"], slots=1, drain_s=1.0, grace_s=1.0)._warm_up()
     assert shop.handler.warmed == warmed

@@ -33,7 +33,7 @@ class Publication:
         self._first = True
         self._own = path != "stdout"
         mode = "a" if lines else "w"
-        self._file: TextIO = Path(path).open(mode, encoding="utf-8") if self._own else sys.stdout  # noqa: SIM115
+        self._file: TextIO = Path(path).open(mode, encoding="utf-8") if self._own else sys.stdout  # noqa: SIM115  until close()
 
     def write(self, message: str) -> None:
         """One more; it is with the system when this returns."""

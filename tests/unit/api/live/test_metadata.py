@@ -12,6 +12,7 @@ from shared.results import StreamFigures
 from shared.settings import JobSettings, LimitSettings, Settings
 from tests.support.following import events_of, opened_feeds, submitted
 from tests.support.gateway import House, StartedServer
+from tests.support.jobs import ERROR
 
 KEPT = 300
 
@@ -29,16 +30,24 @@ class Run:
         self.claim: Claim = house.claim(job_id)
         self.url = f"/api/v1/jobs/{job_id}/metadata"
         self.sent: list[dict[str, Any]] = []
+        self.number = 0
 
     def tell(self, *streams: int) -> None:
         """One record for each."""
         records: list[Record] = []
         for stream in streams:
             said = {"objects": [], "é": len(self.sent)}
-            self.sent.append({"number": len(self.sent) + 1, "stream": stream, "record": said})
+            self.number += 1
+            self.sent.append({"number": self.number, "stream": stream, "record": said})
             records.append(Record(stream, json.dumps(said)))
         figures = [StreamFigures(stream=0, frames=len(self.sent), fps=25.0)]
         self.house.attempts.measure(self.claim, figures, records)
+
+    def lose(self) -> None:
+        """The attempt, and begin the next."""
+        self.house.attempts.give_up(self.claim.job_id, self.claim.fence, self.claim.worker, ERROR, costs=False)
+        self.claim = self.house.claim(self.claim.job_id)
+        self.sent, self.number = [], self.number + 1
 
     def end(self) -> None:
         self.house.settle(self.claim)
@@ -66,16 +75,16 @@ def end(number: int) -> tuple[str, str, Any]:
 
 
 async def test_pages(client: httpx2.AsyncClient, run: Run) -> None:
-    empty = {"records": [], "first": 0, "last": 0, "next_after": 0}
+    empty = {"records": [], "first": 0, "last": 0, "restarted": 0, "next_after": 0}
     assert (await client.get(run.url)).json() == empty
     run.tell(0, 1, 0)
 
     first = (await client.get(f"{run.url}?limit=2")).json()
-    assert first == {"records": run.sent[:2], "first": 1, "last": 3, "next_after": 2}
+    assert first == {"records": run.sent[:2], "first": 1, "last": 3, "restarted": 0, "next_after": 2}
     second = (await client.get(f"{run.url}?limit=2&after=2")).json()
-    assert second == {"records": run.sent[2:], "first": 1, "last": 3, "next_after": 3}
+    assert second == {"records": run.sent[2:], "first": 1, "last": 3, "restarted": 0, "next_after": 3}
     other = (await client.get(f"{run.url}?stream=1")).json()
-    assert other == {"records": run.sent[1:2], "first": 1, "last": 3, "next_after": 3}
+    assert other == {"records": run.sent[1:2], "first": 1, "last": 3, "restarted": 0, "next_after": 3}
 
 
 async def test_records_come_live_and_then_the_end(
@@ -120,6 +129,51 @@ async def test_who_is_slow_is_told_what_it_missed(client: httpx2.AsyncClient, ru
     missed = ("7", "missed", {"type": "missed", "first": 1, "last": 7})
     events = told((await client.get(f"{run.url}/stream")).text)
     assert events == [missed, *records(run, after=7), end(KEPT + 7)]
+
+
+def restarted(number: int) -> tuple[str, str, Any]:
+    return (str(number), "restarted", {"type": "restarted", "number": number})
+
+
+async def test_who_reads_when_an_attempt_is_lost_is_told_what_is_void(
+    client: httpx2.AsyncClient, server: StartedServer, run: Run
+) -> None:
+    run.tell(0, 0)
+    void = records(run)
+    async with client.stream("GET", f"{run.url}/stream") as answer:
+        parts = answer.aiter_text()
+        text = ""
+        while text.count("event: record") < len(void):
+            text += await anext(parts)
+        run.lose()
+        run.tell(0, 0)
+        run.end()
+        text += "".join([part async for part in parts])
+    assert told(text) == [*void, restarted(3), *records(run), end(5)]
+
+
+async def test_who_comes_after_an_attempt_was_lost(client: httpx2.AsyncClient, run: Run) -> None:
+    run.tell(0, 0, 0)
+    run.lose()
+    void = {"records": [], "first": 0, "last": 0, "restarted": 4, "next_after": 4}
+    assert (await client.get(f"{run.url}?after=2")).json() == void
+    run.tell(0)
+    run.end()
+    url = f"{run.url}/stream"
+    assert told((await client.get(url)).text) == [*records(run), end(5)], "nothing of it is void for this reader"
+    assert told((await client.get(f"{url}?after=2")).text) == [restarted(4), *records(run), end(5)]
+    assert told((await client.get(f"{url}?after=4")).text) == [*records(run), end(5)], "that was told"
+    assert (await client.get(url, headers={"Last-Event-ID": "5"})).status_code == 204
+    page = {"records": run.sent, "first": 5, "last": 5, "restarted": 4, "next_after": 5}
+    assert (await client.get(f"{run.url}?after=2")).json() == page
+
+
+async def test_a_job_that_ends_without_records_after_a_lost_attempt(client: httpx2.AsyncClient, run: Run) -> None:
+    run.tell(0)
+    run.lose()
+    run.end()
+    assert told((await client.get(f"{run.url}/stream?after=1")).text) == [restarted(2), end(2)]
+    assert (await client.get(f"{run.url}/stream", headers={"Last-Event-ID": "2"})).status_code == 204
 
 
 async def test_a_crowd_of_events_does_not_cost_a_reader_its_place(

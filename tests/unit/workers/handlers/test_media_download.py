@@ -5,11 +5,13 @@ import pytest
 from shared.adapters.memory import MemoryUploadStore, MemoryWorkerBeacon, MemoryWorkers
 from shared.catalogue import Catalogue
 from shared.devices import Lane
-from shared.errors import ChecksumMismatch, InputUnreadable, InvalidSpec, JobCancelled, MediumNotInstalled
-from shared.media import MediaCatalogue
+from shared.errors import ChecksumMismatch, InvalidSpec, JobCancelled, MediumNotInstalled
+from shared.media import MediaCatalogue, content_key, thumbnail_key
+from shared.media_errors import FileExists, InvalidVideo
 from shared.ports import NewJob
 from shared.settings import Settings, WorkerSettings
 from shared.specs import MediaDownloadSpec
+from tests.support.leases import no_lease
 from tests.support.media import make_video
 from tests.support.wheels import build_wheel
 from tests.support.workshop import CPU, Workshop
@@ -21,6 +23,11 @@ from workers.model_store import ModelStore
 
 def sha(content):
     return hashlib.sha256(content).hexdigest()
+
+
+def contents(medium):
+    """Keys of what is stored of it."""
+    return [content_key(medium.file.sha256), thumbnail_key(medium.file.sha256)]
 
 
 def entry(name, content, version="1.0", pinned=None):
@@ -70,6 +77,7 @@ class Bench:
                 beacon=self.beacon,
                 attempts=self.shop.store,
                 uploads=MemoryUploadStore(),
+                exclusive=no_lease(),
             )
         )
 
@@ -99,7 +107,7 @@ async def test_a_video_is_added_with_what_is_in_it(bench, film):
     assert (medium.width, medium.height, medium.fps, medium.frames) == (64, 48, 10.0, 12)
     assert (medium.container, medium.codec, medium.duration_s, medium.licence) == ("mp4", "mpeg4", 1.2, "MIT")
     assert medium.version == sha(film)[:16]
-    assert bench.artifacts.keys("media/") == [f"media/film/{medium.version}/film.mp4"]
+    assert bench.artifacts.keys("media/") == contents(medium)
     assert result.downloaded_bytes > 0
 
     found = bench.store.ensure("film")
@@ -112,10 +120,9 @@ async def test_what_is_there_is_not_fetched_again_unless_its_file_is_gone(bench,
     again = await bench.run("film")
     assert (again.media, again.downloaded_bytes) == ([medium], 0)
 
-    (key,) = bench.artifacts.keys("media/")
-    bench.artifacts.delete(key)
+    bench.artifacts.delete(contents(medium)[0])
     assert (await bench.run("film")).downloaded_bytes > 0
-    assert bench.artifacts.keys("media/") == [key]
+    assert bench.artifacts.keys("media/") == contents(medium)
 
 
 async def test_the_file_of_an_older_version_goes(bench, index, tmp_path):
@@ -127,15 +134,26 @@ async def test_the_file_of_an_older_version_goes(bench, index, tmp_path):
     (medium,) = (await bench.run("film")).media
 
     assert medium.frames == 20
-    assert bench.artifacts.keys("media/") == [f"media/film/{medium.version}/film.mp4"]
+    assert bench.artifacts.keys("media/") == contents(medium)
     assert bench.store.ensure("film").path.read_bytes() == longer
 
 
 async def test_what_is_no_video_is_not_added(bench):
-    with pytest.raises(InputUnreadable, match=r"text\.mp4"):
+    with pytest.raises(InvalidVideo, match=r"text\.mp4"):
         await bench.run("text")
     assert bench.beacon.media() == {}
     assert bench.artifacts.keys("") == []
+
+
+async def test_what_somebody_uploaded_under_the_name_stays(bench):
+    (medium,) = (await bench.run("film")).media
+    theirs = medium.model_copy(
+        update={"origin": "upload", "file": medium.file.model_copy(update={"sha256": "0" * 64})}
+    )
+    bench.beacon.add_medium(theirs)
+    with pytest.raises(FileExists, match="another name"):
+        await bench.run("film")
+    assert bench.beacon.media() == {"film": theirs}
 
 
 async def test_another_file_than_the_pinned_one_is_not_added(bench, film):

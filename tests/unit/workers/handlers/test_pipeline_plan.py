@@ -1,7 +1,10 @@
 """From a graph by names to what a process is asked, without GStreamer."""
 
 import hashlib
+import io
 import json
+import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -13,14 +16,17 @@ from shared.adapters.memory import (
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
+from shared.cameras import CameraSettings
 from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane, family_of
 from shared.errors import InvalidSpec, MediumNotInstalled, ModelNotInstalled, ModelUnusable
 from shared.graph.parser import parse
 from shared.graph.rewrites.codecs import NoEncoder
 from shared.media import load_media
+from shared.pipeline_settings import PipelineSettings
 from shared.results import InstalledFile, InstalledMedium, InstalledModel
 from shared.settings import Settings, WorkerSettings
+from tests.support.leases import no_lease
 from tests.support.pipelines import task
 from workers.handlers import WorkerEnvironment
 from workers.handlers.pipeline_plan import Planner
@@ -40,16 +46,29 @@ def sha(content):
     return hashlib.sha256(content).hexdigest()
 
 
+def archive_of(images):
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for number in range(1, images + 1):
+            content = str(number).encode()
+            about = tarfile.TarInfo(f"{number:03d}.jpg")
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    return written.getvalue()
+
+
 class Desk:
     """A planner on twins, with a video and models."""
 
-    def __init__(self, folder, lane="cpu.long", elements=CPU):
+    def __init__(self, folder, lane="cpu.long", elements=CPU, pipelines=None):
         self.folder = folder / "run"
         self.folder.mkdir(parents=True)
         self.data = folder / "data"
         artifacts, beacon = MemoryArtifactStore(), MemoryWorkerBeacon(MemoryWorkers())
         self.environment = WorkerEnvironment(
-            settings=Settings(worker=WorkerSettings(data_dir=self.data)),
+            settings=Settings(
+                worker=WorkerSettings(data_dir=self.data), pipelines=pipelines or PipelineSettings()
+            ),
             device=DeviceInfo(id=Lane(lane).device, family=family_of(Lane(lane).device), full_name=lane),
             lane=Lane(lane),
             catalogue=load_catalogue(),
@@ -60,26 +79,33 @@ class Desk:
             beacon=beacon,
             attempts=MemoryAttemptStore(MemoryJobs()),
             uploads=MemoryUploadStore(),
+            exclusive=no_lease(),
         )
-        self._add_film(b"a film")
+        self._add_film("film", b"a film", frames=12)
+        self._add_film("other", b"another film", frames=5, codec="vp9")
+        self._add_film("walk", archive_of(3), frames=3, codec="jpeg", kind="image_set", file="walk.tar")
+        self._add_film("portrait", b"a photo", frames=1, codec="png", kind="photo", file="50% off.png")
         self._install("person-ssdlite", "frozen_inference_graph.pb", "openvino-FP16.xml", "openvino-FP32.xml")
         self._install("asl", "weights.pth")
         self.planner = Planner(self.environment, lambda: elements)
 
-    def _add_film(self, content):
-        file = InstalledFile(name="film.mp4", size=len(content), sha256=sha(content))
-        about = {"container": "mp4", "codec": "h264", "width": 64, "height": 48, "fps": 10.0, "frames": 12}
+    def _add_film(self, name, content, frames, codec="h264", kind="video", file="film.mp4"):
         medium = InstalledMedium(
-            name="film",
-            version="1",
-            kind="video",
-            file=file,
+            name=name,
+            version=name,
+            kind=kind,
+            file=InstalledFile(name=file, size=len(content), sha256=sha(content)),
+            container=kind,
+            codec=codec,
+            width=64,
+            height=48,
+            fps=10.0,
+            frames=frames,
             duration_s=1.2,
             licence="-",
             installed_at="-",
-            **about,
         )
-        self.environment.artifacts.put_bytes(medium_key("film", "1", "film.mp4"), content, "video/mp4")
+        self.environment.artifacts.put_bytes(medium_key(medium), content, "-")
         self.environment.beacon.add_medium(medium)
 
     def _install(self, name, *names):
@@ -110,7 +136,7 @@ def nodes(request, *types):
 def test_names_become_paths_and_models_bring_what_they_need(desk):
     (request,) = desk.plan(DETECT).requests
     (source,) = nodes(request, "filesrc")
-    assert source.data["location"] == str(desk.data / "media/film/1/film.mp4")
+    assert source.data["location"] == str(desk.data / "media/film/film/film.mp4")
     (detect,) = nodes(request, "gvadetect")
     assert detect.data["model"].startswith(str(desk.data / "models/person-ssdlite"))
     assert detect.data["model"].endswith("openvino-FP32.xml")
@@ -188,6 +214,116 @@ def test_other_media_in_place_of_those_it_names(desk):
     assert nodes(request, "filesrc")[0].data["location"].endswith("film.mp4")
 
 
+def test_each_stream_may_read_another_medium(desk):
+    plan = desk.plan(DETECT, streams=3, inputs=[["film", "other"]])
+    (request,) = plan.requests
+    sources = [node.data["location"] for node in nodes(request, "filesrc")]
+    assert sources == [str(desk.data / f"media/{name}/{name}/film.mp4") for name in ("film", "other", "film")]
+    assert plan.frames == 12 + 5 + 12
+    assert len(nodes(request, "avdec_h264")) == 2
+    assert len(nodes(request, "decodebin3")) == 1, "no decoder for vp9 is known here"
+    assert {node.data["model-instance-id"] for node in nodes(request, "gvadetect")} == {"cpu_openvino-fp32"}
+
+
+def test_an_image_set_is_a_folder_on_this_machine(desk):
+    plan = desk.plan(DETECT, inputs=["walk"], max_runtime_s=2.0)
+    (request,) = plan.requests
+    (source,) = nodes(request, "multifilesrc")
+    folder, pattern = source.data["location"].rsplit("/", 1)
+    assert pattern == "%03d.jpg"
+    assert len(list(Path(folder).iterdir())) == 3
+    assert (source.data["start-index"], source.data["stop-index"], source.data["loop"]) == ("1", "3", "true")
+    assert not request.loop, "it begins again by itself"
+    assert [node.type for node in parse(request.text).nodes][1:4] == ["jpegdec", "videoconvert", "video/x-raw"]
+    once = desk.plan(DETECT, inputs=["walk"])
+    assert ("loop" in nodes(once.requests[0], "multifilesrc")[0].data, once.frames) == (False, 3)
+
+
+def test_a_photo_is_an_image_set_of_one(desk):
+    (source,) = nodes(desk.plan(DETECT, inputs=["portrait"]).requests[0], "multifilesrc")
+    assert source.data["location"].endswith("/50%% off.png")
+    assert source.data["stop-index"] == "1"
+
+
+def test_images_and_videos_are_repeated_in_processes_of_their_own(desk):
+    mixed = {"streams": 2, "inputs": [["film", "walk"]], "max_runtime_s": 2.0}
+    with pytest.raises(InvalidSpec, match="isolation `stream`"):
+        desk.plan(DETECT, **mixed)
+    assert [each.loop for each in desk.plan(DETECT, **mixed, isolation="stream").requests] == [True, False]
+
+
+def test_streams_whose_frames_are_elsewhere_do_not_share_a_model(tmp_path):
+    pipelines = PipelineSettings(cameras={"yard": CameraSettings(url="rtsp://c/1")})
+    desk = Desk(tmp_path, "gpu.long", INTEL - {"vapostproc"}, pipelines)
+    text = DETECT.replace("gvadetect ", "gvadetect pre-process-backend=opencv ")
+    (request,) = desk.plan(text, streams=2, inputs=[["film", "camera:yard"]]).requests
+    assert len({node.data["model-instance-id"] for node in nodes(request, "gvadetect")}) == 1
+    first, second = nodes(request, "gvadetect")
+    assert first.data["model"] == second.data["model"]
+
+
+YARD = PipelineSettings(
+    cameras={
+        "yard": CameraSettings(url="rtsp://me:s3cret@cam/1", codec="h264", latency_ms=250),
+        "desk": CameraSettings(device="/dev/video3"),
+    },
+    live_server="rtsp://push:p4ss@media:8554",
+    live_public="rtsp://watch.example",
+)
+
+
+def test_a_camera_is_read_by_its_address_which_is_a_secret(tmp_path):
+    plan = Desk(tmp_path, pipelines=YARD).plan(DETECT, inputs=["camera:yard"], max_runtime_s=3.0)
+    (request,) = plan.requests
+    (source,) = nodes(request, "rtspsrc")
+    assert source.data | {"name": ""} == {
+        "name": "",
+        "location": "rtsp://cam/1",
+        "latency": "250",
+        "protocols": "tcp",
+        "user-id": "me",
+        "user-pw": "s3cret",
+    }
+    assert (request.loop, request.max_runtime_s, plan.frames) == (False, 3.0, 0)
+    assert nodes(request, "avdec_h264"), "its codec is set"
+    assert nodes(request, "queue")[0].data["leaky"] == "downstream"
+    assert plan.secrets["s3cret"] == "***"
+    assert plan.secrets["rtsp://cam/1"] == "camera:yard"
+
+
+def test_a_camera_on_an_intel_gpu_is_decoded_there(tmp_path):
+    desk = Desk(tmp_path, "gpu.long", INTEL, YARD)
+    (request,) = desk.plan(DETECT, inputs=["camera:yard"], output_mode="live_stream").requests
+    types = [node.type for node in parse(request.text).nodes]
+    assert types[:6] == [
+        "rtspsrc",
+        "application/x-rtp",
+        "parsebin",
+        "vah264dec",
+        "vapostproc",
+        "video/x-raw(memory:VAMemory)",
+    ]
+    (encoder,) = nodes(request, "vah264enc")
+    assert encoder.data == {"key-int-max": "30"}
+
+
+def test_a_usb_camera_finds_its_decoder_itself(tmp_path):
+    (request,) = Desk(tmp_path, pipelines=YARD).plan("v4l2src device=desk ! decodebin3 ! fakesink").requests
+    assert nodes(request, "v4l2src")[0].data["device"] == "/dev/video3"
+    assert nodes(request, "decodebin3")
+
+
+def test_streams_are_published_under_the_job(tmp_path):
+    plan = Desk(tmp_path, pipelines=YARD).plan(DETECT, streams=2, output_mode="live_stream")
+    sinks = nodes(plan.requests[0], "rtspclientsink")
+    assert [sink.data["location"] for sink in sinks] == [f"rtsp://media:8554/job-1/stream{n}" for n in range(2)]
+    assert {(sink.data["user-id"], sink.data["user-pw"]) for sink in sinks} == {("push", "p4ss")}
+    assert plan.live_urls == [f"rtsp://watch.example/job-1/stream{n}" for n in range(2)]
+    assert plan.secrets["p4ss"] == "***"
+    assert plan.outputs == []
+    assert nodes(plan.requests[0], "gvawatermark"), "somebody looks at it"
+
+
 def test_on_a_gpu(tmp_path):
     (request,) = Desk(tmp_path, "gpu.1.long", INTEL).plan(DETECT, output_mode="file").requests
     (detect,) = nodes(request, "gvadetect")
@@ -209,7 +345,8 @@ def test_a_mix_of_devices_is_the_clients_choice_unless_the_job_names_one(tmp_pat
         (DETECT.replace("film", "nothing"), {}, MediumNotInstalled, "nothing"),
         (DETECT.replace("person-ssdlite", "nothing"), {}, ModelNotInstalled, "nothing"),
         (DETECT.replace("person-ssdlite", "asl"), {}, ModelUnusable, "asl can't be used in pipelines"),
-        (DETECT, {"output_mode": "live_stream"}, InvalidSpec, "no server"),
+        (DETECT, {"output_mode": "live_stream"}, InvalidSpec, "knows no server"),
+        (DETECT, {"inputs": ["camera:yard"]}, InvalidSpec, "knows no camera:yard"),
         (
             "filesrc location=film ! decodebin3 ! fakesink",
             {"metadata_mode": "file"},

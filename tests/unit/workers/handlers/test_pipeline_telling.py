@@ -10,7 +10,7 @@ from shared.errors import JobCancelled, StoreUnavailable
 from shared.events import JOB_EVENT, Measured, Progressed
 from shared.ports import NewJob
 from tests.support.pipelines import task
-from tests.support.workshop import CPU, FlakyAttemptStore
+from tests.support.workshop import CPU, FlakyAttemptStore, RememberingBus
 from workers.context import JobContext
 from workers.handlers.pipeline_telling import LONGEST_RECORD, Telling
 
@@ -33,7 +33,7 @@ class SlowStore(FlakyAttemptStore):
 
 class Bench:
     def __init__(self, folder, claim, jobs, store):
-        self.jobs = jobs
+        self.bus = jobs.bus
         self.store = store
         self.front = MemoryJobStore(jobs)
         self.context = JobContext(claim, CPU, store, None, folder)
@@ -42,7 +42,7 @@ class Bench:
         return Telling(self.context, 2, MOST, frames, time.monotonic())
 
     async def events(self, kind):
-        told = [JOB_EVENT.validate_json(each) for each in await self.front.events("job", 0)]
+        told = [JOB_EVENT.validate_json(each) for each in self.bus.heard]
         return [each for each in told if isinstance(each, kind)]
 
     async def numbers(self):
@@ -51,7 +51,7 @@ class Bench:
 
 @pytest.fixture
 async def bench(tmp_path):
-    jobs = MemoryJobs()
+    jobs = MemoryJobs(RememberingBus())
     store = SlowStore(jobs)
     new = NewJob(id="job", task=task("videotestsrc ! fakesink"), lane="cpu.long", fingerprint="-")
     await MemoryJobStore(jobs).create(new)

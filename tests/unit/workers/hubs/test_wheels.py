@@ -3,8 +3,12 @@ import zipfile
 import pytest
 
 from shared.errors import JobCancelled, SourceUnavailable
+from shared.settings import SourceSettings
 from shared.sources import PackageSource
 from tests.support.wheels import build_wheel
+from workers.hubs import HubTools
+from workers.hubs.partials import Partials
+from workers.hubs.room import Room
 from workers.hubs.wheels import WheelHub
 
 WEIGHTS, LABELS = b"\x80weights" * 1000, b'["a", "b"]'
@@ -29,7 +33,9 @@ def index(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def hub(tmp_path):
-    return WheelHub(tmp_path / "sources")
+    settings = SourceSettings()
+    partials = Partials(tmp_path / "partial", 60)
+    return WheelHub(HubTools(settings, tmp_path / "sources", partials, Room(settings)))
 
 
 def test_a_member_of_a_wheel_becomes_the_file_and_its_size_is_told(index, hub, tmp_path):

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.https import have_openssl
 from tests.support.receiver import drip, flood, hang, receiving, status
-from workers.webhooks.post import Poster, Target
+from workers.dialing import Target
+from workers.webhooks.post import Poster
 from workers.webhooks.schedule import Answer, NoAnswer
 
 LOOPBACK = ["127.0.0.0/8"]

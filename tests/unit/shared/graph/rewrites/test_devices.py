@@ -232,7 +232,7 @@ def test_what_finds_its_decoder_by_itself_stays(text: str):
         ("video/x-raw", "GPU", PLAIN, "videoconvert ! openh264enc bitrate=16000000 gop-size=30"),
         ("video/x-raw", "CPU", INTEL, "videoconvert ! openh264enc bitrate=16000000 gop-size=30"),
         ("video/x-raw", "CPU", PLAIN - {"openh264enc"},
-         "videoconvert ! x264enc bitrate=16000 speed-preset=veryfast tune=zerolatency key-int-max=30"),
+         "videoconvert ! video/x-raw,format=I420 ! x264enc bitrate=16000 speed-preset=veryfast tune=zerolatency key-int-max=30"),
         ("video/x-raw", "NPU", frozenset({"videoconvert", "nvh264enc"}), "videoconvert ! nvh264enc gop-size=30"),
     ],
 )  # fmt: skip

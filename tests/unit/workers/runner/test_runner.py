@@ -1,3 +1,5 @@
+"""The one path of a job through a worker."""
+
 import asyncio
 import errno
 import threading
@@ -9,37 +11,14 @@ from shared.errors import (
     JobCancelled,
     SourceUnavailable,
     StaleClaim,
-    StoreUnavailable,
-    WorkerLeaves,
 )
 from shared.jobs import Cancelled, Completed, Failed
 from shared.states import JobState
-from tests.support.stacks import eventually
-from tests.support.workshop import DONE, Workshop
-
-LIMIT_S = 20
-
-
-@pytest.fixture
-def shop(tmp_path):
-    made = Workshop(tmp_path)
-    yield made
-    made.outbox.stop()
-    assert made.keeper.busy == 0
-    assert not any(made.scratch_root.glob("*"))
+from tests.support.workshop import DONE, LIMIT_S, raising
 
 
 def artifacts_of(shop):
     return shop.artifacts.keys("jobs/")
-
-
-def raising(error):
-    def work(context):
-        context.save_artifact("half.txt", b"half", "text/plain")
-        (context.scratch / "file").write_bytes(b"x")
-        raise error
-
-    return work
 
 
 async def test_a_finished_job_has_its_result_its_artifacts_and_no_scratch(shop):
@@ -59,9 +38,9 @@ async def test_a_finished_job_has_its_result_its_artifacts_and_no_scratch(shop):
     assert [(ref.name, ref.size, ref.media_type) for ref in job.artifacts] == [("drawing.png", 6, "image/png")]
     assert artifacts_of(shop) == [f"jobs/job/{job.fence}/drawing.png"]
     assert shop.artifacts.stat(f"jobs/job/{job.fence}/drawing.png").sha256 == job.artifacts[0].sha256
-    events = "".join(await shop.front.events("job", 0))
+    events = "".join(shop.bus.heard)
     assert '"stage":"half"' in events
-    assert '"stage":"more"' in events, "the last progress before the end is kept"
+    assert '"stage":"more"' in events, "the last progress before the end is told"
 
 
 async def test_a_second_delivery_finds_nothing_to_run(shop):
@@ -250,133 +229,6 @@ async def test_an_artifact_that_cannot_be_stored_fails_the_attempt(shop):
     job = await shop.job()
     assert isinstance(job.outcome, Failed)
     assert job.outcome.error.code == "out-of-space"
-
-
-async def test_a_leaving_worker_gives_its_job_to_others_at_once(shop):
-    started, leave = threading.Event(), threading.Event()
-
-    def work(context):
-        started.set()
-        assert leave.wait(LIMIT_S)
-        context.check()
-        return DONE
-
-    shop.handler.work = work
-    await shop.submit()
-    run = asyncio.create_task(asyncio.to_thread(shop.runner.run, "job"))
-    assert await asyncio.to_thread(started.wait, LIMIT_S)
-    shop.runner.leave()
-    leave.set()
-    await run
-    job = await shop.job()
-    assert job.attempts[0].error
-    assert (job.state, job.attempts[0].error.code) == (JobState.PENDING, "worker-left")
-    shop.outbox.start()
-    shop.outbox.stop()
-    assert shop.queue.depth("io") == 1, "sent on the way out, without a pause"
-
-
-async def test_a_worker_that_left_begins_nothing(shop):
-    await shop.submit()
-    shop.runner.leave()
-    with pytest.raises(WorkerLeaves):
-        shop.runner.run("job")
-    assert (await shop.job()).state is JobState.PENDING
-
-
-async def test_a_worker_that_leaves_does_not_wait_for_the_store(shop):
-    shop.store.away = {"claim": 1_000_000}
-    await shop.submit()
-    run = asyncio.create_task(asyncio.to_thread(shop.runner.run, "job"))
-    shop.runner.leave()
-    with pytest.raises((StoreUnavailable, WorkerLeaves)):
-        await asyncio.wait_for(run, LIMIT_S)
-
-
-async def test_an_attempt_that_a_leaving_worker_hands_back_costs_nothing(shop):
-    shop.handler.work = raising(WorkerLeaves())
-    await shop.submit(max_attempts=1)
-    shop.runner.run("job")
-    job = await shop.job()
-    assert (job.state, job.attempt, len(job.attempts)) == (JobState.PENDING, 0, 1)
-
-
-async def test_a_suspect_runs_alone_whether_or_not_its_message_says_so(shop):
-    began, end = threading.Event(), threading.Event()
-
-    def work(context):
-        if context.job.id == "ordinary":
-            began.set()
-            assert end.wait(LIMIT_S)
-        return DONE
-
-    shop.handler.work = work
-    for name in ("told", "untold"):
-        await shop.submit(name, max_attempts=2)
-        shop.claim(name, worker="dead")
-    shop.upkeep.bury("dead", "it died")
-    await shop.submit("ordinary")
-    runs = [asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))]
-    assert await asyncio.to_thread(began.wait, LIMIT_S)
-    runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "untold")))
-    await asyncio.to_thread(eventually, lambda: shop.keeper.busy == 2 or None)
-    runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "told", alone=True)))
-    await asyncio.to_thread(eventually, lambda: shop.runner._waiting or None)
-    assert len(shop.handler.contexts) == 1, "they wait"
-    assert (await shop.job("told")).state is JobState.PENDING, "its lease doesn't run meanwhile"
-    end.set()
-    await asyncio.wait_for(asyncio.gather(*runs), LIMIT_S)
-    assert {context.job.id for context in shop.handler.contexts} == {"ordinary", "told", "untold"}
-    for name in ("ordinary", "told", "untold"):
-        assert (await shop.job(name)).state is JobState.COMPLETED
-
-
-async def test_a_second_message_of_a_job_that_waits_for_its_turn_takes_up_no_thread(shop):
-    began, end = threading.Event(), threading.Event()
-
-    def work(context):
-        if context.job.id == "ordinary":
-            began.set()
-            assert end.wait(LIMIT_S)
-        return DONE
-
-    shop.handler.work = work
-    await shop.submit("ordinary")
-    await shop.submit("suspect")
-    runs = [asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))]
-    assert await asyncio.to_thread(began.wait, LIMIT_S)
-    runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "suspect", alone=True)))
-    await asyncio.to_thread(eventually, lambda: shop.runner._waiting or None)
-    await asyncio.wait_for(asyncio.to_thread(shop.runner.run, "suspect", alone=True), LIMIT_S)
-    assert (await shop.job("suspect")).state is JobState.PENDING
-    end.set()
-    await asyncio.wait_for(asyncio.gather(*runs), LIMIT_S)
-    assert (await shop.job("suspect")).state is JobState.COMPLETED
-
-
-async def test_a_suspect_that_waits_for_its_turn_can_be_cancelled(shop):
-    began, end = threading.Event(), threading.Event()
-
-    def work(context):
-        began.set()
-        assert end.wait(LIMIT_S)
-        return DONE
-
-    shop.handler.work = work
-    await shop.submit("suspect", max_attempts=2)
-    shop.claim("suspect", worker="dead")
-    shop.upkeep.bury("dead", "it died")
-    await shop.submit("ordinary")
-    ordinary = asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))
-    assert await asyncio.to_thread(began.wait, LIMIT_S)
-    suspect = asyncio.create_task(asyncio.to_thread(shop.runner.run, "suspect"))
-    await asyncio.to_thread(eventually, lambda: shop.keeper.busy == 2 or None)
-    await shop.front.request_cancel("suspect", "enough")
-    shop.keeper.look()
-    await asyncio.wait_for(suspect, LIMIT_S)
-    assert (await shop.job("suspect")).state is JobState.CANCELLED
-    end.set()
-    await ordinary
 
 
 async def test_a_job_is_completed_only_if_what_it_saved_can_be_read(shop):

@@ -1,0 +1,111 @@
+"""Workers whose device is taken by a job for itself, or disappears: processes on a real Valkey, through Celery."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.adapters.redis_leases import RedisDeviceLeases
+from shared.settings import Settings
+from shared.states import JobState
+from tests.support.fake_device_worker import GONE, MODULE
+from tests.support.odd_worker import LEDGER
+from tests.support.processes import LIMIT_S, System
+
+pytestmark = pytest.mark.service
+
+HOST = "bench-host"
+QUICK = {
+    "FRAMELANE_WORKER__HOST": HOST,
+    "FRAMELANE_WORKER__LEASE_LOOK_S": "0.1",
+    "FRAMELANE_WORKER__PROBE_S": "0.1",
+}
+
+
+@pytest.fixture
+def system(settings: Settings, tmp_path: Path) -> Iterator[System]:
+    catalogue = tmp_path / "catalogue.yaml"
+    catalogue.write_text("[]")
+    made = System(settings, tmp_path, catalogue)
+    made.env |= QUICK | {LEDGER: str(tmp_path / "ledger"), GONE: str(tmp_path / "gone")}
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def leases(settings: Settings) -> Iterator[RedisDeviceLeases]:
+    made = RedisDeviceLeases(settings)
+    yield made
+    made.close()
+
+
+def until(holds, what: str):
+    deadline = time.monotonic() + LIMIT_S
+    while not (told := holds()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+    return told
+
+
+async def worker_of(system: System, lane: str):
+    return next(one for one in (await system.directory())[0] if one.lane == lane)
+
+
+async def test_jobs_of_every_lane_of_a_leased_device_wait_and_those_of_others_run(system, leases):
+    gpu = system.start("gpu", MODULE)
+    first = system.start("gpu.0", MODULE)
+    second = system.start("gpu.1", MODULE)
+    running = await system.submit("wait", lane="gpu.0")
+    await system.when(running, lambda job: job.state is JobState.RUNNING)
+    card = (await worker_of(system, "gpu")).device
+    assert card.key == (await worker_of(system, "gpu.0")).device.key
+
+    assert leases.acquire(HOST, card.key, "bench/1", 60)
+    for worker in (gpu, first):
+        worker.says("takes_no_jobs", leased_by="bench/1")
+    until(lambda: gpu.lives[0] in leases.get(HOST, card.key).yielded, "an idle worker yields")
+    assert first.lives[0] not in leases.get(HOST, card.key).yielded, "what runs ends first"
+    waiting = [await system.submit("done", lane="gpu.0") for _ in range(5)]
+    elsewhere = await system.submit("done", lane="gpu.1")
+    assert (await system.ended(elsewhere)).state is JobState.COMPLETED
+    shared = await system.submit("done", lane="gpu")
+    assert [one.worker for one in (await system.ended(shared)).attempts] == second.lives, "the free card takes it"
+
+    (system.folder / running).touch()
+    assert (await system.ended(running)).state is JobState.COMPLETED
+    until(lambda: first.lives[0] in leases.get(HOST, card.key).yielded, "nothing runs any more")
+    assert (await worker_of(system, "gpu.0")).leased_by == "bench/1"
+    leases.release(HOST, card.key, "bench/1")
+    for job_id in waiting:
+        job = await system.ended(job_id)
+        assert (job.state, job.attempt, len(job.attempts)) == (JobState.COMPLETED, 0, 1), "waiting cost nothing"
+
+
+async def test_the_lease_of_a_dead_holder_lapses_and_jobs_go_on(system, leases):
+    system.start("npu", MODULE)
+    key = (await worker_of(system, "npu")).device.key
+    assert leases.acquire(HOST, key, "dead/1", 1.0)
+    job = await system.ended(await system.submit("done", lane="npu"))
+    assert (job.state, len(job.attempts)) == (JobState.COMPLETED, 1)
+
+
+async def test_a_worker_whose_device_disappears_says_so_and_takes_no_jobs_until_it_is_back(system):
+    worker = system.start("gpu.1", MODULE)
+    info = await worker_of(system, "gpu.1")
+    assert (info.unready, info.memory_free_bytes) == (None, info.device.memory_bytes)
+
+    (system.folder / "gone").write_text(info.device.key)
+    worker.says("takes_no_jobs")
+    waiting = await system.submit("done", lane="gpu.1")
+    async with asyncio.timeout(LIMIT_S):
+        while (said := (await worker_of(system, "gpu.1")).unready) is None:
+            pass
+    assert "has disappeared" in said
+    assert (await system.when(waiting, lambda _job: True)).state is JobState.PENDING
+
+    (system.folder / "gone").unlink()
+    job = await system.ended(waiting)
+    assert (job.state, len(job.attempts)) == (JobState.COMPLETED, 1)
+    assert [one.worker for one in job.attempts] == worker.lives[1:], "the warden started it anew"

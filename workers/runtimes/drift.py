@@ -1,0 +1,67 @@
+"""How far a variant's answers are from the original's. Numpy only."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.errors import ModelUnusable
+from shared.results import Drift
+
+Array = npt.NDArray[np.generic]
+
+_CLASSES = {"gesture", "classification", "ocr"}
+"""Categories of which the largest number of a row is the answer."""
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Sums over all samples. ``category``: of the model."""
+
+    category: str
+    worst: float = 0.0
+    total: float = 0.0
+    numbers: int = 0
+    rows: int = 0
+    agreed: int = 0
+    shapes: set[str] = field(default_factory=set[str])
+
+    def add(self, expected: Sequence[Array], got: Sequence[Array]) -> None:
+        """One sample's outputs. Raises ModelUnusable for numbers that are none."""
+        for one, other in zip(expected, got, strict=True):
+            if one.shape != other.shape:  # as many rows as there are finds
+                self.shapes.add(f"{one.shape}")
+                continue
+            difference = np.abs(one.astype(np.float64) - other.astype(np.float64))
+            if not np.isfinite(difference).all():
+                msg = "it answers numbers that aren't finite"
+                raise ModelUnusable(msg)
+            self.worst = max(self.worst, float(difference.max(initial=0.0)))
+            self.total += float(difference.sum())
+            self.numbers += difference.size
+        if self.category in _CLASSES and len(expected) == 1 and expected[0].shape == got[0].shape:
+            same = expected[0].argmax(-1) == got[0].argmax(-1)
+            self.rows += same.size
+            self.agreed += int(same.sum())
+
+    def drift(self, samples: int, said: str) -> Drift | None:
+        """None where nothing could be compared."""
+        if not self.numbers:
+            return None
+        return Drift(
+            samples=samples,
+            inputs=said,
+            max_abs=self.worst,
+            mean_abs=self.total / self.numbers,
+            top1_agreement=self.agreed / self.rows if self.rows else None,
+        )
+
+
+def compared(category: str, pairs: Iterable[tuple[Sequence[Array], Sequence[Array]]], said: str) -> Drift | None:
+    """Of the original's and the variant's outputs of each sample. Raises ModelUnusable."""
+    comparison, samples = Comparison(category), 0
+    for expected, got in pairs:
+        comparison.add(expected, got)
+        samples += 1
+    return comparison.drift(samples, said)
