@@ -32,6 +32,7 @@ FramelaneError
 ├─ InputUnreadable             the bytes of an input can't be decoded
 ├─ ArtifactNotFound
 ├─ OutOfSpace
+├─ TooFewRuns                  a figure needs more runs than were measured
 ├─ Poison                      no attempt outlived its worker, none is left
 ├─ Stopped                     the work was asked to stop
 │  ├─ JobCancelled

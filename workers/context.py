@@ -133,6 +133,17 @@ class JobContext:
             # Waiting for a store that doesn't answer, again and again, would hold up the work.
             self._reported_at = self._clock() + _PROGRESS_PAUSE_S
 
+    def checkpoint(self, keep: str = "") -> str:
+        """Keep how far the work is for an attempt that comes after this one, if it is lost; what is kept now.
+
+        Raises StaleClaim. A store that doesn't answer keeps nothing: then the next attempt does more again.
+        """
+        try:
+            return self._store.checkpoint(self.claim, keep)
+        except Unavailable as error:
+            log.warning("checkpoint_not_kept", reason=str(error))
+            return ""
+
     def measure(self, streams: Sequence[StreamFigures], records: Sequence[Record] = ()) -> bool:
         """Tell figures of a pipeline and keep its newest records; False: not now, the store doesn't take them."""
         try:

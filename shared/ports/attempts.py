@@ -83,6 +83,13 @@ class AttemptStore(Protocol):
         """
         ...
 
+    def checkpoint(self, claim: Claim, keep: str = "") -> str:
+        """Keep how far the work is, for an attempt that comes after a lost one; "" leaves what is kept.
+
+        Returns what is kept now, "" for nothing. It is gone when the job ends.
+        """
+        ...
+
     def settle(
         self,
         claim: Claim,

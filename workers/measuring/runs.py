@@ -113,9 +113,7 @@ def pipelines(
 def slowest_stream(measured: Sequence[MeasuredPipeline]) -> str:
     """``<pipeline_id>#<stream>`` of the lowest median."""
     return min(
-
-            (one.fps.median, f"{pipeline.pipeline_id}#{one.stream}")
-            for pipeline in measured
-            for one in pipeline.streams
-
+        (one.fps.median, f"{pipeline.pipeline_id}#{one.stream}")
+        for pipeline in measured
+        for one in pipeline.streams
     )[1]

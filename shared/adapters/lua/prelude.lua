@@ -12,12 +12,13 @@ local function key_of(job_id)
   return P .. ':job:' .. job_id
 end
 
-local job, blobs_key, events_key, records_key
+local job, blobs_key, events_key, records_key, checkpoint_key
 
 -- What follows is about this job.
 local function turn_to(job_id)
   id, job = job_id, key_of(job_id)
   blobs_key, events_key, records_key = job .. ':blobs', job .. ':events', job .. ':records'
+  checkpoint_key = job .. ':checkpoint'
 end
 
 turn_to(id)
@@ -186,6 +187,7 @@ local function become(j, state, at, worker, outcome, changes, artifacts)
   local fields = {'state', state, 'seq', j.seq, 'attempt', j.attempt}
   if TERMINAL[state] then
     finish(at, fields)
+    redis.call('UNLINK', checkpoint_key)
     for _, field in ipairs({'finished', exact(at), 'outcome', outcome}) do
       fields[#fields + 1] = field
     end
@@ -231,7 +233,7 @@ local function forget()
   if v[1] ~= '' and redis.call('GET', v[1]) == id then
     redis.call('DEL', v[1])
   end
-  redis.call('DEL', job, blobs_key, events_key, records_key)
+  redis.call('DEL', job, blobs_key, events_key, records_key, checkpoint_key)
   for _, index in ipairs({INDEX, DEAD, RETENTION, CALLBACKS}) do
     redis.call('ZREM', index, id)
   end

@@ -42,6 +42,7 @@ class Kept:
     records: deque[NumberedRecord] = field(default_factory=deque[NumberedRecord])
     recorded: int = 0
     restarted: int = 0
+    checkpoint: str = ""
     sent_at: int | None = None
     doubted_until: int | None = None
     resent: int = 0
@@ -109,6 +110,7 @@ class MemoryJobs:
         job.record = record.model_copy(update=changes)
         if job.record.terminal:
             self._finish(job, now)
+            job.checkpoint = ""
         self.emit(job, state_event(job.record, now, worker))
 
     def _finish(self, job: Kept, now: int) -> None:

@@ -97,6 +97,13 @@ class MemoryAttemptStore(MemoryUpkeep):
             self._shared.emit_newest(job, event)
             return job.record.cancel_requested
 
+    def checkpoint(self, claim: Claim, keep: str = "") -> str:
+        """See the port."""
+        with self._shared.lock:
+            job = self._shared.held(claim.job_id, claim.fence)
+            job.checkpoint = keep or job.checkpoint
+            return job.checkpoint
+
     def settle(
         self,
         claim: Claim,

@@ -203,6 +203,13 @@ def read_flag(claim: Claim, reply: int) -> bool:
     return reply == 1
 
 
+def read_checkpoint(claim: Claim, reply: bytes | None) -> str:
+    """What is kept. Raises StaleClaim."""
+    if reply is None:
+        raise stale(claim.job_id, claim.fence)
+    return reply.decode()
+
+
 def settle_arguments(
     claim: Claim, outcome: Completed | Failed | Cancelled, artifacts: Sequence[ArtifactRef]
 ) -> list[Argument]:

@@ -14,7 +14,7 @@ from shared.states import TERMINAL, TRANSITIONS
 ALLOW_OOM = "#!lua flags=allow-oom\n"
 """All but what makes jobs and keeps records runs when memory is full: it leads to some being free again."""
 
-_REFUSED = {"create", "measure"}
+_REFUSED = {"create", "measure", "checkpoint"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Scripts:
     blobs: Script
     callback_tried: Script
     cancel: Script
+    checkpoint: Script
     claim: Script
     create: Script
     delete: Script

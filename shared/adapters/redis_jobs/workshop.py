@@ -55,6 +55,12 @@ class RedisAttemptStore(RedisUpkeep):
             claim, self._redis.run(self._scripts.measure, self._prefix, claim.job_id, *arguments)
         )
 
+    def checkpoint(self, claim: Claim, keep: str = "") -> str:
+        """See the port. Raises StoreUnavailable too when the server's memory is full."""
+        return calls.read_checkpoint(
+            claim, self._redis.run(self._scripts.checkpoint, self._prefix, claim.job_id, claim.fence, keep)
+        )
+
     def settle(
         self,
         claim: Claim,
