@@ -261,6 +261,12 @@ class OutOfSpace(FramelaneError):
     code = "out-of-space"
 
 
+class TooFewRuns(FramelaneError):
+    """A figure needs more runs than were measured."""
+
+    code = "too-few-runs"
+
+
 class Poison(FramelaneError):
     """Its attempts were lost with their workers."""
 
@@ -332,9 +338,3 @@ class StoreUnavailable(Unavailable):
     """The job or artifact store can't be reached."""
 
     code = "store-unavailable"
-
-
-class TooFewRuns(FramelaneError):
-    """A figure needs more runs than were measured."""
-
-    code = "too-few-runs"
