@@ -179,10 +179,10 @@ AnyMeasured = Annotated[
 ]
 
 
-class Benchmark(Answer):
-    """A result that is kept until somebody deletes it. ``score``: the figure that lists show and compare.
+class BenchmarkSummary(Answer):
+    """What lists tell of a result that is kept until somebody deletes it.
 
-    ``spec`` is what was asked for, as accepted.
+    ``score``: the figure to know it by, in ``unit``; of a gain 0.3 is 30 %, of a verdict 1 is valid.
     """
 
     id: str
@@ -197,5 +197,14 @@ class Benchmark(Answer):
     models: list[str]
     score: float
     unit: Literal["fps", "streams", "gain", "valid", "points"]
+
+
+class Benchmark(BenchmarkSummary):
+    """All of it. ``spec`` is what was asked for, as accepted."""
+
     spec: dict[str, Any]
     result: AnyMeasured
+
+    def summary(self) -> BenchmarkSummary:
+        """Without the spec and the result."""
+        return BenchmarkSummary(**{name: getattr(self, name) for name in BenchmarkSummary.model_fields})

@@ -31,6 +31,7 @@ FramelaneError
 │  └─ TooManyUploads
 ├─ InputUnreadable             the bytes of an input can't be decoded
 ├─ ArtifactNotFound
+├─ BenchmarkNotFound
 ├─ OutOfSpace
 ├─ TooFewRuns                  a figure needs more runs than were measured
 ├─ Poison                      no attempt outlived its worker, none is left
@@ -253,6 +254,12 @@ class ArtifactNotFound(FramelaneError):
     """There is no such artifact."""
 
     code = "artifact-not-found"
+
+
+class BenchmarkNotFound(FramelaneError):
+    """There is no such benchmark."""
+
+    code = "benchmark-not-found"
 
 
 class OutOfSpace(FramelaneError):

@@ -10,6 +10,7 @@ behind them doesn't answer.
 
 from shared.ports.artifacts import ArtifactStore, ObjectInfo, StoredObject
 from shared.ports.attempts import AttemptStore, Callback, Claim, Lapsed, Record
+from shared.ports.benchmarks import BenchmarkPage, BenchmarkQuery, BenchmarkStore, BenchmarkWriter
 from shared.ports.events import EventBus, Published
 from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob, NumberedRecord, RecordPage
 from shared.ports.leases import DeviceLeases
@@ -21,6 +22,10 @@ from shared.ports.workers import WorkerBeacon, WorkerDirectory
 __all__ = [
     "ArtifactStore",
     "AttemptStore",
+    "BenchmarkPage",
+    "BenchmarkQuery",
+    "BenchmarkStore",
+    "BenchmarkWriter",
     "Callback",
     "Claim",
     "Created",

@@ -1,6 +1,7 @@
 """Every port in one process, without a service: for tests, and to see how little a port asks."""
 
 from shared.adapters.memory.artifacts import MemoryArtifactStore
+from shared.adapters.memory.benchmarks import MemoryBenchmarks, MemoryBenchmarkStore, MemoryBenchmarkWriter
 from shared.adapters.memory.core import MemoryJobs
 from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.memory.front import MemoryJobStore
@@ -14,6 +15,9 @@ from shared.adapters.memory.workshop import MemoryAttemptStore
 __all__ = [
     "MemoryArtifactStore",
     "MemoryAttemptStore",
+    "MemoryBenchmarkStore",
+    "MemoryBenchmarkWriter",
+    "MemoryBenchmarks",
     "MemoryDeviceLeases",
     "MemoryEventBus",
     "MemoryJobQueue",
