@@ -8,6 +8,8 @@ from uuid import uuid4
 from shared.adapters.memory import (
     MemoryArtifactStore,
     MemoryAttemptStore,
+    MemoryBenchmarks,
+    MemoryBenchmarkWriter,
     MemoryEventBus,
     MemoryJobs,
     MemoryJobStore,
@@ -55,6 +57,7 @@ class Workplace:
             attempts=MemoryAttemptStore(self._jobs),
             uploads=MemoryUploadStore(),
             exclusive=no_lease(),
+            benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
         )
         self.handler = build(self.environment)
         self._folder = folder

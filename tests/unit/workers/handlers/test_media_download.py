@@ -2,7 +2,13 @@ import hashlib
 
 import pytest
 
-from shared.adapters.memory import MemoryUploadStore, MemoryWorkerBeacon, MemoryWorkers
+from shared.adapters.memory import (
+    MemoryBenchmarks,
+    MemoryBenchmarkWriter,
+    MemoryUploadStore,
+    MemoryWorkerBeacon,
+    MemoryWorkers,
+)
 from shared.catalogue import Catalogue
 from shared.devices import Lane
 from shared.errors import ChecksumMismatch, InvalidSpec, JobCancelled, MediumNotInstalled
@@ -78,6 +84,7 @@ class Bench:
                 attempts=self.shop.store,
                 uploads=MemoryUploadStore(),
                 exclusive=no_lease(),
+                benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
             )
         )
 

@@ -6,7 +6,13 @@ import pytest
 
 from shared.adapters.links import LinkSigner
 from shared.adapters.local_artifacts import LocalArtifactStore
-from shared.adapters.memory import MemoryUploadStore, MemoryWorkerBeacon, MemoryWorkers
+from shared.adapters.memory import (
+    MemoryBenchmarks,
+    MemoryBenchmarkWriter,
+    MemoryUploadStore,
+    MemoryWorkerBeacon,
+    MemoryWorkers,
+)
 from shared.catalogue import Catalogue
 from shared.devices import Lane
 from shared.errors import (
@@ -103,6 +109,7 @@ class Bench:
             attempts=self.shop.store,
             uploads=MemoryUploadStore(),
             exclusive=no_lease(),
+            benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
         )
         self.handler = ModelDownload(self.environment, **options)
         self.context = None

@@ -11,6 +11,8 @@ import pytest
 from shared.adapters.memory import (
     MemoryArtifactStore,
     MemoryAttemptStore,
+    MemoryBenchmarks,
+    MemoryBenchmarkWriter,
     MemoryJobs,
     MemoryUploadStore,
     MemoryWorkerBeacon,
@@ -80,6 +82,7 @@ class Desk:
             attempts=MemoryAttemptStore(MemoryJobs()),
             uploads=MemoryUploadStore(),
             exclusive=no_lease(),
+            benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
         )
         self._add_film("film", b"a film", frames=12)
         self._add_film("other", b"another film", frames=5, codec="vp9")
