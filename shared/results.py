@@ -232,7 +232,7 @@ class SweepResult(Answer):
     freed_bytes: int
 
 
-Result = Annotated[
+AnyResult = (
     InferenceResult
     | DownloadResult
     | MediaResult
@@ -242,6 +242,7 @@ Result = Annotated[
     | DensityResult
     | OptimizeResult
     | ValidateResult
-    | SweepResult,
-    Field(discriminator="kind"),
-]
+    | SweepResult
+)
+
+Result = Annotated[AnyResult, Field(discriminator="kind")]

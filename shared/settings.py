@@ -314,6 +314,16 @@ class RoutingSettings(BaseModel):
     memory_base_bytes: Annotated[int, Field(ge=0, description="of it, whatever the size of the file")] = 64 * MIB
 
 
+class MeasuringSettings(BaseModel):
+    """Benchmarks."""
+
+    foreign_percent: Annotated[
+        PositiveFloat,
+        Field(le=100, description="of the processors: a run in which others used more is disturbed"),
+    ] = 15.0
+    disturbed_tries: Annotated[PositiveInt, Field(description="runs in all until one is undisturbed")] = 3
+
+
 class LogSettings(BaseModel):
     """What is told, and how."""
 
@@ -350,6 +360,7 @@ class Settings(BaseSettings):
     archives: ArchiveSettings = ArchiveSettings()
     routing: RoutingSettings = RoutingSettings()
     pipelines: PipelineSettings = PipelineSettings()
+    measuring: MeasuringSettings = MeasuringSettings()
     log: LogSettings = LogSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None
 

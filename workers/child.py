@@ -10,6 +10,7 @@ import structlog
 
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
+from shared.adapters.redis_benchmarks import RedisBenchmarkWriter
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_leases import RedisDeviceLeases
 from shared.adapters.redis_registry import RedisWorkerBeacon
@@ -97,6 +98,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         _artifacts(settings.artifacts),
     )
     queue, uploads, leases = CeleryJobQueue(settings), RedisUploadStore(settings), RedisDeviceLeases(settings)
+    benchmarks = RedisBenchmarkWriter(settings)
     environment = WorkerEnvironment(
         settings=settings,
         device=device,
@@ -110,6 +112,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         attempts=store,
         uploads=uploads,
         exclusive=Exclusive(host, leases, beacon),
+        benchmarks=benchmarks,
     )
     handlers = build(environment)
     worker = settings.worker
@@ -151,6 +154,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
             queue.close,
             beacon.close,
             leases.close,
+            benchmarks.close,
             uploads.close,
             store.close,
         ],

@@ -37,6 +37,11 @@ class Exclusive:
         self._beacon = beacon
         self._ttl_s = ttl_s
 
+    @property
+    def host(self) -> str:
+        """As workers and leases name it."""
+        return self._host
+
     @contextmanager
     def hold(self, context: JobContext, device: DeviceInfo) -> Generator[None]:
         """Inside, no other job runs on the device, in any lane. Waits for those that run; none begins meanwhile.

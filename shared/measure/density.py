@@ -94,7 +94,7 @@ class DensitySearch:
         steps = self.steps()
         if near := next((each for each in steps if self._wants_more(each)), None):
             return near.streams
-        low, high = self._bracket(steps)
+        low, high = self._bracket_of(steps)
         if high - low > 1:
             return self._probe(steps, low, high)
         if low and len(self._runs[low]) < self.rules.repeats:
@@ -104,7 +104,7 @@ class DensitySearch:
     def found(self) -> Found:
         """The answer as far as it is known now."""
         steps = self.steps()
-        low, high = self._bracket(steps)
+        low, high = self._bracket_of(steps)
         above = next((step for step in steps if step.streams == high), None)
         likely = (
             self.rules.max_streams if above is None else math.floor(high * above.slowest.high / self.rules.floor)
@@ -112,6 +112,10 @@ class DensitySearch:
         misses = (each.streams - 1 for each in steps if each.judgement is Judgement.MISSES and each.streams > low)
         at_most = min(likely, *misses, self.rules.max_streams)
         return Found(low, max(at_most, low), bounded=low == self.rules.max_streams)
+
+    def bracket(self) -> tuple[int, int]:
+        """The largest number known to keep the floor (0) and the least known not to (one more than the most)."""
+        return self._bracket_of(self.steps())
 
     def steps(self) -> list[Step]:
         """Every number measured, in the order of their first runs."""
@@ -140,7 +144,7 @@ class DensitySearch:
     def _wants_more(self, step: Step) -> bool:
         return step.judgement is Judgement.OPEN and step.slowest.runs < self.rules.repeats
 
-    def _bracket(self, steps: Sequence[Step]) -> tuple[int, int]:
+    def _bracket_of(self, steps: Sequence[Step]) -> tuple[int, int]:
         """Passed and failed next to each other; more streams are never faster, so the least failure wins."""
         high = min((step.streams for step in steps if not step.passed), default=self.rules.max_streams + 1)
         low = max((step.streams for step in steps if step.passed and step.streams < high), default=0)

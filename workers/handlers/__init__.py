@@ -8,16 +8,8 @@ from typing import Protocol, cast
 from shared.catalogue import Catalogue
 from shared.devices import DeviceInfo, Lane, LaneClass
 from shared.media import MediaCatalogue
-from shared.ports import ArtifactStore, AttemptStore, UploadStore, WorkerBeacon
-from shared.results import (
-    DownloadResult,
-    InferenceResult,
-    InstalledModel,
-    MediaResult,
-    MediaUploadResult,
-    PipelineResult,
-    SweepResult,
-)
+from shared.ports import ArtifactStore, AttemptStore, BenchmarkWriter, UploadStore, WorkerBeacon
+from shared.results import AnyResult, InstalledModel
 from shared.settings import Settings
 from shared.specs import LANE_CLASSES, JobKind
 from workers.context import JobContext
@@ -26,10 +18,12 @@ from workers.media_store import MediaStore
 from workers.model_store import ModelStore
 
 HANDLERS: Mapping[JobKind, str] = {
+    "density": "workers.handlers.density:build",
     "inference": "workers.handlers.inference:build",
     "media_download": "workers.handlers.media_download:build",
     "media_upload": "workers.handlers.media_upload:build",
     "model_download": "workers.handlers.model_download:build",
+    "performance": "workers.handlers.performance:build",
     "pipeline": "workers.handlers.pipeline:build",
     "sweep": "workers.handlers.sweep:build",
 }
@@ -52,14 +46,13 @@ class WorkerEnvironment:
     attempts: AttemptStore
     uploads: UploadStore
     exclusive: Exclusive
+    benchmarks: BenchmarkWriter
 
 
 class Handler(Protocol):
     """Does the work of one kind. Made once per process; its methods are called from several threads at once."""
 
-    def run(
-        self, context: JobContext
-    ) -> InferenceResult | DownloadResult | MediaResult | MediaUploadResult | PipelineResult | SweepResult:
+    def run(self, context: JobContext) -> AnyResult:
         """Do the job. A FramelaneError fails it, or is tried again if retryable; anything else is ``internal``."""
         ...
 
@@ -90,7 +83,11 @@ def kinds_of(lane_class: LaneClass) -> tuple[JobKind, ...]:
 
 def build_handlers(environment: WorkerEnvironment) -> dict[JobKind, Handler]:
     """Import and make the handlers of the environment's lane, and no others."""
-    return {kind: _build(HANDLERS[kind], environment) for kind in kinds_of(environment.lane.lane_class)}
+    return {
+        kind: _build(HANDLERS[kind], environment)
+        for kind in kinds_of(environment.lane.lane_class)
+        if kind in HANDLERS
+    }
 
 
 def _build(target: str, environment: WorkerEnvironment) -> Handler:

@@ -17,13 +17,15 @@ class _Memory(ctypes.Structure):
 
 
 class NvidiaGauge:
-    """``index``: as NVML counts, in PCI order. Raises OSError where there is no NVML or no such GPU."""
+    """``uuid``: as NVML names it (``GPU-…``). Raises OSError where there is no NVML or no such GPU."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, uuid: str) -> None:
         self._nvml = ctypes.CDLL("libnvidia-ml.so.1")
         self._handle = ctypes.c_void_p()
-        if self._nvml.nvmlInit_v2() or self._nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(self._handle)):
-            msg = f"NVML knows no GPU {index}"
+        if self._nvml.nvmlInit_v2() or self._nvml.nvmlDeviceGetHandleByUUID(
+            uuid.encode(), ctypes.byref(self._handle)
+        ):
+            msg = f"NVML knows no GPU {uuid}"
             raise OSError(msg)
 
     def read(self) -> Reading:

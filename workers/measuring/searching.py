@@ -31,11 +31,14 @@ class Known(BaseModel):
 
 @dataclass
 class Searching:
-    """One search. ``measure`` makes a run of so many streams by pipeline, and repeats it if others disturbed it."""
+    """One search.
+
+    ``measure`` makes a run of so many streams by pipeline, and repeats it if others disturbed it; the last counts.
+    """
 
     task: DensityTask
     measure: Callable[[Sequence[int]], list[MeasuredRun]]
-    keep: Callable[[Known], None]
+    keep: Callable[[Known], object]
     tell: Callable[[DensitySearch, int], None]
     known: Known = field(default_factory=Known)
     clock: Callable[[], float] = time.monotonic

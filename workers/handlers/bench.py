@@ -1,0 +1,162 @@
+"""What handlers of measurements share: pipelines made ready and run, the machine described, results kept."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from shared.benchmarks import AnyMeasured, Benchmark, Environment, MeasuredRun
+from shared.devices import DeviceInfo
+from shared.graph.names import places
+from shared.measurements import MeasuredFields
+from shared.packing import DensityTask, OptimizeTask, PerformanceTask, PipelineTask
+from workers.context import JobContext
+from workers.gst.available import available
+from workers.gst.limits import Limits
+from workers.gst.request import Request
+from workers.gst.supervise import run_pipeline
+from workers.handlers import WorkerEnvironment
+from workers.handlers.pipeline_plan import Planner
+from workers.measuring.fingerprint import environment, fingerprint, graph_hash
+from workers.measuring.gauges import Gauge, gauges
+from workers.measuring.nvidia import NvidiaGauge
+from workers.measuring.runs import undisturbed
+from workers.measuring.trial import Asked, Trial, run_trial
+from workers.reports.page import MEDIA_TYPES, render
+
+log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Seconds of a run."""
+
+    warm_up_s: float
+    duration_s: float
+
+    @classmethod
+    def of(cls, task: PerformanceTask | DensityTask) -> "Length":
+        """As the job asks."""
+        return cls(task.warmup_s, task.duration_s)
+
+
+class Bench:
+    """Of one job: its pipelines, the device it has to itself, and the machine around."""
+
+    def __init__(self, worker: WorkerEnvironment, context: JobContext) -> None:
+        self._worker = worker
+        self._context = context
+        self._planner = Planner(worker, available)
+        self._gauges = _accelerator(worker.device)
+        self._number = 0
+
+    def prepare(self, tasks: Sequence[PipelineTask]) -> None:
+        """Fetch what the pipelines need, so that no run waits for it. Raises what planning does."""
+        for task in tasks:
+            folder = self._context.scratch / "prepare"
+            folder.mkdir(parents=True)
+            self._planner.plan(task, self._context.job.id, folder)
+            shutil.rmtree(folder)
+            self._context.check()
+
+    def measure(self, tasks: Sequence[PipelineTask], length: Length) -> Trial:
+        """One run of all of them together. Raises what planning does, and ``run_trial``."""
+        self._number += 1
+        folder = self._context.scratch / f"run-{self._number}"
+        try:
+            requests = [self._requests(task, folder / str(place)) for place, task in enumerate(tasks)]
+            asked = Asked(
+                requests, length.warm_up_s, length.duration_s, self._worker.settings.pipelines.inactivity_s
+            )
+            play = partial(run_pipeline, cwd=folder, limits=self._limits())
+            return run_trial(asked, play, self._context.check, gauges(self._gauges))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def undisturbed(self, tasks: Sequence[PipelineTask], length: Length) -> tuple[list[MeasuredRun], Trial]:
+        """The same, again if others disturbed it, as the settings say."""
+        settings = self._worker.settings.measuring
+        return undisturbed(lambda: self.measure(tasks, length), settings.foreign_percent, settings.disturbed_tries)
+
+    def environment(self, tasks: Sequence[PipelineTask]) -> Environment:
+        """Where and with what was measured."""
+        names = sorted({place.value for task in tasks for place in places(task.graph) if place.named == "model"})
+        installed = self._worker.model_store.installed()
+        models = {name: installed[name].version for name in names if name in installed}
+        parts = environment(self._worker.device, {"gva": "native" if _native() else "framelane"})
+        return Environment(fingerprint=fingerprint({**parts, **models}), parts=parts, models=models)
+
+    def keep(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> list[str]:
+        """Save the report and keep the result beyond the job; the names of the artifacts."""
+        benchmark = self._record(result, tasks, score)
+        for name, content in render(benchmark).items():
+            path = self._context.scratch / name
+            path.write_bytes(content)
+            self._context.save_artifact(name, path, MEDIA_TYPES[name])
+        self._worker.benchmarks.keep(benchmark)
+        return list(MEDIA_TYPES)
+
+    def _record(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> Benchmark:
+        job, device = self._context.job, self._worker.device
+        ids = [task.pipeline_id for task in tasks]
+        given = job.spec.name if isinstance(job.spec, MeasuredFields) else ""
+        value, unit = score
+        return Benchmark.model_validate(
+            {
+                "id": result.benchmark_id,
+                "job_id": job.id,
+                "kind": result.kind,
+                "name": given or f"{result.kind} of {', '.join(ids)}",
+                "created_at": datetime.now(UTC),
+                "device": device.id,
+                "host": self._worker.exclusive.host,
+                "hardware": device.full_name,
+                "pipelines": ids,
+                "models": list(self.environment(tasks).models),
+                "score": value,
+                "unit": unit,
+                "spec": job.spec.model_dump(mode="json"),
+                "result": result,
+            }
+        )
+
+    def _requests(self, task: PipelineTask, folder: Path) -> Sequence[Request]:
+        folder.mkdir(parents=True)
+        return self._planner.plan(task, self._context.job.id, folder).requests
+
+    def _limits(self) -> Limits:
+        settings = self._worker.settings.pipelines
+        return Limits(
+            memory_bytes=settings.memory_bytes,
+            open_files=settings.open_files,
+            inactivity_s=settings.inactivity_s,
+            stop_s=settings.stop_s,
+        )
+
+
+def named(tasks: Sequence[PipelineTask]) -> list[tuple[str, str]]:
+    """Id and hash of each pipeline."""
+    return [(task.pipeline_id, graph_hash(task.graph)) for task in tasks]
+
+
+def pipelines_of(task: PerformanceTask | DensityTask | OptimizeTask) -> list[PipelineTask]:
+    """Those that a job measures."""
+    return [task.pipeline] if isinstance(task, OptimizeTask) else task.specs
+
+
+def _accelerator(device: DeviceInfo) -> list[Gauge]:
+    if not (device.uuid or "").startswith("GPU-"):
+        return []
+    try:
+        return [NvidiaGauge(device.uuid or "")]
+    except OSError as error:
+        log.warning("no_gauge", device=device.id, reason=str(error))
+        return []
+
+
+def _native() -> bool:
+    return "gvadetect" in available()
