@@ -16,6 +16,7 @@ from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.events import JOB_EVENT, Measured
 from shared.jobs import Completed, Failed, JobRecord, artifact_key
 from shared.media import load_media
+from shared.ports import NewJob
 from shared.results import PipelineResult
 from shared.routing import task_name
 from tests.support.media import real_video
@@ -55,11 +56,14 @@ class Lab:
 
     async def submit(self, text: str, job_id: str | None = None, **fields: Any) -> str:
         new = new_job(text, **fields)
-        new = replace(new, id=job_id or new.id)
+        return await self.send(replace(new, id=job_id or new.id))
+
+    async def send(self, new: NewJob) -> str:
+        """Any job of a long lane."""
         store = RedisJobStore(self.system.settings)
         try:
             await store.create(new)
-            await asyncio.to_thread(self.system.send, new.id, "cpu.long", task_name("pipeline"))
+            await asyncio.to_thread(self.system.send, new.id, "cpu.long", task_name(new.task.kind))
             await store.published(new.id)
         finally:
             await store.close()

@@ -1,0 +1,148 @@
+"""Benchmarks on a real worker of a long lane, with the GStreamer of this machine."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from shared.adapters.redis_benchmarks import RedisBenchmarkStore
+from shared.adapters.redis_leases import RedisDeviceLeases
+from shared.benchmarks import Benchmark, DensityResult, PerformanceResult
+from shared.catalogue import SHIPPED
+from shared.jobs import Completed, JobRecord
+from shared.measurements import ShareFields
+from shared.packing import DensityTask, PerformanceTask, PipelineTask
+from shared.ports import NewJob
+from shared.settings import Settings
+from tests.support.pipeline_lab import Lab, error_of
+from tests.support.pipelines import needs_gstreamer, task
+from tests.support.processes import System
+
+pytestmark = [pytest.mark.service, needs_gstreamer()]
+
+PACED = (
+    "videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate={fps}/1 ! "
+    "fakesink name=default_output_sink sync=false"
+)
+ENDS = "videotestsrc num-buffers=5 ! fakesink name=default_output_sink"
+
+
+@pytest.fixture
+def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
+    system = System(settings, tmp_path, SHIPPED)
+    # What else this machine does is no matter of these tests.
+    yield Lab(system, FRAMELANE_MEASURING__FOREIGN_PERCENT="100")
+    system.close()
+
+
+def pipeline(name: str, text: str, **fields: object) -> PipelineTask:
+    return task(text, max_runtime_s=86_400.0, **fields).model_copy(update={"pipeline_id": name})
+
+
+def performance(*specs: object, **fields: object) -> NewJob:
+    short = {"duration_s": 2.0, "warmup_s": 0.5, "repeats": 2} | fields
+    asked = PerformanceTask(specs=list(specs), **short)
+    return NewJob(id=str(uuid4()), task=asked, lane="cpu.long", fingerprint="-")
+
+
+def density(spec: object, **fields: object) -> NewJob:
+    short = {"duration_s": 1.0, "warmup_s": 0.2, "repeats": 1, "max_streams": 4} | fields
+    asked = DensityTask(specs=[spec], shares=[ShareFields(stream_rate=100)], **short)
+    return NewJob(id=str(uuid4()), task=asked, lane="cpu.long", fingerprint="-")
+
+
+def result_of(job: JobRecord) -> object:
+    assert isinstance(job.outcome, Completed), job.outcome
+    return job.outcome.result
+
+
+async def kept(settings: Settings, name: str) -> Benchmark:
+    store = RedisBenchmarkStore(settings)
+    try:
+        return await store.get(name)
+    finally:
+        await store.close()
+
+
+async def test_streams_of_several_pipelines_are_told_apart(lab: Lab, settings: Settings) -> None:
+    new = performance(
+        pipeline("slow", PACED.format(fps=10), streams=2, latency_metrics=True),
+        pipeline("fast", PACED.format(fps=40)),
+        name="Side by side",
+    )
+    job = await lab.system.ended(await lab.send(new))
+
+    result = result_of(job)
+    assert isinstance(result, PerformanceResult)
+    slow, fast = result.pipelines
+    assert [one.fps.median for one in slow.streams] == pytest.approx([10, 10], rel=0.15)
+    assert [one.fps.median for one in fast.streams] == pytest.approx([40], rel=0.15)
+    assert result.total_fps.median == pytest.approx(60, rel=0.15)
+    assert result.slowest.startswith("slow#")
+    assert slow.slowest_fps.runs == 2
+    assert result.trusted
+    assert all("cpu_percent" in run.machine for run in result.runs)
+    assert {"device", "kernel", "cores"} <= result.environment.parts.keys()
+
+    names = {each.name: each.media_type for each in job.artifacts}
+    assert names == {"report.html": "text/html", "figures.csv": "text/csv", "result.json": "application/json"}
+    assert "Side by side" in lab.fetch(job, "report.html").read_text()
+    found = await kept(settings, result.benchmark_id)
+    assert (found.name, found.score, found.pipelines) == (
+        "Side by side",
+        result.total_fps.median,
+        ["slow", "fast"],
+    )
+    assert lab.nothing_left()
+    leases = RedisDeviceLeases(settings)
+    assert leases.list() == []
+    leases.close()
+
+
+async def test_what_ends_by_itself_can_not_be_measured(lab: Lab) -> None:
+    code, detail = error_of(await lab.system.ended(await lab.send(performance(pipeline("short", ENDS)))))
+    assert code == "pipeline-failed"
+    assert "ended before" in detail
+
+
+async def test_a_killed_search_goes_on_with_the_steps_it_knows(lab: Lab, settings: Settings) -> None:
+    job_id = await lab.send(density(pipeline("paced", PACED.format(fps=30)), fps_floor=20.0))
+    told = await lab.system.when(job_id, lambda job: "1: 3" in (job.progress.message or ""))
+    assert "fps keeps 20" in (told.progress.message or "")
+    os.kill(lab.worker.child, signal.SIGKILL)
+
+    job = await lab.system.ended(job_id)
+
+    assert len(job.attempts) == 2
+    result = result_of(job)
+    assert isinstance(result, DensityResult)
+    assert (result.n_streams, result.ended) == (4, "max_streams")
+    assert [step.streams for step in result.steps] == [1, 3, 4]
+    assert [len(run.fps[0]) for run in result.runs] == [1, 3, 4], "nothing was measured twice"
+    assert (await kept(settings, result.benchmark_id)).score == 4
+
+
+async def test_no_passing_number_is_an_answer(lab: Lab) -> None:
+    job = await lab.system.ended(await lab.send(density(pipeline("slow", PACED.format(fps=5)), fps_floor=20.0)))
+    result = result_of(job)
+    assert isinstance(result, DensityResult)
+    assert (result.n_streams, result.at_most, result.slowest_fps) == (0, 0, None)
+
+
+async def test_benchmarks_of_one_device_run_one_after_the_other(lab: Lab, settings: Settings) -> None:
+    second = lab.system.start("cpu.long", FRAMELANE_MEASURING__FOREIGN_PERCENT="100")
+    ids = [
+        await lab.send(performance(pipeline(name, PACED.format(fps=20)), repeats=1))
+        for name in ("first", "second")
+    ]
+    jobs = await asyncio.gather(*(lab.system.ended(each) for each in ids))
+
+    assert all(isinstance(result_of(job), PerformanceResult) for job in jobs)
+    taken = [line for worker in (lab.worker, second) for line in worker.lines if line["event"] == "device_taken"]
+    assert len(taken) == 2
+    first, last = sorted(jobs, key=lambda job: job.finished_at or job.created_at)
+    assert last.attempts[-1].started_at >= first.finished_at, "the other waited for the device"
