@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from shared.common import CommonSpec, Label, Name, SourceInput, UploadId, no_accelerator
 from shared.devices import LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
-from shared.measurements import DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
+from shared.measurements import MOST_STREAMS, DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
 from shared.pipelines import PipelineSource
 from shared.sources import Category, WantedFile
 
@@ -145,7 +145,7 @@ class PipelineFields(CommonSpec):
     """What a pipeline job has beside its pipeline."""
 
     kind: Literal["pipeline"] = "pipeline"
-    streams: Annotated[int, Field(strict=True, ge=1, le=64, description="copies that run at once")] = 1
+    streams: Annotated[int, Field(strict=True, ge=1, le=MOST_STREAMS, description="copies that run at once")] = 1
     inputs: Annotated[
         list[SourceInput],
         Field(

@@ -31,6 +31,10 @@ FORMATS: Mapping[JobKind, int] = {
     "media_download": 1,
     "media_upload": 1,
     "pipeline": 1,
+    "performance": 1,
+    "density": 1,
+    "optimize": 1,
+    "validate": 1,
     "sweep": 1,
 }
 """How records of each kind are written. What older versions can't read needs the next number: a worker leaves jobs
