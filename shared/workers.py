@@ -92,6 +92,11 @@ class LaneState(BaseModel):
     memory_free_bytes: int | None = None
     service_ms: dict[str, float] = {}
 
+    def with_one_more(self) -> "LaneState":
+        """The lane with another job in its queue."""
+        deeper = self.backlog.model_copy(update={"depth": self.backlog.depth + 1})
+        return self.model_copy(update={"backlog": deeper})
+
 
 def live_lanes(workers: Iterable[WorkerInfo], backlog: Mapping[str, LaneBacklog]) -> list[LaneState]:
     """One state per queue that a live worker reads, in the order of their names."""
