@@ -37,7 +37,10 @@ from shared.specs import (
     InferenceSpec,
     MediaDownloadSpec,
     MediaUploadSpec,
+    ModelConvertSpec,
+    ModelDeleteSpec,
     ModelDownloadSpec,
+    ModelUploadSpec,
     PipelineFields,
     SweepSpec,
 )
@@ -75,7 +78,17 @@ class PipelineTask(PipelineFields):
     graph: Graph
 
 
-AnyTask = InferenceTask | ModelDownloadSpec | MediaDownloadSpec | MediaUploadSpec | PipelineTask | SweepSpec
+AnyTask = (
+    InferenceTask
+    | ModelDownloadSpec
+    | ModelConvertSpec
+    | ModelUploadSpec
+    | ModelDeleteSpec
+    | MediaDownloadSpec
+    | MediaUploadSpec
+    | PipelineTask
+    | SweepSpec
+)
 """A spec as the record keeps it."""
 
 Task = Annotated[AnyTask, Field(discriminator="kind")]

@@ -142,6 +142,29 @@ class DownloadResult(Answer):
     timings: DownloadTimings = DownloadTimings()
 
 
+class ConvertResult(Answer):
+    """The model with its new variants, and what was found out about each by its name."""
+
+    kind: Literal["model_convert"] = "model_convert"
+    model: InstalledModel
+    variants: dict[str, VariantDetails]
+
+
+class ModelUploadResult(Answer):
+    """The model the job installed."""
+
+    kind: Literal["model_upload"] = "model_upload"
+    model: InstalledModel
+
+
+class ModelDeleteResult(Answer):
+    """The models the job removed; those that weren't there any more are left out."""
+
+    kind: Literal["model_delete"] = "model_delete"
+    models: list[str]
+    freed_bytes: int
+
+
 class Latency(Answer):
     """Source to sink, in milliseconds, over the frames of an interval or of the whole run."""
 
@@ -238,7 +261,15 @@ class SweepResult(Answer):
     freed_bytes: int
 
 
-Result = Annotated[
-    InferenceResult | DownloadResult | MediaResult | MediaUploadResult | PipelineResult | SweepResult,
-    Field(discriminator="kind"),
-]
+AnyResult = (
+    InferenceResult
+    | DownloadResult
+    | ConvertResult
+    | ModelUploadResult
+    | ModelDeleteResult
+    | MediaResult
+    | MediaUploadResult
+    | PipelineResult
+    | SweepResult
+)
+Result = Annotated[AnyResult, Field(discriminator="kind")]

@@ -5,19 +5,11 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
-from shared.catalogue import Catalogue
+from shared.catalogue import Catalogue, CatalogueEntry
 from shared.devices import DeviceInfo, Lane, LaneClass
 from shared.media import MediaCatalogue
 from shared.ports import ArtifactStore, AttemptStore, UploadStore, WorkerBeacon
-from shared.results import (
-    DownloadResult,
-    InferenceResult,
-    InstalledModel,
-    MediaResult,
-    MediaUploadResult,
-    PipelineResult,
-    SweepResult,
-)
+from shared.results import AnyResult, InstalledModel
 from shared.settings import Settings
 from shared.specs import LANE_CLASSES, JobKind
 from workers.context import JobContext
@@ -29,7 +21,10 @@ HANDLERS: Mapping[JobKind, str] = {
     "inference": "workers.handlers.inference:build",
     "media_download": "workers.handlers.media_download:build",
     "media_upload": "workers.handlers.media_upload:build",
+    "model_convert": "workers.handlers.model_convert:build",
+    "model_delete": "workers.handlers.model_delete:build",
     "model_download": "workers.handlers.model_download:build",
+    "model_upload": "workers.handlers.model_upload:build",
     "pipeline": "workers.handlers.pipeline:build",
     "sweep": "workers.handlers.sweep:build",
 }
@@ -53,13 +48,19 @@ class WorkerEnvironment:
     uploads: UploadStore
     exclusive: Exclusive
 
+    def entry(self, name: str) -> CatalogueEntry | None:
+        """Of the catalogue, else of an installed model that isn't in it. Asks the registry for that."""
+        shipped = self.catalogue.by_name.get(name)
+        if shipped is not None:
+            return shipped
+        model = self.beacon.models().get(name)
+        return None if model is None or model.entry is None else CatalogueEntry.model_validate(model.entry)
+
 
 class Handler(Protocol):
     """Does the work of one kind. Made once per process; its methods are called from several threads at once."""
 
-    def run(
-        self, context: JobContext
-    ) -> InferenceResult | DownloadResult | MediaResult | MediaUploadResult | PipelineResult | SweepResult:
+    def run(self, context: JobContext) -> AnyResult:
         """Do the job. A FramelaneError fails it, or is tried again if retryable; anything else is ``internal``."""
         ...
 
