@@ -143,7 +143,7 @@ def _is_of(state: LaneState, lane_class: LaneClass, families: frozenset[Device])
 
 
 def _queue(lane: LaneState) -> float:
-    return (lane.backlog.depth + lane.busy) / max(lane.slots, 1)
+    return (lane.backlog.depth + lane.beside + lane.busy) / max(lane.slots, 1)
 
 
 def _guess(lanes: Sequence[LaneState], work: str) -> float | None:
