@@ -35,7 +35,7 @@ def needs_of(
             work=work_of(task),
             model=task.model,
             memory_bytes=estimated_bytes(installed.get(task.model), settings),
-            runtime=None if task.options.runtime == "auto" else task.options.runtime,
+            runtimes=_runtimes(task, entry),
         )
     if isinstance(task, PipelineTask):
         models = pipeline_models(task.graph)
@@ -45,6 +45,12 @@ def needs_of(
             memory_bytes=sum(estimated_bytes(installed.get(name), settings) for name in models),
         )
     return Needs(work=work_of(task))
+
+
+def _runtimes(task: InferenceTask, entry: CatalogueEntry | None) -> frozenset[str]:
+    if task.options.runtime != "auto":
+        return frozenset([task.options.runtime])
+    return frozenset() if entry is None else frozenset(entry.runtimes)
 
 
 def estimated_bytes(model: InstalledModel | None, settings: RoutingSettings) -> int:
