@@ -12,6 +12,7 @@ from shared.packing import AnyTask, InferenceTask, PipelineTask
 from shared.results import InstalledModel
 from shared.routing import Needs
 from shared.settings import RoutingSettings
+from shared.specs import ModelConvertSpec
 
 _FAMILY = re.compile(r"\b(?:CPU|GPU|NPU)\b")
 
@@ -44,6 +45,8 @@ def needs_of(
             work=work_of(task),
             memory_bytes=sum(estimated_bytes(installed.get(name), settings) for name in models),
         )
+    if isinstance(task, ModelConvertSpec):
+        return Needs(families=frozenset({Device.CPU}), work=work_of(task))
     return Needs(work=work_of(task))
 
 
