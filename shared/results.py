@@ -250,7 +250,8 @@ class MediaResult(Answer):
 class SweepResult(Answer):
     """What was removed.
 
-    ``orphans`` (artifacts) and ``uploads`` (unfinished) belonged to no job; ``freed_bytes``: of artifacts.
+    ``orphans`` (files) belonged to nothing, ``uploads`` were abandoned; ``media`` nobody had read for long.
+    ``freed_bytes``: of all files.
     """
 
     kind: Literal["sweep"] = "sweep"
@@ -259,6 +260,7 @@ class SweepResult(Answer):
     orphans: int
     uploads: int
     freed_bytes: int
+    media: int = 0
 
 
 AnyResult = (
