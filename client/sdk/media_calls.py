@@ -22,6 +22,8 @@ STEP = 8 * 1024 * 1024
 """Bytes of one request."""
 
 _TRIES = 6
+_PASSING = frozenset({"upload-changed", "too-many-uploads"})
+_OURS = 500
 _LONGEST_PAUSE_S = 10.0
 _TRANSFER_S = 120.0
 _CHUNK = 1024 * 1024
@@ -138,7 +140,10 @@ class Sending:
         return begin_upload(self.path.name, self.length, self.sha256)
 
     def found(self, known: UploadView) -> None:
-        """Where the gateway says that the upload is. Raises ClientError when that is of another file."""
+        """Where the gateway says that the upload is. Raises ClientError when it is used, or of another file."""
+        if known.used_by:
+            msg = f"upload {known.id} was used by job {known.used_by}; send the file again, without resuming"
+            raise ClientError(msg)
         if (known.length, known.sha256) != (self.length, self.sha256):
             msg = f"upload {known.id} is of another file than {self.path.name}"
             raise ClientError(msg)
@@ -158,7 +163,7 @@ class Sending:
 
     def failed(self, error: ApiProblem | ConnectionFailed) -> float:
         """Seconds to wait before the gateway is asked where to go on. Raises the error when that is in vain."""
-        if isinstance(error, ApiProblem) and not (error.status in {409, 429} or error.status >= 500):  # noqa: PLR2004  HTTP
+        if isinstance(error, ApiProblem) and not (error.code in _PASSING or error.status >= _OURS):
             raise error
         self._failures += 1
         if self._failures >= _TRIES:
