@@ -15,6 +15,12 @@ class ModelNotFound(FramelaneError):
     code = "model-not-found"
 
 
+class ModelInUse(FramelaneError):
+    """The model is used."""
+
+    code = "model-in-use"
+
+
 class MediumNotFound(FramelaneError):
     """There is no such medium."""
 

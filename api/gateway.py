@@ -12,6 +12,7 @@ from api.parts import Parts
 from api.services.chores import Chores
 from api.services.courier import Courier
 from api.services.dead import DeadJobs
+from api.services.entries import Entries
 from api.services.files import JobFiles
 from api.services.follow import Followers
 from api.services.graphs import Graphs
@@ -19,6 +20,7 @@ from api.services.health import OK, Health, Phase
 from api.services.intake import Intake
 from api.services.lanes import Lanes
 from api.services.lookout import Lookout
+from api.services.measurement_jobs import MeasurementRules
 from api.services.media import MediaShelf
 from api.services.metadata import MetadataReaders
 from api.services.models import InstalledModels
@@ -49,20 +51,20 @@ class Gateway:
         self.threads = CapacityLimiter(limits.threads)
         self.hub = Hub(parts.bus, limits.follower_queue)
         self.lanes = Lanes(parts.directory, parts.store, settings.routing)
-        self.models = InstalledModels(parts.directory)
+        self.entries = Entries(parts.catalogue.by_name)
+        self.models = InstalledModels(parts.directory, self.entries)
         self.followers = Followers(parts.store, self.hub, limits.ping_s)
         self.metadata = MetadataReaders(parts.store, self.hub, limits.ping_s)
         self.lookout = Lookout(parts.store, self.hub, limits.recheck_s)
         self.health = Health(parts, self.hub.connected.is_set)
         self.files = JobFiles(parts.store, parts.artifacts, self.threads, settings.artifacts.link_ttl_s)
         self.uploads = Uploads(parts.uploads, parts.artifacts, self.threads, settings.uploads)
-        self.rules = Rules(parts.catalogue, parts.media, settings)
+        self.rules = Rules(self.entries, parts.media, settings)
         self.graphs = Graphs(settings.pipelines)
         self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
         self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
-        preparer = Preparer(
-            self.rules, PipelineRules(self.graphs, self.rules.entries, settings.pipelines), image_check(limits)
-        )
+        of_pipelines = PipelineRules(self.graphs, self.rules.entries, settings.pipelines)
+        preparer = Preparer(self.rules, of_pipelines, MeasurementRules(of_pipelines), image_check(limits))
         self.submitter = Submitter(
             parts.store,
             self._courier,

@@ -43,6 +43,8 @@ _STATUS: Mapping[str, int] = {
     "inputs-expired": 410,
     "model-not-found": 404,
     "model-not-installed": 409,
+    "model-in-use": 409,
+    "archive-refused": 422,
     "medium-not-installed": 409,
     "medium-not-found": 404,
     "medium-in-use": 409,

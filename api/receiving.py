@@ -29,25 +29,35 @@ Accept = Callable[[str], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A finished upload, and the plain fields beside it."""
+    """Finished uploads, and the plain fields beside them. ``sha256``: what the caller said the only file has."""
 
-    upload: Upload
+    uploads: list[Upload]
     fields: dict[str, str]
+    sha256: str = ""
+
+    @property
+    def upload(self) -> Upload:
+        """The only one, or the first."""
+        return self.uploads[0]
 
 
 async def receive(
-    request: Request, uploads: Uploads, fields: Collection[str], accept: Accept = lambda _filename: None
+    request: Request,
+    uploads: Uploads,
+    fields: Collection[str],
+    accept: Accept = lambda _filename: None,
+    most: int = 1,
 ) -> Received:
-    """A multipart body with the part ``file`` and some of ``fields``; their order doesn't matter.
+    """A multipart body with ``most`` parts ``file`` at most and some of ``fields``; their order doesn't matter.
 
-    ``accept`` is told the file's name before any of it is taken, and raises for one that it doesn't want. A field
-    ``sha256`` is always known: the file must have it. What fails leaves no upload behind.
+    ``accept`` is told a file's name before any of it is taken, and raises for one that it doesn't want. A field
+    ``sha256`` is always known: the only file must have it. What fails leaves no upload behind.
     Raises Refused (400, 413, 415), InvalidSpec, UploadTooLarge, TooManyUploads, StoreUnavailable, OutOfSpace.
     """
     if media_type(request) != MULTIPART:
         raise Refused(415, "unsupported-media-type", f"send {MULTIPART}", {"Accept": MULTIPART})
     reader = MultipartReader(request.headers["content-type"], _PARTS)
-    form = _Form(uploads, {*fields, "sha256"}, accept)
+    form = _Form(uploads, {*fields, "sha256"}, accept, most)
     with uploads.slot():
         try:
             async for chunk in request.stream():
@@ -65,7 +75,9 @@ class _Form:
     uploads: Uploads
     known: Collection[str]
     accept: Accept
+    most: int
     inflow: Inflow | None = None
+    received: list[Upload] = field(default_factory=list[Upload])
     part: str = ""
     values: dict[str, bytearray] = field(default_factory=dict[str, bytearray])
 
@@ -81,9 +93,10 @@ class _Form:
 
     async def _begin(self, event: PartBegins) -> None:
         self.part = event.name
-        if event.name in self.values or (event.name == FILE_PART and self.inflow is not None):
-            raise InvalidSpec((f"/{event.name[:100]}", "sent twice"))
+        if event.name in self.values or (event.name == FILE_PART and self._files >= self.most):
+            raise InvalidSpec((f"/{event.name[:100]}", "sent twice" if self.most == 1 else "sent too often"))
         if event.name == FILE_PART:
+            await self._complete()
             if event.filename is None:
                 raise InvalidSpec((f"/{FILE_PART}", "not a file; give the part a filename"))
             most = self.accept(event.filename)
@@ -96,16 +109,27 @@ class _Form:
                 (f"/{event.name[:100]}", f"not known here; the file is {FILE_PART!r}, fields: {known}")
             )
 
+    @property
+    def _files(self) -> int:
+        return len(self.received) + (self.inflow is not None)
+
+    async def _complete(self) -> None:
+        if self.inflow is not None:
+            self.received.append(await self.inflow.complete())
+            self.inflow = None
+
     async def close(self) -> Received:
-        if self.inflow is None:
+        if not self._files:
             raise InvalidSpec((f"/{FILE_PART}", "the multipart body needs a part of this name with the file"))
         fields = {name: value.decode("utf-8", "replace").strip() for name, value in self.values.items()}
         expected = fields.pop("sha256", "").lower()
-        upload = await self.inflow.complete()
-        if expected and expected != upload.sha256:
-            raise InvalidSpec(("/sha256", f"the file came with {upload.sha256}; send it again"))
-        return Received(upload, fields)
+        await self._complete()
+        sums = [upload.sha256 for upload in self.received]
+        if expected and sums != [expected]:
+            raise InvalidSpec(("/sha256", f"the file came with {', '.join(sums)}; send it again"))
+        return Received(self.received, fields, expected)
 
     async def drop(self) -> None:
-        if self.inflow is not None:
-            await self.uploads.delete(self.inflow.upload.id)
+        going = [*self.received, *([self.inflow.upload] if self.inflow else [])]
+        for upload in going:
+            await self.uploads.delete(upload.id)

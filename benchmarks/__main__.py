@@ -8,6 +8,7 @@ NAMES = (
     "submit_to_start",
     "predict",
     "batch",
+    "device_batch",
     "inference_core",
     "graph_parser",
     "pipeline_supervision",

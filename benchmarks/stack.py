@@ -25,9 +25,9 @@ def data_dir() -> Generator[Path]:
 
 
 @contextmanager
-def running() -> Generator[LocalStack]:
+def running(lanes: tuple[str, ...] = LANES) -> Generator[LocalStack]:
     """A stack on such a directory."""
-    with data_dir() as folder, LocalStack(folder, lanes=LANES) as stack:
+    with data_dir() as folder, LocalStack(folder, lanes=lanes) as stack:
         yield stack
 
 

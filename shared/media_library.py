@@ -23,6 +23,7 @@ from shared.results import InstalledFile, InstalledMedium
 
 HOLD_S = 60.0
 _PAUSE_S = 0.05
+_RIGHT = "media"
 
 log = structlog.stdlib.get_logger()
 
@@ -126,7 +127,7 @@ class MediaLibrary:
         token = uuid4().hex
 
         def hold() -> bool:
-            return self._beacon.hold_models(token, self._hold_s)
+            return self._beacon.hold(_RIGHT, token, self._hold_s)
 
         while not hold():
             check()
@@ -135,7 +136,7 @@ class MediaLibrary:
             yield hold
         finally:
             try:
-                self._beacon.release_models(token)
+                self._beacon.release(_RIGHT, token)
             except Unavailable as error:
                 log.warning("media_not_released", lapses_in_s=self._hold_s, reason=error.detail)
 

@@ -12,6 +12,7 @@ from shared.packing import AnyTask, InferenceTask, PipelineTask
 from shared.results import InstalledModel
 from shared.routing import Needs
 from shared.settings import RoutingSettings
+from shared.specs import ModelConvertSpec
 
 _FAMILY = re.compile(r"\b(?:CPU|GPU|NPU)\b")
 
@@ -35,7 +36,7 @@ def needs_of(
             work=work_of(task),
             model=task.model,
             memory_bytes=estimated_bytes(installed.get(task.model), settings),
-            runtime=None if task.options.runtime == "auto" else task.options.runtime,
+            runtimes=_runtimes(task, entry),
         )
     if isinstance(task, PipelineTask):
         models = pipeline_models(task.graph)
@@ -44,7 +45,15 @@ def needs_of(
             work=work_of(task),
             memory_bytes=sum(estimated_bytes(installed.get(name), settings) for name in models),
         )
+    if isinstance(task, ModelConvertSpec):
+        return Needs(families=frozenset({Device.CPU}), work=work_of(task))
     return Needs(work=work_of(task))
+
+
+def _runtimes(task: InferenceTask, entry: CatalogueEntry | None) -> frozenset[str]:
+    if task.options.runtime != "auto":
+        return frozenset([task.options.runtime])
+    return frozenset() if entry is None else frozenset(entry.runtimes)
 
 
 def estimated_bytes(model: InstalledModel | None, settings: RoutingSettings) -> int:

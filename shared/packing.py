@@ -39,7 +39,10 @@ from shared.specs import (
     InferenceSpec,
     MediaDownloadSpec,
     MediaUploadSpec,
+    ModelConvertSpec,
+    ModelDeleteSpec,
     ModelDownloadSpec,
+    ModelUploadSpec,
     PipelineFields,
     SweepSpec,
 )
@@ -110,6 +113,9 @@ class ValidateTask(ValidateFields):
 AnyTask = (
     InferenceTask
     | ModelDownloadSpec
+    | ModelConvertSpec
+    | ModelUploadSpec
+    | ModelDeleteSpec
     | MediaDownloadSpec
     | MediaUploadSpec
     | PipelineTask

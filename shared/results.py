@@ -144,6 +144,29 @@ class DownloadResult(Answer):
     timings: DownloadTimings = DownloadTimings()
 
 
+class ConvertResult(Answer):
+    """The model with its new variants, and what was found out about each by its name."""
+
+    kind: Literal["model_convert"] = "model_convert"
+    model: InstalledModel
+    variants: dict[str, VariantDetails]
+
+
+class ModelUploadResult(Answer):
+    """The model the job installed."""
+
+    kind: Literal["model_upload"] = "model_upload"
+    model: InstalledModel
+
+
+class ModelDeleteResult(Answer):
+    """The models the job removed; those that weren't there any more are left out."""
+
+    kind: Literal["model_delete"] = "model_delete"
+    models: list[str]
+    freed_bytes: int
+
+
 class StreamFigures(Answer):
     """One stream. ``fps``: of the latest interval while it runs, of the whole run at the end.
 
@@ -221,7 +244,8 @@ class MediaResult(Answer):
 class SweepResult(Answer):
     """What was removed.
 
-    ``orphans`` (artifacts) and ``uploads`` (unfinished) belonged to no job; ``freed_bytes``: of artifacts.
+    ``orphans`` (files) belonged to nothing, ``uploads`` were abandoned; ``media`` nobody had read for long.
+    ``freed_bytes``: of all files.
     """
 
     kind: Literal["sweep"] = "sweep"
@@ -230,11 +254,15 @@ class SweepResult(Answer):
     orphans: int
     uploads: int
     freed_bytes: int
+    media: int = 0
 
 
 AnyResult = (
     InferenceResult
     | DownloadResult
+    | ConvertResult
+    | ModelUploadResult
+    | ModelDeleteResult
     | MediaResult
     | MediaUploadResult
     | PipelineResult

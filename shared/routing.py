@@ -34,7 +34,8 @@ class Needs:
     """What a job asks of the device that runs it.
 
     ``work``: the name its time is measured under. ``model``: needs ``memory_bytes`` where it isn't warm yet;
-    0: not known. ``precisions``: the device must be capable of one of them (empty: of any).
+    0: not known. ``precisions``: the device must be capable of one of them, and one of ``runtimes`` must work
+    there (empty: whichever).
     """
 
     families: frozenset[Device] = frozenset(Device)
@@ -42,7 +43,7 @@ class Needs:
     model: str | None = None
     memory_bytes: int = 0
     precisions: frozenset[str] = frozenset()
-    runtime: str | None = None
+    runtimes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,8 @@ def obstacle(lane: LaneState, needs: Needs) -> str | None:
     """Why the lane can't run such a job now; None if it can. What a lane doesn't tell is nothing against it."""
     if lane.ready == 0:
         return lane.unready or "takes no jobs"
-    if needs.runtime and lane.runtimes and needs.runtime not in lane.runtimes:
-        return f"has no {needs.runtime}"
+    if needs.runtimes and lane.runtimes and needs.runtimes.isdisjoint(lane.runtimes):
+        return f"has no {' or '.join(sorted(needs.runtimes))}"
     if needs.precisions and lane.capabilities and needs.precisions.isdisjoint(lane.capabilities):
         return f"isn't capable of {' or '.join(sorted(needs.precisions))}"
     return lacks_memory(lane, needs)
@@ -143,7 +144,7 @@ def _is_of(state: LaneState, lane_class: LaneClass, families: frozenset[Device])
 
 
 def _queue(lane: LaneState) -> float:
-    return (lane.backlog.depth + lane.busy) / max(lane.slots, 1)
+    return (lane.backlog.depth + lane.beside + lane.busy) / max(lane.slots, 1)
 
 
 def _guess(lanes: Sequence[LaneState], work: str) -> float | None:

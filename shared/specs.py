@@ -11,7 +11,7 @@ from shared.devices import LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
 from shared.measurements import MOST_STREAMS, DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
 from shared.pipelines import PipelineSource
-from shared.sources import Category, WantedFile
+from shared.sources import Category, Sha256, WantedFile
 
 Runtime = Literal["auto", "torch", "openvino"]
 Precision = Literal["FP32", "FP16"]
@@ -33,7 +33,7 @@ class InferenceOptions(Wire):
             strict=True,
             ge=0,
             le=1,
-            description="labels, objects and texts below it are left out; default: 0, of detectors the model's own",
+            description="labels, objects and texts below it are left out; default: 0, detectors: the model's own",
         ),
     ] = None
     mirror: Annotated[
@@ -101,6 +101,78 @@ class ModelDownloadSpec(CommonSpec):
         if not self.models and self.source is None:
             raise PydanticCustomError("nothing", "name models of the catalogue in `models`, or give a `source`")
         return self
+
+
+class Calibration(Wire):
+    """What INT8 variants are calibrated with: pictures of the library, or made-up inputs where none is named."""
+
+    media: Annotated[list[Name], Field(max_length=50, description="videos and image sets")] = Field(
+        default_factory=list[str]
+    )
+    samples: Annotated[int, Field(strict=True, ge=1, le=5_000, description="at most")] = 300
+
+
+class ModelConvertSpec(CommonSpec):
+    """Make OpenVINO variants of an installed model, and tell how far each is from it."""
+
+    kind: Literal["model_convert"] = "model_convert"
+    model: Name
+    precisions: Annotated[list[VariantPrecision], Field(min_length=1, max_length=3)]
+    calibration: Calibration = Calibration()
+    samples: Annotated[
+        int, Field(strict=True, ge=1, le=1_000, description="inputs that variants are compared with the model on")
+    ] = 64
+
+    _device = field_validator("device")(no_accelerator)
+
+
+class UploadedFile(Wire):
+    """A finished upload. ``name``: what the file is called in the model; default: as when it was uploaded."""
+
+    upload: UploadId
+    name: Name | None = None
+    sha256: Annotated[Sha256 | None, Field(description="needed for pickled weights")] = None
+
+
+class UploadedModel(Wire):
+    """A model that comes as files: OpenVINO IR, ONNX, TFLite, a frozen graph, safetensors, or a zip of them.
+
+    ``model_proc``: how its input is prepared and its output read.
+    """
+
+    name: Name
+    category: Category
+    files: Annotated[list[UploadedFile], Field(min_length=1, max_length=16)]
+    display_name: Label = ""
+    description: Annotated[str, Field(max_length=2_000)] = ""
+    licence: Label = "unknown"
+    architecture: Annotated[
+        Literal["network", "alphabet_mlp", "word_lstm"],
+        Field(description="what reads its tensors; weights without a graph are of one of the latter two"),
+    ] = "network"
+    labels: Annotated[list[Label], Field(max_length=10_000, description="default: the file's")] = Field(
+        default_factory=list[str]
+    )
+    model_proc: dict[str, Any] | None = None
+
+
+class ModelUploadSpec(CommonSpec):
+    """Install a model from uploaded files. The same name again makes a newer version of it."""
+
+    kind: Literal["model_upload"] = "model_upload"
+    model: UploadedModel
+
+    _device = field_validator("device")(no_accelerator)
+
+
+class ModelDeleteSpec(CommonSpec):
+    """Remove installed models with all their versions and variants."""
+
+    kind: Literal["model_delete"] = "model_delete"
+    models: Annotated[list[Name], Field(min_length=1, max_length=50)]
+    force: Annotated[bool, Field(strict=True, description="even those that pipelines or jobs use")] = False
+
+    _device = field_validator("device")(no_accelerator)
 
 
 class SweepSpec(CommonSpec):
@@ -190,6 +262,9 @@ class PipelineSpec(PipelineFields):
 AnySpec = (
     InferenceSpec
     | ModelDownloadSpec
+    | ModelConvertSpec
+    | ModelUploadSpec
+    | ModelDeleteSpec
     | MediaDownloadSpec
     | MediaUploadSpec
     | PipelineSpec
@@ -206,6 +281,9 @@ JobSpec = Annotated[AnySpec, Field(discriminator="kind")]
 JobKind = Literal[
     "inference",
     "model_download",
+    "model_convert",
+    "model_upload",
+    "model_delete",
     "media_download",
     "media_upload",
     "pipeline",
@@ -221,6 +299,9 @@ JOB_SPEC: TypeAdapter[AnySpec] = TypeAdapter(JobSpec)
 LANE_CLASSES: Mapping[JobKind, LaneClass] = {
     "inference": LaneClass.FAST,
     "model_download": LaneClass.IO,
+    "model_convert": LaneClass.LONG,
+    "model_upload": LaneClass.IO,
+    "model_delete": LaneClass.IO,
     "media_download": LaneClass.IO,
     "media_upload": LaneClass.IO,
     "pipeline": LaneClass.LONG,

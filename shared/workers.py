@@ -1,7 +1,7 @@
 """Who is alive: what a worker says of itself with every heartbeat, and lanes as the gateway sees them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from pydantic import BaseModel, ConfigDict
@@ -72,7 +72,8 @@ class LaneState(BaseModel):
 
     ``ready``: how many of its ``workers`` take jobs; ``unready``: why the others don't. ``leased``: those that
     take jobs all wait for a lease of their device to end. Sets and ``service_ms`` (means) are over the ready ones;
-    the memory is that of the roomiest, null as soon as one can't tell.
+    the memory is that of the roomiest, null as soon as one can't tell. ``beside``: jobs that wait in
+    other queues of the same workers, as far as these have to run them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,6 +92,12 @@ class LaneState(BaseModel):
     memory_bytes: int | None = None
     memory_free_bytes: int | None = None
     service_ms: dict[str, float] = {}
+    beside: float = 0.0
+
+    def with_one_more(self) -> "LaneState":
+        """The lane with another job in its queue."""
+        deeper = self.backlog.model_copy(update={"depth": self.backlog.depth + 1})
+        return self.model_copy(update={"backlog": deeper})
 
 
 def live_lanes(workers: Iterable[WorkerInfo], backlog: Mapping[str, LaneBacklog]) -> list[LaneState]:
@@ -99,7 +106,22 @@ def live_lanes(workers: Iterable[WorkerInfo], backlog: Mapping[str, LaneBacklog]
     for worker in workers:
         for queue in worker.queues:
             readers[queue].append(worker)
-    return [_state(name, crew, backlog.get(name, LaneBacklog())) for name, crew in sorted(readers.items())]
+    return [
+        _state(name, crew, backlog.get(name, LaneBacklog())).model_copy(
+            update={"beside": _beside(name, readers, backlog)}
+        )
+        for name, crew in sorted(readers.items())
+    ]
+
+
+def _beside(name: str, readers: Mapping[str, Sequence[WorkerInfo]], backlog: Mapping[str, LaneBacklog]) -> float:
+    """Each other queue's depth, by the share of its readers that read this one too."""
+    shares = {
+        other: sum(name in worker.queues for worker in crew) / len(crew)
+        for other, crew in readers.items()
+        if other != name
+    }
+    return sum(backlog[other].depth * share for other, share in shares.items() if other in backlog)
 
 
 def _state(name: str, crew: list[WorkerInfo], backlog: LaneBacklog) -> LaneState:

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import structlog
 
+from shared import moving
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_benchmarks import RedisBenchmarkWriter
@@ -119,7 +120,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     slots = _slots(worker, lane)
     keeper = Keeper(store, worker.lease_s, worker.renew_s, _grace_s(settings, lane))
     outbox = Outbox(store, queue, worker.retry_base_s)
-    identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s)
+    identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s, lane.queues)
     intake, times = Intake(), ServiceTimes()
     runner = Runner(identity, store, artifacts, handlers, keeper, outbox, intake, times)
     tasks.register(queue.app, handlers, runner.run)
@@ -135,6 +136,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     )
     intake.on_change(presence.refresh)
     upkeep = Upkeep(store, queue, resend_s=settings.jobs.resend_s, retry_base_s=worker.retry_base_s)
+    movers = moving.Movers(store, beacon.workers, beacon.models, environment.catalogue.by_name, settings.routing)
     crew = Crew(
         runner=runner,
         intake=intake,
@@ -144,6 +146,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         pulse=Pulse(me, worker.lease_s),
         beside=[
             vigil,
+            Loop("moving", moving.EVERY_S, movers.round, _UPKEEP_PAUSE_S),
             LeaseVigil(me, host, device, leases, intake, worker.lease_look_s),
             Loop("upkeep", upkeep.every_s, upkeep.round, _UPKEEP_PAUSE_S),
             *errands(settings, lane, store, queue, lambda: RedisJobStore(settings)),

@@ -42,6 +42,7 @@ class MediaStore:
         if name not in known:
             msg = f"{name} isn't in the library; there are: {', '.join(sorted(known)) or 'none'}"
             raise MediumNotInstalled(msg)
+        self._beacon.use_medium(name)
         return self._ensure(known[name])
 
     def _ensure(self, medium: InstalledMedium) -> MediumFile:

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from uuid import uuid4
 
 import structlog
 
@@ -18,14 +17,15 @@ log = structlog.stdlib.get_logger()
 
 @contextmanager
 def held(
-    beacon: WorkerBeacon, names: Iterable[str], ttl_s: float, on_wait: Callable[[str], None]
+    beacon: WorkerBeacon, names: Iterable[str], token: str, ttl_s: float, on_wait: Callable[[str], None]
 ) -> Generator[None]:
     """Inside, nobody else has a right of these ``names``; kept alive until then.
 
-    ``on_wait`` is called with the name that somebody else has, a few times a second; what it raises ends the wait.
+    ``token``: who asks; the same one again, after its worker died, needn't wait for itself. ``on_wait`` is called
+    with the name that somebody else has, a few times a second; what it raises ends the wait.
     All take them in the same order, so that no two wait for each other.
     """
-    token, mine = uuid4().hex, list[str]()
+    mine = list[str]()
     keeper = Loop("rights", ttl_s / 4, lambda: _prolong(beacon, list(mine), token, ttl_s), ttl_s / 4)
     keeper.start()
     try:

@@ -50,13 +50,14 @@ log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WorkerIdentity:
-    """Who runs attempts, on what, and where it may write."""
+    """Who runs attempts, on what, where it may write, and whose lanes' jobs it takes (none: any)."""
 
     id: str
     device: DeviceInfo
     scratch_root: Path
     lease_s: float
     artifact_patience_s: float = 120.0
+    lanes: tuple[str, ...] = ()
 
 
 class Runner:
@@ -131,7 +132,8 @@ class Runner:
 
     def _claim(self, job_id: str) -> Claim | None:
         self._stay()
-        return self._patiently(lambda: self._store.claim(job_id, self._me.id, self._me.lease_s))
+        me = self._me
+        return self._patiently(lambda: self._store.claim(job_id, me.id, me.lease_s, me.lanes))
 
     def _run(self, claim: Claim, *, alone: bool = False) -> None:
         job, me = claim.job, self._me

@@ -3,25 +3,30 @@
 from collections import defaultdict
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.dependencies import Here
 from api.reference import problems
-from shared.devices import Device
-from shared.workers import WorkerInfo
+from shared.devices import DeviceInfo
+from shared.workers import DeviceLease, WorkerInfo, live_lanes
 
 router = APIRouter(tags=["devices"])
 
 
-class DeviceView(BaseModel):
-    """A device of a host, over all workers pinned to it. ``load``: busy slots of all slots, in [0, 1]."""
+class LeaseView(BaseModel):
+    """A job that has a device for itself. ``left_s``: unless it is renewed."""
 
-    id: str
+    job_id: str
+    left_s: float
+
+
+class DeviceView(DeviceInfo):
+    """A device of a host, over all workers pinned to it. ``load``: busy slots of all slots, in [0, 1].
+
+    ``unready``: why workers of it take no jobs; null if all do.
+    """
+
     host: str
-    family: Device
-    full_name: str
-    memory_bytes: int | None
-    cores: int | None
     runtimes: list[str]
     models: list[str]
     lanes: list[str]
@@ -29,13 +34,18 @@ class DeviceView(BaseModel):
     slots: int
     busy: int
     load: float
+    memory_free_bytes: int | None
+    unready: str | None
+    lease: LeaseView | None = Field(description="while a job has the device for itself; others wait")
+    service_ms: dict[str, float] = Field(description="how long jobs took lately, by their work; `*`: all")
 
     @classmethod
-    def of(cls, crew: list[WorkerInfo]) -> "DeviceView":
+    def of(cls, crew: list[WorkerInfo], lease: DeviceLease | None) -> "DeviceView":
         """From the workers of one device."""
-        first = crew[0]
+        first = min(crew, key=lambda worker: worker.lane)
         slots = sum(worker.concurrency for worker in crew)
         busy = sum(worker.busy for worker in crew)
+        (told,) = live_lanes((worker.model_copy(update={"queues": ["device"]}) for worker in crew), {})
         return cls(
             **first.device.model_dump(),
             host=first.host,
@@ -46,6 +56,10 @@ class DeviceView(BaseModel):
             slots=slots,
             busy=busy,
             load=busy / max(slots, 1),
+            memory_free_bytes=told.memory_free_bytes,
+            unready=told.unready,
+            lease=lease and LeaseView(job_id=lease.holder.partition("/")[0], left_s=lease.left_s),
+            service_ms=told.service_ms,
         )
 
 
@@ -63,12 +77,14 @@ class WorkerList(BaseModel):
 
 @router.get("/devices", responses=problems(503))
 async def list_devices(here: Here) -> DeviceList:
-    """Devices of live workers, with what they run and how busy they are."""
+    """Devices of live workers, with what they run, how busy they are, and who has them for itself."""
     workers, _ = await here.lanes.now()
+    leases = {(lease.host, lease.device): lease for lease in await here.lanes.leases()}
     crews: dict[tuple[str, str], list[WorkerInfo]] = defaultdict(list)
     for worker in workers:
-        crews[worker.host, worker.device.id].append(worker)
-    return DeviceList(devices=[DeviceView.of(crew) for _, crew in sorted(crews.items())])
+        crews[worker.host, worker.device.key].append(worker)
+    views = [DeviceView.of(crew, leases.get(place)) for place, crew in crews.items()]
+    return DeviceList(devices=sorted(views, key=lambda view: (view.host, view.id)))
 
 
 @router.get("/workers", responses=problems(503))

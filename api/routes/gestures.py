@@ -92,7 +92,7 @@ async def list_gesture_models(here: Here) -> ModelList:
 @router.get("/gestures/{model}/classes", responses=problems(404))
 async def list_classes(here: Here, model: str) -> Classes:
     """What the model can answer."""
-    return Classes(classes=entry_of(here, model, "gesture").labels)
+    return Classes(classes=(await entry_of(here, model, "gesture")).labels)
 
 
 @router.post(
@@ -107,7 +107,7 @@ async def predict_gesture(
 
     The answer of a job with the wait inside; `Prefer: wait=N` shortens it. 404 if the photo shows no hand.
     """
-    name = entry_of(here, model, "gesture").name
+    name = (await entry_of(here, model, "gesture")).name
     item, upload = await _question(request, here)
     record = await ask(request, here, name, item, upload, choices)
     result = completed(record, request)

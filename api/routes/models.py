@@ -1,32 +1,46 @@
 """Models: what can be installed, and what is."""
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
-from pydantic import BaseModel
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, TypeAdapter
+from starlette.responses import Response
 
-from api.dependencies import Here
+from api.dependencies import Here, Prefer, preferred_wait, travelling_headers
 from api.errors import ModelNotFound
 from api.gateway import Gateway
-from api.reference import problems
+from api.reference import ACCEPTED, problems
+from api.routes.submit import answer
+from api.services.documents import validated
+from api.services.submit import Ticket
 from shared.catalogue import CatalogueEntry
 from shared.packing import PackedKind
 from shared.results import InstalledModel
 from shared.sources import describe
+from shared.specs import ModelDeleteSpec
 
 router = APIRouter(tags=["models"])
 
+Name = Annotated[str, Path(max_length=100)]
+Force = Annotated[bool, Query(description="even while pipelines name it, or jobs wait or run with it")]
+
+_DELETE: TypeAdapter[ModelDeleteSpec] = TypeAdapter(ModelDeleteSpec)
+
 
 class ModelView(BaseModel):
-    """A model of the catalogue. ``installed`` is null until a `model_download` job has brought it.
+    """A model of the catalogue, or an installed one that isn't in it.
 
-    ``accepts``: kinds of input; ``requires``: models that must be installed for some of them; ``sha256``: of each
-    file, null where it couldn't be pinned. ``sources`` are tried in order. ``used_by_pipelines``: ids of
-    the registry.
+    ``installed`` is null until a `model_download` job has brought it; it tells of variants with their drift
+    (``details``) and of ``older`` versions that are kept. ``origin``: `custom` for uploads, and for downloads from
+    sources of the caller's. ``accepts``: kinds of input; ``requires``: models that must be installed for some of
+    them; ``sha256``: of each file, null where it couldn't be pinned. ``sources`` are tried in order.
+    ``used_by_pipelines``: ids of the registry.
     """
 
     name: str
     display_name: str
+    origin: Literal["catalogue", "custom"]
     category: str
     licence: str
     architecture: str
@@ -47,6 +61,7 @@ class ModelView(BaseModel):
         return cls(
             name=entry.name,
             display_name=entry.display_name,
+            origin="catalogue" if installed is None or installed.entry is None else "custom",
             category=entry.category,
             licence=entry.licence,
             architecture=entry.architecture,
@@ -71,16 +86,30 @@ class ModelList(BaseModel):
 
 @router.get("/models", responses=problems(503))
 async def list_models(here: Here) -> ModelList:
-    """The catalogue, and what of it is installed."""
+    """The catalogue with what of it is installed, and installed models that aren't in it."""
     return ModelList(models=await catalogue(here))
 
 
 @router.get("/models/{name}", responses=problems(404, 503))
 async def get_model(here: Here, name: str) -> ModelView:
     """One model of the catalogue."""
-    entry = entry_of(here, name)
+    installed = (await here.models.now()).get(name)
     users = (await here.pipelines.models()).get(name, [])
-    return ModelView.of(entry, (await here.models.now()).get(name), users)
+    return ModelView.of(await entry_of(here, name), installed, users)
+
+
+@router.delete("/models/{name}", status_code=202, responses=ACCEPTED | problems(404, 409, 503))
+async def delete_model(
+    request: Request, here: Here, name: Name, force: Force = False, prefer: Prefer = None
+) -> Response:
+    """Accept a job that removes an installed model with its versions and variants. 409 while it is used."""
+    if name not in await here.models.now():
+        raise ModelNotFound(f"{name[:100]!r} isn't installed")
+    spec = validated(_DELETE, {"models": [name], "force": force})
+    prepared = await here.submitter.prepare(0, lambda preparer: preparer.from_spec(spec, {}))
+    wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
+    ticket = Ticket(headers=travelling_headers(request))
+    return answer(request, await here.intake.accept(prepared, ticket, wait_s or 0), wait_s)
 
 
 async def catalogue(here: Gateway, category: str | None = None) -> list[ModelView]:
@@ -93,8 +122,10 @@ async def catalogue(here: Gateway, category: str | None = None) -> list[ModelVie
     ]
 
 
-def entry_of(here: Gateway, name: str, category: str | None = None) -> CatalogueEntry:
-    """The catalogue's entry. Raises ModelNotFound, naming those there are."""
+async def entry_of(here: Gateway, name: str, category: str | None = None) -> CatalogueEntry:
+    """The catalogue's entry, or that of an installed model. Raises ModelNotFound, naming those there are."""
+    if name not in here.rules.entries:
+        await here.models.now()
     fitting = {each.name: each for each in here.rules.entries.values() if category in {None, each.category}}
     if name not in fitting:
         msg = f"there is no {category or ''} model {name[:100]!r}; there are {', '.join(fitting)}".replace(

@@ -70,5 +70,4 @@ class Lanes:
         # Until the next reading, so that a burst doesn't go to one lane only.
         for at, lane in enumerate(self._lanes):
             if lane.name == queue:
-                backlog = lane.backlog.model_copy(update={"depth": lane.backlog.depth + 1})
-                self._lanes[at] = lane.model_copy(update={"backlog": backlog})
+                self._lanes[at] = lane.with_one_more()

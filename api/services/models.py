@@ -3,7 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from shared.errors import ModelNotInstalled
+from api.services.entries import Entries
+from shared.errors import ModelNotInstalled, StoreUnavailable
 from shared.ports import WorkerDirectory
 from shared.results import InstalledModel
 
@@ -11,8 +12,9 @@ from shared.results import InstalledModel
 class InstalledModels:
     """Knows what was installed at most ``ttl_s`` ago."""
 
-    def __init__(self, directory: WorkerDirectory, ttl_s: float = 1.0) -> None:
+    def __init__(self, directory: WorkerDirectory, entries: Entries, ttl_s: float = 1.0) -> None:
         self._directory = directory
+        self._entries = entries
         self._ttl_s = ttl_s
         self._read_at = float("-inf")
         self._models: dict[str, InstalledModel] = {}
@@ -26,8 +28,18 @@ class InstalledModels:
         """Installed models by name, read just now."""
         begun = time.monotonic()
         self._models = await self._directory.models()
+        self._entries.learn(self._models)
         self._read_at = begun
         return self._models
+
+    async def news(self) -> bool:
+        """Whether there are models now, or entries of them, that weren't known. False too if nobody answers."""
+        try:
+            models = await self._directory.models()
+        except StoreUnavailable:
+            return False
+        self._models = models
+        return self._entries.learn(models)
 
     async def require(self, names: Sequence[str]) -> None:
         """Raises ModelNotInstalled, saying how to install what is missing; looked at anew before that."""

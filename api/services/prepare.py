@@ -2,16 +2,18 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic_core import from_json
 
 from api.services.documents import parse_spec
-from api.services.pipeline_jobs import PipelineRules
+from api.services.measurement_jobs import MeasurementRules, variants_of
+from api.services.pipeline_jobs import PipelineRules, Variants
 from api.services.rules import Rules
 from shared.errors import InvalidSpec
 from shared.graph.faults import Broken
 from shared.graph.model import Graph
+from shared.measurements import DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
 from shared.packing import AnyTask, pack
 from shared.pipelines import VariantSource
 from shared.specs import AnySpec, InferenceSpec, PipelineSpec
@@ -27,44 +29,53 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What the stores tell of a spec: the variants it names, and rules it breaks there."""
+
+    variants: Variants = field(default_factory=dict[VariantSource, Graph | InvalidSpec])
+    broken: Sequence[Broken] = ()
+
+
+NOTHING = LookedUp()
+
+
+@dataclass(frozen=True, slots=True)
 class Preparer:
     """Knows the rules. ``check_image`` raises ValueError for bytes that aren't a photo we take."""
 
     rules: Rules
     pipelines: PipelineRules
+    measurements: MeasurementRules
     check_image: Callable[[bytes], None]
 
-    def from_document(self, document: bytes, files: Mapping[str, bytes]) -> Prepared | PipelineSpec:
+    def from_document(self, document: bytes, files: Mapping[str, bytes]) -> Prepared | AnySpec:
         """Raises MalformedDocument, or InvalidSpec with every broken rule.
 
-        A spec: it names a variant of a pipeline, which must be looked up for ``from_spec``.
+        A spec: it names variants of pipelines, which must be looked up for ``from_spec``.
         """
         try:
             spec = parse_spec(document)
         except InvalidSpec as error:
             raise InvalidSpec(*error.broken, *self.rules.unknown_names(from_json(document))) from None
-        if isinstance(spec, PipelineSpec) and isinstance(spec.pipeline, VariantSource):
-            return spec
-        return self.from_spec(spec, files)
+        return spec if variants_of(spec) else self.from_spec(spec, files)
 
-    def from_spec(
-        self, spec: AnySpec, files: Mapping[str, bytes], variant: Graph | InvalidSpec | None = None
-    ) -> Prepared:
-        """The same for a spec that is one already. ``variant``: the graph that it names, or why there is none."""
-        broken = [*self.rules.broken(spec), *_unused(spec, files)]
-        if isinstance(variant, InvalidSpec):
-            raise InvalidSpec(*broken, *variant.broken)
-        task, blobs, found = self._task(spec, files, variant)
+    def from_spec(self, spec: AnySpec, files: Mapping[str, bytes], looked_up: LookedUp = NOTHING) -> Prepared:
+        """The same for a spec that is one already, and what was ``looked_up`` of all it names."""
+        broken = [*self.rules.broken(spec), *_unused(spec, files), *looked_up.broken]
+        task, blobs, found = self._task(spec, files, looked_up.variants)
         if task is None or broken or found:
             raise InvalidSpec(*broken, *found)
         # A variant may be changed later, which doesn't make another request of it.
-        return Prepared(task, blobs, fingerprint(spec if isinstance(spec, PipelineSpec) else task, blobs))
+        return Prepared(task, blobs, fingerprint(task if isinstance(spec, InferenceSpec) else spec, blobs))
 
     def _task(
-        self, spec: AnySpec, files: Mapping[str, bytes], variant: Graph | None
+        self, spec: AnySpec, files: Mapping[str, bytes], variants: Variants
     ) -> tuple[AnyTask | None, list[bytes], Sequence[Broken]]:
         if isinstance(spec, PipelineSpec):
-            task, broken = self.pipelines.task(spec, variant)
+            task, broken = self.pipelines.task(spec, variants)
+            return task, [], broken
+        if isinstance(spec, PerformanceSpec | DensitySpec | OptimizeSpec | ValidateSpec):
+            task, broken = self.measurements.task(spec, variants)
             return task, [], broken
         if not isinstance(spec, InferenceSpec):
             return spec, [], []
@@ -75,7 +86,7 @@ class Preparer:
         return task, blobs, []
 
 
-def fingerprint(task: AnyTask | PipelineSpec, blobs: Sequence[bytes], retry_of: str = "") -> str:
+def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[bytes], retry_of: str = "") -> str:
     """sha256 over the task, the digests of its inputs and the job that is tried again, if any.
 
     Defaults that were written out, the order of labels and the way a photo was sent make no difference, nor does

@@ -3,15 +3,23 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from api.services.entries import Entries
 from api.services.source_rules import source_rules
 from shared.addresses import literal_host_refused
-from shared.catalogue import Catalogue, CatalogueEntry
+from shared.catalogue import CatalogueEntry
 from shared.devices import AUTO, family_of
 from shared.inputs import DataInput, FileInput, LandmarksInput, SequenceInput, TensorInput
 from shared.media import MediaCatalogue
 from shared.packing import AnyTask, InferenceTask, PackedKind
 from shared.settings import Settings
-from shared.specs import AnySpec, InferenceSpec, MediaDownloadSpec, ModelDownloadSpec
+from shared.specs import (
+    AnySpec,
+    InferenceSpec,
+    MediaDownloadSpec,
+    ModelConvertSpec,
+    ModelDownloadSpec,
+    ModelUploadSpec,
+)
 
 Broken = list[tuple[str, str]]
 
@@ -32,8 +40,9 @@ _KINDS: dict[type, PackedKind] = {
 class Rules:
     """Checks specs against the catalogues and the operator's settings. Pipelines have rules of their own."""
 
-    def __init__(self, catalogue: Catalogue, media: MediaCatalogue, settings: Settings) -> None:
-        self.entries = dict(catalogue.by_name)
+    def __init__(self, entries: Entries, media: MediaCatalogue, settings: Settings) -> None:
+        self.entries = entries
+        self.pickles = settings.models.pickles
         self.media = frozenset(media.by_name)
         self._settings = settings
         self._callbacks = settings.callbacks
@@ -43,13 +52,26 @@ class Rules:
         return [*self._work(spec), *self._callback(spec.callback_url)]
 
     def _work(self, spec: AnySpec) -> Broken:
-        if isinstance(spec, ModelDownloadSpec):
-            unknown = self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
-            return [*unknown, *(source_rules(spec.source, self.entries, self._settings) if spec.source else [])]
-        if isinstance(spec, MediaDownloadSpec):
-            return self._unknown_media(spec.media)
-        if not isinstance(spec, InferenceSpec):
-            return []
+        match spec:
+            case ModelDownloadSpec():
+                return self._download(spec)
+            case ModelConvertSpec():
+                return self._conversion(spec)
+            case ModelUploadSpec() if spec.model.name in self.entries.shipped:
+                return [("/model/name", f"{spec.model.name} is a model of the catalogue; choose another name")]
+            case MediaDownloadSpec():
+                return self._unknown_media(spec.media)
+            case InferenceSpec():
+                return self._inference(spec)
+            case _:
+                return []
+
+    def _download(self, spec: ModelDownloadSpec) -> Broken:
+        unknown = self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
+        found = source_rules(spec.source, self.entries.shipped, self._settings) if spec.source else []
+        return [*unknown, *found]
+
+    def _inference(self, spec: InferenceSpec) -> Broken:
         entry = self.entries.get(spec.model)
         if entry is None:
             return self._unknown_names([("/model", spec.model)])
@@ -57,6 +79,18 @@ class Rules:
             (f"/inputs/{number}", _KINDS[type(item)]) for number, item in enumerate(spec.inputs)
         ]
         return [*_wrong_inputs(entry, kinds), *_wrong_place(entry, spec)]
+
+    def _conversion(self, spec: ModelConvertSpec) -> Broken:
+        entry = self.entries.get(spec.model)
+        if entry is None:
+            return self._unknown_names([("/model", spec.model)])
+        if "openvino" not in entry.runtimes:
+            return [("/model", f"{spec.model} doesn't run with OpenVINO")]
+        if spec.calibration.media and entry.architecture != "network":
+            return [
+                ("/calibration/media", f"{spec.model} is shown no pictures: it is calibrated with made-up hands")
+            ]
+        return []
 
     def _callback(self, url: str | None) -> Broken:
         if url is None:
@@ -81,6 +115,8 @@ class Rules:
 
     def needs(self, task: AnyTask) -> list[str]:
         """Models that must be installed for the task: its own, and what its kinds of input ask for."""
+        if isinstance(task, ModelConvertSpec):
+            return [task.model]
         if not isinstance(task, InferenceTask):
             return []
         entry = self.entries.get(task.model)

@@ -1,6 +1,6 @@
 """Accepting a job: check, keep, queue, in this order, so that what was accepted is kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import uuid4
@@ -8,8 +8,10 @@ from uuid import uuid4
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from api.errors import ModelInUse
 from api.services.courier import Courier
 from api.services.lanes import Lanes
+from api.services.model_use import ModelUse, require_files
 from api.services.models import InstalledModels
 from api.services.pipeline_jobs import missing_media
 from api.services.pipelines import Registry
@@ -34,7 +36,7 @@ from shared.pipelines import VariantSource
 from shared.ports import Created, JobStore, NewJob, WorkerDirectory
 from shared.routing import Route
 from shared.settings import JobSettings
-from shared.specs import MediaUploadSpec, PipelineSpec
+from shared.specs import MediaUploadSpec, ModelConvertSpec, ModelDeleteSpec, ModelUploadSpec, PipelineSpec
 from shared.states import JobState
 
 SMALL_BYTES = 32 * 1024
@@ -82,12 +84,22 @@ class Submitter:
         self._directory = directory
         self._uploads = uploads
         self._lanes = lanes
+        self._use = ModelUse(store, registry)
         self._settings = settings
         self._threads = threads
         self._one_huge = CapacityLimiter(1)
 
     async def read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
         """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable."""
+        try:
+            return await self._read(document, files, size)
+        except InvalidSpec:
+            # It may name a model that was installed just now, by way of another gateway.
+            if not await self._models.news():
+                raise
+            return await self._read(document, files, size)
+
+    async def _read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
         found = await self.prepare(size, lambda preparer: preparer.from_document(document, files))
         if isinstance(found, Prepared):
             return found
@@ -118,7 +130,7 @@ class Submitter:
         """
         try:
             route = await self._admit(prepared)
-        except (ModelNotInstalled, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable):
+        except (ModelNotInstalled, ModelInUse, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable):
             # A job accepted earlier stays known when no worker lives any more.
             known = await self._store.known(ticket.job_id, prepared.fingerprint, ticket.idempotency_key)
             if known is None:
@@ -163,6 +175,14 @@ class Submitter:
             await self._require_media(task)
         if isinstance(task, MediaUploadSpec):
             await self._require_upload(task)
+        if isinstance(task, ModelUploadSpec):
+            require_files(
+                task, [await self._uploads.ready(file.upload) for file in task.model.files], rules.pickles
+            )
+        if isinstance(task, ModelConvertSpec):
+            await self._require_library(task.calibration.media)
+        if isinstance(task, ModelDeleteSpec) and not task.force:
+            await self._use.require_unused(task.models)
         needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
         return await self._lanes.route(task.kind, task, needs)
 
@@ -170,6 +190,11 @@ class Submitter:
         installed = await self._directory.media()
         if says := missing_media(task, installed.keys(), self._preparer.rules.media):
             raise MediumNotInstalled(says)
+
+    async def _require_library(self, names: Sequence[str]) -> None:
+        library = await self._directory.media()
+        if missing := [name for name in names if name not in library]:
+            raise MediumNotInstalled(f"not in the library: {', '.join(missing)}")
 
     async def _require_upload(self, task: MediaUploadSpec) -> None:
         await self._uploads.ready(task.upload)

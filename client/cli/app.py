@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from client.cli import specs
 from client.cli.dead import dead, requeue
+from client.cli.media import media
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, complain, err, out, print_json
 from client.cli.pipelines import pipelines
 from client.cli.render import device_table, job_table, model_table, show
@@ -45,6 +46,7 @@ app.command()(submit)
 app.command()(dead)
 app.command()(requeue)
 app.add_typer(pipelines)
+app.add_typer(media)
 
 
 def _tell_version(asked: bool) -> None:

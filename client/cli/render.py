@@ -7,6 +7,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from client.cli.media_render import medium_line
+from client.cli.tables import plain_table
 from client.sdk.answers import DeviceView, ModelView
 from shared.graph.emitter import emit
 from shared.jobs import Cancelled, Completed, Failed, Job
@@ -18,6 +20,7 @@ from shared.results import (
     InferenceResult,
     KeypointsPrediction,
     MediaResult,
+    MediaUploadResult,
     PipelineResult,
     Result,
     SweepResult,
@@ -32,7 +35,6 @@ STYLES = {
     JobState.CANCELLED: "magenta",
 }
 _MOST_PREDICTIONS = 12
-_ID_WIDTH = 36
 
 
 def state(of: JobState) -> Text:
@@ -108,14 +110,6 @@ def pipeline_view(pipeline: Pipeline) -> RenderableType:
     return Group(*lines)
 
 
-def plain_table(*columns: str) -> Table:
-    """Columns without lines between them; where the terminal is too narrow, wide ones are cut, ids never."""
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, no_wrap=True, min_width=_ID_WIDTH if column == "job" else len(column))
-    return table
-
-
 def ended(job: Job, where: Callable[[str], object]) -> RenderableType:
     """How a job ended: what it answered or why it didn't, its times, what it left and ``where`` (by its name)."""
     lines: list[RenderableType] = [_headline(job)]
@@ -148,10 +142,10 @@ def _answered(result: Result) -> list[Text]:
                 for model in result.models
             ]
         case MediaResult():
-            return [
-                Text(f"  {each.name} {each.version}: {each.width}x{each.height}, {each.duration_s:.1f} s")
-                for each in result.media
-            ]
+            return [Text(f"  {medium_line(each)}") for each in result.media]
+        case MediaUploadResult():
+            known = ", known already" if result.known else ""
+            return [Text(f"  {medium_line(result.medium)}{known}")]
         case PipelineResult():
             return pipeline_lines(result)
         case SweepResult():

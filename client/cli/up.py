@@ -39,7 +39,9 @@ def up(
     data_dir: DataDir = DEFAULT,
     lanes: Annotated[
         str | None,
-        typer.Option(help="One worker process each; default: cpu,io and, where GStreamer is, cpu.long."),
+        typer.Option(
+            help="One worker each; default: cpu,io, one for each GPU and NPU and, where GStreamer is, cpu.long."
+        ),
     ] = None,
     flower: Annotated[
         bool, typer.Option("--flower", help="Also start Flower, with a login made for this run.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from client.local import preflight
-from client.local.lanes import default_lanes
+from client.local.lanes import default_lanes, worker_options
 from client.local.logs import LogSink
 from client.local.parts import Part, ProcessPart, ValkeyPart
 from client.local.runfile import persistent_key
@@ -89,7 +89,8 @@ class Layout:
         """Every process, in the order of starting."""
         parts: list[Part] = [self.valkey] if self.valkey else []
         parts += [
-            self._process(lane, 1, lambda lane=lane: ["-m", "workers.main", "--lane", lane]) for lane in self.lanes
+            self._process(lane, 1, lambda lane=lane: ["-m", "workers.main", *worker_options(lane)])
+            for lane in self.lanes
         ]
         parts.append(self._process("gateway", 0, self._gateway))
         if self.options.flower:

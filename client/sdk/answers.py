@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.inputs import Point, PosePoint
 from shared.jobs import ArtifactRef, Job
 from shared.pipelines import Pipeline
-from shared.results import Answer, DetectedHand, InstalledModel, Score
+from shared.results import Answer, DetectedHand, InstalledMedium, InstalledModel, Score
 from shared.workers import WorkerInfo
 
 
@@ -159,3 +159,26 @@ class PoseAnswer(Answered):
     pose: list[PosePoint] | None
     left_hand: list[Point] | None
     right_hand: list[Point] | None
+
+
+class UploadView(Answer):
+    """A file on its way. ``length`` is None until it is known; ``used_by``: the job that made something of it."""
+
+    id: str
+    filename: str
+    length: int | None
+    offset: int
+    sha256: str
+    complete: bool
+    used_by: str
+
+
+class MediumView(Answer):
+    """A medium of the catalogue or the library. ``installed`` is None while it isn't in the library."""
+
+    name: str
+    kind: str
+    description: str
+    licence: str
+    sha256: str
+    installed: InstalledMedium | None

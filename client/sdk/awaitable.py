@@ -23,6 +23,7 @@ from client.sdk.answers import (
     Status,
 )
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
+from client.sdk.media_awaited import AsyncMediaMethods
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
@@ -35,7 +36,7 @@ from shared.workers import WorkerInfo
 T = TypeVar("T")
 
 
-class AsyncFramelane:
+class AsyncFramelane(AsyncMediaMethods):
     """A client of one gateway, for asyncio. ``url`` is the gateway's root, as ``framelane up`` prints it.
 
     Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers.

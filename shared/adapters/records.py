@@ -142,6 +142,12 @@ def state_event(record: JobRecord, at_us: int, worker: str | None) -> StateChang
     )
 
 
+def moved_to(record: JobRecord, lane: str) -> JobRecord:
+    """A waiting job, in another lane; its progress says why."""
+    why = f"moved from {record.lane} to {lane}: no worker is left there"
+    return record.model_copy(update={"lane": lane, "progress": Progress(message=why)})
+
+
 def progress_event(record: JobRecord, at_us: int) -> Progressed:
     """The event of a report."""
     return Progressed.model_validate({**_common(record, at_us), "progress": record.progress})

@@ -22,6 +22,27 @@ redis.call('SET', key, token, 'PX', ARGV[3])
 return 1
 """
 )
+_ADD_MEDIUM = Script.of("""
+redis.call('HSET', ARGV[1] .. ':media', ARGV[2], ARGV[3])
+redis.call('ZADD', ARGV[1] .. ':media:used', redis.call('TIME')[1], ARGV[2])
+""")
+_REMOVE_MEDIUM = Script.of(
+    ALLOW_OOM
+    + """
+redis.call('HDEL', ARGV[1] .. ':media', ARGV[2])
+redis.call('ZREM', ARGV[1] .. ':media:used', ARGV[2])
+"""
+)
+_USE_MEDIUM = Script.of(
+    ALLOW_OOM
+    + """
+redis.call('ZADD', ARGV[1] .. ':media:used', 'XX', redis.call('TIME')[1], ARGV[2])
+"""
+)
+_UNUSED_MEDIA = Script.of("""
+local latest = tonumber(redis.call('TIME')[1]) - tonumber(ARGV[2])
+return redis.call('ZRANGEBYSCORE', ARGV[1] .. ':media:used', '-inf', latest)
+""")
 _RELEASE = Script.of("""
 if redis.call('GET', ARGV[1]) == ARGV[2] then
   redis.call('DEL', ARGV[1])
@@ -97,11 +118,20 @@ class RedisWorkerBeacon:
 
     def add_medium(self, medium: InstalledMedium) -> None:
         """See the port."""
-        self._redis.command("HSET", f"{self._prefix}:media", medium.name, medium.model_dump_json())
+        self._redis.run(_ADD_MEDIUM, self._prefix, medium.name, medium.model_dump_json())
 
     def remove_medium(self, name: str) -> None:
         """See the port."""
-        self._redis.command("HDEL", f"{self._prefix}:media", name)
+        self._redis.run(_REMOVE_MEDIUM, self._prefix, name)
+
+    def use_medium(self, name: str) -> None:
+        """See the port."""
+        self._redis.run(_USE_MEDIUM, self._prefix, name)
+
+    def unused_media(self, older_than_s: float) -> list[str]:
+        """See the port. Ages are counted in whole seconds."""
+        found: list[bytes] = self._redis.run(_UNUSED_MEDIA, self._prefix, older_than_s)
+        return [each.decode() for each in found]
 
     def hold_models(self, token: str, ttl_s: float) -> bool:
         """See the port."""

@@ -7,6 +7,7 @@ from typing import Protocol
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
 from shared.results import StreamFigures
 from shared.states import JobState
+from shared.workers import LaneBacklog
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,10 @@ class Callback:
 class AttemptStore(Protocol):
     """The records, from the workshop. A call with an outdated fence raises StaleClaim and changes nothing."""
 
-    def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
+    def claim(self, job_id: str, worker: str, lease_s: float, lanes: Collection[str] = ()) -> Claim | None:
         """PENDING to RUNNING, and records of an earlier attempt are dropped.
+
+        ``lanes``: those that the worker reads; a job that was moved to another is left to that one's. Empty: any.
 
         None when there is nothing to run: gone, ended, or held by a live attempt. A record that a later version
         wrote in its own way stays PENDING, for one that can read it; an attempt at a broken record is given up. A
@@ -177,6 +180,21 @@ class AttemptStore(Protocol):
 
     def holdings(self, job_ids: Sequence[str]) -> dict[str, int]:
         """Of those jobs that exist, the fence whose artifacts count: of the attempt that runs or ran last."""
+        ...
+
+    def backlog(self) -> dict[str, LaneBacklog]:
+        """PENDING jobs by lane."""
+        ...
+
+    def movable(self, lane: str, limit: int = 100) -> list[JobRecord]:
+        """PENDING jobs of a lane whose device is AUTO, the longest waiting first; of the first thousand jobs."""
+        ...
+
+    def move(self, record: JobRecord, lane: str) -> bool:
+        """Let the job wait in another lane, noted as not yet published; False if it isn't as ``record`` says.
+
+        Its wait counts from where it began, and its progress says what happened.
+        """
         ...
 
     def take_turn(self, what: str, period_s: float) -> bool:

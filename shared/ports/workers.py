@@ -50,7 +50,15 @@ class WorkerBeacon(Protocol):
         ...
 
     def add_medium(self, medium: InstalledMedium) -> None:
-        """The medium's file is in the artifact store, under ``media/<name>/<version>/``."""
+        """The medium's content is in the artifact store, under its sha256. That counts as a use."""
+        ...
+
+    def use_medium(self, name: str) -> None:
+        """The medium is read now. Nothing happens if there is none."""
+        ...
+
+    def unused_media(self, older_than_s: float) -> list[str]:
+        """Names of the media that nobody has used for so long."""
         ...
 
     def remove_medium(self, name: str) -> None:

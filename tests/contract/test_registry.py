@@ -109,6 +109,17 @@ def medium(name: str, version: str = "0123456789abcdef") -> InstalledMedium:
     )
 
 
+def test_media_that_nobody_uses(registry: Registry):
+    registry.workshop.add_medium(medium("bikes"))
+    registry.workshop.use_medium("bikes")
+    registry.workshop.use_medium("nothing")
+
+    assert registry.workshop.unused_media(60) == []
+    assert registry.workshop.unused_media(0) == ["bikes"]
+    registry.workshop.remove_medium("bikes")
+    assert registry.workshop.unused_media(0) == []
+
+
 async def test_media_of_the_library(registry: Registry):
     assert await registry.front.media() == {}
     registry.workshop.add_medium(medium("bikes"))

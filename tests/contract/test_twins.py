@@ -173,6 +173,25 @@ class Twins(RuleBasedStateMachine):
     def discard(self, job_id: str) -> None:
         self.both(lambda jobs: jobs.front.discard(job_id))
 
+    @rule(lane=st.sampled_from(["cpu", "gpu"]), limit=st.integers(1, 3))
+    def look_for_movable(self, lane: str, limit: int) -> None:
+        self.both(lambda jobs: sorted(record.id for record in jobs.workshop.movable(lane, 100)))
+        self.both(lambda jobs: len(jobs.workshop.movable(lane, limit)))
+
+    @rule(job_id=IDS, to=st.sampled_from(["cpu", "gpu"]), late=st.booleans())
+    def move(self, job_id: str, to: str, late: bool) -> None:
+        async def moved(jobs: Jobs) -> bool:
+            record = await jobs.front.get(job_id)
+            if late:  # it was claimed since
+                record = record.model_copy(update={"fence": record.fence - 1})
+            return jobs.workshop.move(record, to)
+
+        self.both(moved)
+
+    @rule(target=claims, job_id=IDS, lane=st.sampled_from(["cpu", "gpu"]))
+    def claim_of_a_lane(self, job_id: str, lane: str) -> tuple[Claim | None, Claim | None]:
+        return self.both(lambda jobs: jobs.workshop.claim(job_id, "w", 1_000.0, [lane, "other"]))
+
     @rule(job_id=IDS, reason=st.text(max_size=5) | st.sampled_from(["{", '"', "\\"]))
     def cancel(self, job_id: str, reason: str) -> None:
         self.both(lambda jobs: jobs.front.request_cancel(job_id, reason))

@@ -36,7 +36,7 @@ def pipeline_model(name: str) -> tuple[Path, Path]:
     entry = load_catalogue().by_name[name]
     model = _fetched(entry.files[0])
     proc = model.with_name("model-proc.json")
-    proc.write_text(json.dumps(entry.model_proc))
+    proc.write_text(json.dumps(entry.proc))
     return model, proc
 
 

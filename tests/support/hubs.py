@@ -18,7 +18,7 @@ class Readings:
         self.seen.append((done, total))
 
 
-def tools(folder: Path, quota_left: int | None = None, **settings: object) -> HubTools:
+def tools(work: Path, quota_left: int | None = None, **settings: object) -> HubTools:
     """Of an operator who lets this machine be read."""
     known = SourceSettings.model_validate({"private_hosts": ["127.0.0.1"], **settings})
-    return HubTools(known, folder / "sources", Partials(folder / "partial", 60), Room(known, quota_left))
+    return HubTools(known, work / "sources", Partials(work / "partial", 60), Room(known, quota_left))

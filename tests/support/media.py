@@ -15,7 +15,7 @@ def make_video(path: Path, frames: int = 12, size: tuple[int, int] = (64, 48), f
     """MPEG-4 in an mp4."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
     for number in range(frames):
-        writer.write(np.full((size[1], size[0], 3), number * 10, np.uint8))
+        writer.write(np.full((size[1], size[0], 3), number * 10 % 256, np.uint8))
     writer.release()
     return path
 

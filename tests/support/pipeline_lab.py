@@ -15,7 +15,8 @@ from shared.adapters.redis_jobs import RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.events import JOB_EVENT, Measured
 from shared.jobs import Completed, Failed, JobRecord, artifact_key
-from shared.media import load_media
+from shared.media import MediumKind, load_media
+from shared.media_library import MediaLibrary
 from shared.ports import NewJob
 from shared.results import PipelineResult
 from shared.routing import task_name
@@ -23,10 +24,8 @@ from tests.support.media import real_video
 from tests.support.models import staged_models
 from tests.support.pipelines import new_job
 from tests.support.processes import System
-from workers.handlers.media_download import described
 from workers.installation import Installation
-from workers.media_store import medium_key
-from workers.probe import probe
+from workers.media_making import Raw, make
 
 VIDEO = "carphone"
 FRAMES = 120
@@ -42,16 +41,22 @@ class Lab:
         self.worker = system.start("cpu.long", **env)
 
     def furnish(self, *, model: bool = False) -> None:
-        beacon = RedisWorkerBeacon(self.system.settings)
-        entry, path = load_media().by_name[VIDEO], real_video(VIDEO)
-        medium = described(entry, path, probe(path, lambda: None))
-        self.artifacts.put_file(medium_key(medium.name, medium.version, medium.file.name), path, "video/mp4")
-        beacon.add_medium(medium)
+        self.add(real_video(VIDEO), VIDEO, "video", load_media().by_name[VIDEO].licence)
         if model:
+            beacon = RedisWorkerBeacon(self.system.settings)
             (staged,) = [each for each in staged_models() if each.record.name == "person-ssdlite"]
             with Installation(self.artifacts, beacon) as installation:
                 installation.upload(staged, lambda: None)
                 installation.register(lambda: None)
+            beacon.close()
+
+    def add(self, path: Path, name: str, kind: MediumKind, licence: str = "-") -> None:
+        """To the library: a video, a photo, or an archive of images."""
+        making = self.system.folder / "making" / name
+        making.mkdir(parents=True)
+        made = make(Raw(path, name, kind, licence, listed=True), making, self.system.settings, lambda: None)
+        beacon = RedisWorkerBeacon(self.system.settings)
+        MediaLibrary(self.artifacts, beacon).add(made.medium, made.contents, lambda: None, replace=True)
         beacon.close()
 
     async def submit(self, text: str, job_id: str | None = None, **fields: Any) -> str:

@@ -16,7 +16,7 @@ _PATTERN = (
     "x264enc tune=zerolatency key-int-max=25 ! rtph264pay name=pay1 pt=96 "
     "audiotestsrc is-live=true ! audioconvert ! alawenc ! rtppcmapay name=pay0 pt=8 )"
 )
-_RECORDED = "( rtph264depay name=depay0 ! h264parse ! mpegtsmux ! filesink location={} )"
+_RECORDED = "( rtph264depay name=depay0 ! h264parse ! mpegtsmux ! filesink buffer-mode=unbuffered location={} )"
 
 
 def main() -> None:

@@ -104,9 +104,9 @@ class FlakyAttemptStore(MemoryAttemptStore):
             self.deaf[name] -= 1
             raise StoreUnavailable("the answer was lost")
 
-    def claim(self, job_id, worker, lease_s):
+    def claim(self, job_id, worker, lease_s, lanes=()):
         self._fail("claim")
-        return super().claim(job_id, worker, lease_s)
+        return super().claim(job_id, worker, lease_s, lanes)
 
     def renew(self, claim, lease_s):
         self._fail("renew")

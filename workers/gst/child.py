@@ -14,6 +14,7 @@ from typing import Any
 
 from workers.gst import gi_path
 from workers.gst.faults import Fault, element_in
+from workers.gst.publishing import end_in_time
 from workers.gst.request import Request, from_line
 from workers.gst.run import Run
 from workers.gst.tracing import Trace
@@ -48,6 +49,7 @@ def main() -> int:
     pipeline = _built(gst, request)
     if isinstance(pipeline, Fault):
         return _failed(report, pipeline)
+    end_in_time(gst, pipeline)
     return Run(gst, pipeline, request, limits.stop_s, report.say, trace).to_the_end()
 
 

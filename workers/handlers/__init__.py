@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
-from shared.catalogue import Catalogue
+from shared.catalogue import Catalogue, CatalogueEntry
 from shared.devices import DeviceInfo, Lane, LaneClass
 from shared.media import MediaCatalogue
 from shared.ports import ArtifactStore, AttemptStore, BenchmarkWriter, UploadStore, WorkerBeacon
@@ -22,7 +22,10 @@ HANDLERS: Mapping[JobKind, str] = {
     "inference": "workers.handlers.inference:build",
     "media_download": "workers.handlers.media_download:build",
     "media_upload": "workers.handlers.media_upload:build",
+    "model_convert": "workers.handlers.model_convert:build",
+    "model_delete": "workers.handlers.model_delete:build",
     "model_download": "workers.handlers.model_download:build",
+    "model_upload": "workers.handlers.model_upload:build",
     "performance": "workers.handlers.performance:build",
     "pipeline": "workers.handlers.pipeline:build",
     "sweep": "workers.handlers.sweep:build",
@@ -47,6 +50,14 @@ class WorkerEnvironment:
     uploads: UploadStore
     exclusive: Exclusive
     benchmarks: BenchmarkWriter
+
+    def entry(self, name: str) -> CatalogueEntry | None:
+        """Of the catalogue, else of an installed model that isn't in it. Asks the registry for that."""
+        shipped = self.catalogue.by_name.get(name)
+        if shipped is not None:
+            return shipped
+        model = self.beacon.models().get(name)
+        return None if model is None or model.entry is None else CatalogueEntry.model_validate(model.entry)
 
 
 class Handler(Protocol):

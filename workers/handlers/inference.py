@@ -66,7 +66,7 @@ class InferenceHandler:
 
     def runtimes(self) -> list[str]:
         """See Handler."""
-        return registry.installed()
+        return registry.working(self._device)
 
     def close(self) -> None:
         """See Handler."""

@@ -61,7 +61,7 @@ class ModelDownload:
             context.progress(0.0, "wait", f"another job downloads {right.partition(':')[2]}")
 
         rights = [f"download:{entry.name}" for entry in self._due(context.task, entries)]
-        with held(self._beacon, rights, self._settings.sources.hold_s, wait):
+        with held(self._beacon, rights, context.job.id, self._settings.sources.hold_s, wait):
             return self._install(context, context.task, entries)
 
     def _due(self, task: ModelDownloadSpec, entries: Sequence[CatalogueEntry]) -> list[CatalogueEntry]:

@@ -48,8 +48,8 @@ def _file(found: InstalledModelDir, entry: CatalogueEntry, device: str) -> Path:
 
 
 def _proc(entry: CatalogueEntry, folder: Path) -> str | None:
-    if entry.model_proc is None:
+    if entry.proc is None:
         return None
     proc = folder / f"{entry.name}.model-proc.json"
-    proc.write_text(json.dumps(entry.model_proc), "utf-8")
+    proc.write_text(json.dumps(entry.proc), "utf-8")
     return str(proc)

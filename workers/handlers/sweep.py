@@ -15,6 +15,7 @@ from shared.results import InstalledModel, SweepResult
 from shared.specs import SweepSpec
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
+from workers.tidying import Tidied, Tidying
 
 LONGEST_UPLOAD_S = 3_600.0
 """Uploads that were begun later than this are never removed, whatever age the sweep is asked for."""
@@ -26,13 +27,27 @@ _ARTIFACT = re.compile(r"jobs/([A-Za-z0-9_-]+)/([0-9]+)/[A-Za-z0-9][A-Za-z0-9._-
 
 def build(environment: WorkerEnvironment) -> "Sweep":
     """The handler of ``sweep`` jobs."""
-    return Sweep(environment.attempts, environment.artifacts, environment.settings.jobs.orphan_s)
+    settings = environment.settings
+    tidying = Tidying(
+        environment.artifacts,
+        environment.uploads,
+        environment.beacon,
+        settings.uploads.idle_s,
+        settings.media.unused_s,
+    )
+    return Sweep(environment.attempts, environment.artifacts, settings.jobs.orphan_s, tidying)
 
 
 class Sweep:
-    """Handler of ``sweep`` jobs; holds nothing between them. ``orphan_s``: for those that don't say."""
+    """Handler of ``sweep`` jobs; holds nothing between them.
 
-    def __init__(self, store: AttemptStore, artifacts: ArtifactStore, orphan_s: float) -> None:
+    ``orphan_s``: for those that don't say; ``tidying``: what there is to do beside jobs.
+    """
+
+    def __init__(
+        self, store: AttemptStore, artifacts: ArtifactStore, orphan_s: float, tidying: Tidying | None = None
+    ) -> None:
+        self._tidying = tidying
         self._store = store
         self._artifacts = artifacts
         self._orphan_s = orphan_s
@@ -49,12 +64,14 @@ class Sweep:
         context.progress(0.9, "uploads")
         context.check()
         uploads = self._artifacts.sweep_uploads(max(orphan_s, LONGEST_UPLOAD_S))
+        tidied = self._tidying.tidy(orphan_s, context.check) if self._tidying else Tidied()
         return SweepResult(
             jobs=broom.jobs,
             artifacts=broom.artifacts_of_jobs,
-            orphans=broom.orphans,
-            uploads=uploads,
-            freed_bytes=broom.freed_bytes,
+            orphans=broom.orphans + tidied.orphans,
+            uploads=uploads + tidied.uploads,
+            freed_bytes=broom.freed_bytes + tidied.freed_bytes,
+            media=tidied.media,
         )
 
     def warm(self, models: Sequence[InstalledModel]) -> None:

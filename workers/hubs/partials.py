@@ -9,13 +9,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from pydantic import BaseModel, ValidationError
 
 from workers.dialing import LOOK_S
-
-_BUFFER = 1 << 20
 
 
 class Note(BaseModel):
@@ -57,7 +54,7 @@ class Partial:
         except FileNotFoundError:
             return float("inf")
 
-    def begin(self, note: Note | None, at: int) -> BinaryIO:
+    def begin(self, note: Note | None, at: int) -> FileIO:
         """To write on from byte ``at``, forgetting what comes after it. Without a note nothing is kept."""
         if note is None:
             self._about.unlink(missing_ok=True)
@@ -65,7 +62,8 @@ class Partial:
             draft = self._about.with_suffix(".new")
             draft.write_text(note.model_dump_json(), "utf-8")
             draft.replace(self._about)
-        file = self._path.open("r+b" if at else "wb", buffering=_BUFFER)
+        # Not buffered: what came is there, however this process ends.
+        file = FileIO(self._path, "r+b" if at else "wb")
         file.truncate(at)
         file.seek(at)
         return file

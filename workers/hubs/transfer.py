@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
+from io import FileIO
 from pathlib import Path
 
 from shared.errors import JobCancelled, OutOfSpace, SourceUnavailable
@@ -139,7 +140,7 @@ class _Transfer:
                 if self.done >= look_at or (self.total is None and self.done > self.room.file_bytes):
                     look_at = self.done + _LOOK_BYTES
                     self._require_room(self.done)
-                file.write(chunk)
+                _write(file, chunk)
                 self.tell()
         if self.total is not None and self.done != self.total:
             raise _Broken(f"it ended after {self.done} of {self.total} bytes")
@@ -157,6 +158,13 @@ def _chunk(response: HTTPResponse) -> bytes:
         return response.read1(_CHUNK)
     except (OSError, HTTPException) as error:
         raise _Broken(said_by(error)) from error
+
+
+def _write(file: FileIO, chunk: bytes) -> None:
+    """All of it: a disk that is almost full takes a part and says so only with the next."""
+    view = memoryview(chunk)
+    while view:
+        view = view[file.write(view) :]
 
 
 def _note(response: HTTPResponse, total: int | None) -> Note | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 HEAD_BYTES = 4_096
 _TS_PACKET = 188
 _EBML = b"\x1aE\xdf\xa3"
+_SEGMENT = b"\x18S\x80g"
 _START_CODES = (b"\0\0\0\1", b"\0\0\1")
 _H265_PARAMETERS = frozenset({32, 33, 34, 35})
 _H264_PARAMETERS = frozenset({7, 9})
@@ -25,6 +26,25 @@ def container_of(path: Path) -> str:
     if _is_transport_stream(head):
         return "mpegts"
     return "raw" if _raw_codec(head) else ""
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether a Matroska file says of itself that it is longer. One that was recorded live doesn't say."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    length, at = _ebml_size(head, len(_EBML))
+    segment = at + length
+    if head[segment : segment + 4] != _SEGMENT:
+        return False
+    length, at = _ebml_size(head, segment + 4)
+    return length + at > path.stat().st_size
+
+
+def _ebml_size(head: bytes, at: int) -> tuple[int, int]:
+    """The size that stands there, 0 for one that isn't known, and where what it is of begins."""
+    width = 9 - head[at].bit_length()
+    value = int.from_bytes(head[at : at + width]) & (1 << 7 * width) - 1
+    return (0 if value == (1 << 7 * width) - 1 else value), at + width
 
 
 def suffix_of(container: str, codec: str) -> str:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from workers.looking import Limits, Refusal, Seen
-from workers.looking.containers import container_of, suffix_of
+from workers.looking.containers import container_of, is_cut_off, suffix_of
 from workers.looking.thumbnails import Pixels, save_thumbnail
 
 _CODECS = {
@@ -21,7 +21,8 @@ _CODECS = {
 _COUNTED = frozenset({"mp4", "mov", "avi"})
 """Containers that say how many frames there are; of others that is reckoned from their duration."""
 
-_SEEKABLE = _COUNTED | {"matroska", "webm"}
+_EBML = frozenset({"matroska", "webm"})
+_SEEKABLE = _COUNTED | _EBML
 _SLACK = 0.02
 _RECKONED_SLACK = 0.5
 _TAIL = 3
@@ -58,6 +59,8 @@ def _headers(path: Path, container: str) -> Seen:
     while video.grab():
         frames += 1
     slack = _SLACK if container in _COUNTED else _RECKONED_SLACK
+    if container in _EBML and is_cut_off(path):
+        raise Refusal("invalid-video", "its header says it is longer; was it cut off?")
     if frames + 1 < said * (1 - slack):
         raise Refusal("invalid-video", f"its header says {said} frames, {frames} are there; was it cut off?")
     return Seen(

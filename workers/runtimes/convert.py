@@ -61,7 +61,7 @@ def _make(
         return drift
 
     return VariantDetails(
-        precision=precision, drift=_save(model, request.folder, precision, check), calibration=said
+        precision=precision, drift=save(model, request.folder, precision, check), calibration=said
     )
 
 
@@ -82,7 +82,7 @@ def quantized(model: ov.Model, calibration: Samples) -> ov.Model:
 def _original(entry: CatalogueEntry, folder: Path) -> tuple[ov.Model, Answer]:
     """The exact graph, and what answers as the model itself does."""
     if entry.architecture == "network":
-        model = network(entry, folder)
+        model = network_of(_file(entry, folder))
         return model, _answers(model)
     import torch
 
@@ -101,10 +101,14 @@ def _original(entry: CatalogueEntry, folder: Path) -> tuple[ov.Model, Answer]:
     return GRAPHS[entry.architecture](weights), answer
 
 
-def network(entry: CatalogueEntry, folder: Path) -> ov.Model:
-    """From the model's own file, else from its most exact variant. Raises ModelUnusable."""
+def _file(entry: CatalogueEntry, folder: Path) -> Path:
+    """The model's own file; an uploaded one has only variants: the most exact then."""
     made = [folder / variant(each) for each in PRECISIONS if (folder / variant(each)).is_file()]
-    path = folder / entry.files[0].name if entry.files else next(iter(made), folder / variant("FP32"))
+    return folder / entry.files[0].name if entry.files else next(iter(made), folder / variant("FP32"))
+
+
+def network_of(path: Path) -> ov.Model:
+    """A network of any format that OpenVINO reads. Raises ModelUnusable."""
     try:
         model = core().read_model(path)
     except RuntimeError as error:
@@ -122,7 +126,8 @@ def _answers(model: ov.Model) -> Answer:
     return lambda tensors: [value.copy() for value in compiled(tensors).values()]
 
 
-def _save(model: ov.Model, folder: Path, precision: str, check: Callable[[Path], Drift | None]) -> Drift | None:
+def save(model: ov.Model, folder: Path, precision: str, check: Callable[[Path], Drift | None]) -> Drift | None:
+    """Write a variant that appears if ``check`` finds nothing against it; what that said."""
     path = folder / variant(precision)
     partial = path.with_name(f"partial-{path.name}")
     try:

@@ -1,12 +1,14 @@
 """Which runtime runs a model. Runtimes are known by name; a library is imported when it is first chosen."""
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol, cast
 
 from shared.catalogue import CatalogueEntry
+from shared.devices import Device, family_of
 from shared.errors import ModelUnusable
 from shared.specs import Runtime
 from workers.runtimes.contract import (
@@ -51,6 +53,14 @@ class _LandmarkModule(Protocol):
 def installed() -> list[str]:
     """Runtimes whose library is installed here."""
     return [name for name in (*_CLASSIFIERS, "mediapipe") if find_spec(name)]
+
+
+@cache
+def working(device: str) -> list[str]:
+    """Of these, the ones that can use the device; MediaPipe runs on the CPU beside any."""
+    if family_of(device) is Device.CPU:
+        return installed()  # without loading them
+    return [name for name in installed() if name not in _CLASSIFIERS or _classifier(name).supports(device)]
 
 
 def choose(entry: CatalogueEntry, runtime: Runtime, device: str) -> str:

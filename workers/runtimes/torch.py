@@ -1,6 +1,8 @@
 # pyright: basic
 """PyTorch: the networks, and running them on the CPU or the one CUDA device this process may see."""
 
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -8,9 +10,10 @@ from torch import nn
 
 from shared.catalogue import CatalogueEntry
 from shared.devices import Device, family_of
-from shared.errors import ModelUnusable
+from shared.errors import DeviceMemory, ModelUnusable
 from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
 from workers.runtimes.contract import WEIGHTS, Host
+from workers.runtimes.staging import CudaCaller
 from workers.vision.features import Floats, Lengths
 
 _WIDTH = 256
@@ -70,14 +73,30 @@ class TorchModel:
     runtime = "torch"
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
-        self._module = module.to(device)
+        with _memory_of(device):
+            placed = module.to(device)
         self._device = device
+        self._call = _on_the_cpu(placed) if device.type == "cpu" else CudaCaller(placed, device)
 
     def predict(self, rows: Floats, lengths: Lengths | None = None) -> Floats:
-        """See GestureModel."""
-        with torch.inference_mode():
-            tensors = [torch.from_numpy(array).to(self._device) for array in (rows, lengths) if array is not None]
-            return self._module(*tensors).cpu().numpy()
+        """See GestureModel. Raises DeviceMemory."""
+        with torch.inference_mode(), _memory_of(self._device):
+            return self._call([torch.from_numpy(array) for array in (rows, lengths) if array is not None]).numpy()
+
+
+def _on_the_cpu(module: nn.Module) -> Callable[[Sequence[torch.Tensor]], torch.Tensor]:
+    return lambda tensors: module(*tensors)
+
+
+@contextmanager
+def _memory_of(device: torch.device) -> Generator[None]:
+    """What is too large for the device now may fit later, or elsewhere."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        msg = f"{device} has too little free memory: {str(error).splitlines()[0]}"
+        raise DeviceMemory(msg) from error
 
 
 def supports(device: str) -> bool:
@@ -90,6 +109,7 @@ def load(entry: CatalogueEntry, folder: Path, host: Host) -> TorchModel:
     """The model on the lane's device; the process is pinned, so its GPU is always CUDA's first."""
     torch.set_num_threads(host.threads)
     if family_of(host.device) is Device.GPU:
-        torch.backends.cudnn.allow_tf32 = False  # ten bits of mantissa would change the answers
+        # Matrix units would round to TF32's ten bits of mantissa: answers would differ from the CPU's by 1e-3.
+        torch.backends.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue] - not in the stubs
         return TorchModel(network(entry, folder), torch.device("cuda:0"))
     return TorchModel(network(entry, folder), torch.device("cpu"))

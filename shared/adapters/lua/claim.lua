@@ -1,8 +1,17 @@
--- ARGV: worker, worker as JSON, lease in microseconds, outcome of a job that expired, progress at the start.
+-- ARGV: worker, worker as JSON, lease in microseconds, outcome of a job that expired, progress at the start, then
+-- the lanes whose jobs are wanted (none: of any).
 -- Returns {record, blobs}, nil when there is nothing to run, or 'NEWER' for what only a later version can read.
 local worker, worker_json, lease, expired, progress = unpack(ARGV, 3)
+local LANES_FROM = 8
 local j = load()
 if not j or j.state ~= 'PENDING' then
+  return nil
+end
+local wanted = #ARGV < LANES_FROM
+for i = LANES_FROM, #ARGV do
+  wanted = wanted or ARGV[i] == j.lane
+end
+if not wanted then
   return nil
 end
 local kind, format = unpack(redis.call('HMGET', job, 'kind', 'format'))

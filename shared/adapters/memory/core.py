@@ -15,6 +15,7 @@ from shared.jobs import CallbackStatus, Cancelled, JobRecord, from_micros
 from shared.ports import NumberedRecord
 from shared.settings import CallbackSettings, JobSettings
 from shared.states import JobState, may_become
+from shared.workers import LaneBacklog
 
 
 def _micros() -> int:
@@ -145,6 +146,20 @@ class MemoryJobs:
         job.events.pop(job.newest.get(event.type, 0), None)
         job.newest[event.type] = event.seq
         self.emit(job, event)
+
+    def backlog(self) -> dict[str, LaneBacklog]:
+        """See the port."""
+        with self.lock:
+            now = self.clock()
+            return {lane: self._backlog(lane, now) for lane in sorted(self.lanes)}
+
+    def _backlog(self, lane: str, now: int) -> LaneBacklog:
+        waits = [
+            now - job.waiting_since
+            for job in self.jobs.values()
+            if job.record.lane == lane and job.record.state is JobState.PENDING
+        ]
+        return LaneBacklog(depth=len(waits), oldest_wait_ms=max(waits) / 1000 if waits else None)
 
     def forget(self, job: Kept) -> None:
         """As if it had never been."""

@@ -178,20 +178,10 @@ class MemoryJobStore:
 
     async def backlog(self) -> dict[str, LaneBacklog]:
         """See the port."""
-        with self._shared.lock:
-            now = self._shared.clock()
-            return {lane: self._backlog(lane, now) for lane in sorted(self._shared.lanes)}
+        return self._shared.backlog()
 
     async def close(self) -> None:
         """Nothing to let go of."""
-
-    def _backlog(self, lane: str, now: int) -> LaneBacklog:
-        waits = [
-            now - job.waiting_since
-            for job in self._shared.jobs.values()
-            if job.record.lane == lane and job.record.state is JobState.PENDING
-        ]
-        return LaneBacklog(depth=len(waits), oldest_wait_ms=max(waits) / 1000 if waits else None)
 
 
 def _outcome_bytes(record: JobRecord) -> int:

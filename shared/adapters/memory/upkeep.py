@@ -4,10 +4,20 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 
 from shared.adapters.memory.core import Kept, MemoryJobs
-from shared.adapters.records import EXPIRED, LONGEST_RESEND_S, micros, to_micros
+from shared.adapters.records import (
+    EXPIRED,
+    LONGEST_RESEND_S,
+    SCAN_LIMIT,
+    micros,
+    moved_to,
+    progress_event,
+    to_micros,
+)
+from shared.devices import AUTO
 from shared.jobs import CallbackStatus, JobRecord, from_micros
 from shared.ports import Callback, Lapsed
 from shared.states import JobState
+from shared.workers import LaneBacklog
 
 
 class MemoryUpkeep:
@@ -142,6 +152,33 @@ class MemoryUpkeep:
         with self._shared.lock:
             jobs = self._shared.jobs
             return {job_id: jobs[job_id].record.fence for job_id in job_ids if job_id in jobs}
+
+    def backlog(self) -> dict[str, LaneBacklog]:
+        """See the port."""
+        return self._shared.backlog()
+
+    def movable(self, lane: str, limit: int = 100) -> list[JobRecord]:
+        """See the port."""
+        with self._shared.lock:
+            waiting = [job for job in self._in(JobState.PENDING) if job.record.lane == lane]
+            waiting.sort(key=lambda job: job.waiting_since)
+            return [job.record for job in waiting[:SCAN_LIMIT] if job.record.device == AUTO][:limit]
+
+    def move(self, record: JobRecord, lane: str) -> bool:
+        """See the port."""
+        with self._shared.lock:
+            job = self._shared.jobs.get(record.id)
+            if job is None or job.record.device != AUTO or lane == record.lane:
+                return False
+            now = job.record
+            if (now.state, now.fence, now.lane) != (JobState.PENDING, record.fence, record.lane):
+                return False
+            self._shared.lanes.add(lane)
+            job.sent_at = job.doubted_until = None
+            job.resent = job.unpublished_since = 0
+            job.record = moved_to(now, lane).model_copy(update={"seq": now.seq + 1})
+            self._shared.emit_newest(job, progress_event(job.record, self._shared.clock()))
+            return True
 
     def take_turn(self, what: str, period_s: float) -> bool:
         """See the port."""

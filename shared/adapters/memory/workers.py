@@ -19,6 +19,7 @@ class MemoryWorkers:
         self.infos: dict[str, WorkerInfo] = {}
         self.installed: dict[str, InstalledModel] = {}
         self.library: dict[str, InstalledMedium] = {}
+        self.used: dict[str, float] = {}
         self.holders: dict[str, tuple[str, float]] = {}
         self.leases = MemoryDeviceLeases(clock)
 
@@ -113,11 +114,25 @@ class MemoryWorkerBeacon:
         """See the port."""
         with self._shared.lock:
             self._shared.library[medium.name] = medium
+            self._shared.used[medium.name] = self._shared.clock()
+
+    def use_medium(self, name: str) -> None:
+        """See the port."""
+        with self._shared.lock:
+            if name in self._shared.used:
+                self._shared.used[name] = self._shared.clock()
+
+    def unused_media(self, older_than_s: float) -> list[str]:
+        """See the port."""
+        with self._shared.lock:
+            latest = self._shared.clock() - older_than_s
+            return [name for name, at in self._shared.used.items() if at <= latest]
 
     def remove_medium(self, name: str) -> None:
         """See the port."""
         with self._shared.lock:
             self._shared.library.pop(name, None)
+            self._shared.used.pop(name, None)
 
     def hold(self, what: str, token: str, ttl_s: float) -> bool:
         """See the port."""

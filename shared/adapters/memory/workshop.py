@@ -1,6 +1,6 @@
 """The blocking face of the job store in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from shared.adapters.memory.core import MemoryJobs
 from shared.adapters.memory.upkeep import MemoryUpkeep, overdue
@@ -39,12 +39,14 @@ class MemoryAttemptStore(MemoryUpkeep):
     def __init__(self, shared: MemoryJobs) -> None:
         self._shared = shared
 
-    def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
+    def claim(self, job_id: str, worker: str, lease_s: float, lanes: Collection[str] = ()) -> Claim | None:
         """See the port."""
         shared = self._shared
         with shared.lock:
             job = shared.jobs.get(job_id)
             if job is None or job.record.state is not JobState.PENDING:
+                return None
+            if lanes and job.record.lane not in lanes:
                 return None
             now = shared.clock()
             if overdue(job.record, now):

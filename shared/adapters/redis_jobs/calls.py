@@ -16,6 +16,7 @@ from shared.adapters.records import (
     error_of,
     final_progress,
     micros,
+    moved_to,
     new_record,
     read_cursor,
     write_cursor,
@@ -172,9 +173,15 @@ def read_backlog(reply: Sequence[Any]) -> dict[str, LaneBacklog]:
     }
 
 
-def claim_arguments(worker: str, lease_s: float) -> list[Argument]:
+def claim_arguments(worker: str, lease_s: float, lanes: Collection[str]) -> list[Argument]:
     """For the script, after prefix and id."""
-    return [worker, quoted(worker), micros(lease_s), _EXPIRED, _STARTING]
+    return [worker, quoted(worker), micros(lease_s), _EXPIRED, _STARTING, *lanes]
+
+
+def move_arguments(record: JobRecord, lane: str) -> list[Argument]:
+    """For the script, after prefix and id."""
+    moved = moved_to(record, lane)
+    return [record.fence, record.lane, lane, encode(moved)["head"], moved.progress.model_dump_json()]
 
 
 def fence_of(reply: Sequence[Any]) -> int:

@@ -27,10 +27,13 @@ _log = structlog.stdlib.get_logger()
 
 FORMATS: Mapping[JobKind, int] = {
     "inference": 2,
-    "model_download": 1,
+    "model_download": 2,
+    "model_convert": 1,
+    "model_upload": 1,
+    "model_delete": 1,
     "media_download": 1,
     "media_upload": 1,
-    "pipeline": 1,
+    "pipeline": 2,
     "performance": 1,
     "density": 1,
     "optimize": 1,

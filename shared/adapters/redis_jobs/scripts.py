@@ -37,6 +37,8 @@ class Scripts:
     known: Script
     leases: Script
     measure: Script
+    movable: Script
+    move: Script
     note_lost: Script
     outlived: Script
     pick: Script

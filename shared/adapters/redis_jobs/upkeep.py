@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from shared.adapters.records import SCAN_LIMIT
 from shared.adapters.redis_connection import Argument, BlockingRedis, Script
 from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.calls import micros
@@ -10,6 +11,7 @@ from shared.adapters.redis_jobs.codec import readable
 from shared.adapters.redis_jobs.scripts import Scripts
 from shared.jobs import JobRecord
 from shared.ports import Callback, Lapsed
+from shared.workers import LaneBacklog
 
 
 class RedisUpkeep:
@@ -76,6 +78,19 @@ class RedisUpkeep:
     def holdings(self, job_ids: Sequence[str]) -> dict[str, int]:
         """See the port."""
         return calls.read_picked(job_ids, self._about_many(self._scripts.pick, "fence", *job_ids))
+
+    def backlog(self) -> dict[str, LaneBacklog]:
+        """See the port."""
+        return calls.read_backlog(self._about_many(self._scripts.backlog))
+
+    def movable(self, lane: str, limit: int = 100) -> list[JobRecord]:
+        """See the port."""
+        return readable(self._about_many(self._scripts.movable, lane, limit, SCAN_LIMIT))
+
+    def move(self, record: JobRecord, lane: str) -> bool:
+        """See the port."""
+        arguments = calls.move_arguments(record, lane)
+        return self._redis.run(self._scripts.move, self._prefix, record.id, *arguments) == 1
 
     def take_turn(self, what: str, period_s: float) -> bool:
         """See the port."""

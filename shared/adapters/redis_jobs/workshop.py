@@ -1,6 +1,6 @@
 """The blocking face of the job store. One round trip per call; safe to share between threads."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from shared.adapters.redis_connection import BlockingRedis
 from shared.adapters.redis_jobs import calls
@@ -23,9 +23,9 @@ class RedisAttemptStore(RedisUpkeep):
         self._redis = BlockingRedis(settings)
         self._scripts = load_scripts(settings)
 
-    def claim(self, job_id: str, worker: str, lease_s: float) -> Claim | None:
+    def claim(self, job_id: str, worker: str, lease_s: float, lanes: Collection[str] = ()) -> Claim | None:
         """See the port."""
-        arguments = calls.claim_arguments(worker, lease_s)
+        arguments = calls.claim_arguments(worker, lease_s, lanes)
         reply = self._redis.run(self._scripts.claim, self._prefix, job_id, *arguments)
         if reply == calls.NEWER:
             report_newer(job_id)

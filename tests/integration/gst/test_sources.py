@@ -16,6 +16,7 @@ from shared.graph.rewrites.looping import repeating_images
 from shared.graph.rewrites.sources import RAW, NetworkCamera, with_sources
 from tests.integration.gst.conftest import Play
 from tests.support.rtsp import needs_rtsp_server, rtsp_server
+from tests.support.stacks import eventually
 from workers.gst.available import available
 from workers.handlers.pipeline_sources import image_set
 
@@ -118,3 +119,21 @@ def test_a_camera_that_goes_away_ends_the_run(play: Play):
     (warning,) = ended.warnings
     assert "rtspsrc" in warning
     assert ended.streams[0].frames < 100
+
+
+@needs_rtsp_server()
+def test_published_streams_end_in_time_and_whole(play: Play, tmp_path: Path):
+    texts: list[str] = []
+    with rtsp_server() as server:
+        for number in range(6):
+            server.record(f"/out{number}", tmp_path / f"{number}.ts")
+            texts.append(
+                f"videotestsrc num-buffers=30 ! video/x-raw,width=64,height=48,framerate=30/1 ! openh264enc ! h264parse !"
+                f" rtspclientsink name=s{number} protocols=tcp location={server.url(f'/out{number}')}"
+            )
+        ended = play(" ".join(texts), *(f"s{number}" for number in range(6)))
+        assert [each.frames for each in ended.streams] == [30] * 6
+        assert 0.9 < ended.run_s < 2.5, "as fast as it was filmed, and no longer"
+        for number in range(6):
+            path = str(tmp_path / f"{number}.ts")
+            assert eventually(lambda path=path: cv2.VideoCapture(path).read()[0] or None, 5)

@@ -4,7 +4,10 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
+import cv2
+import numpy as np
 import pytest
 
 from shared.catalogue import SHIPPED
@@ -67,6 +70,21 @@ async def test_each_stream_has_its_figures_and_its_file(lab: Lab, isolation: str
     assert result.outputs == ["output_stream0.mp4", "output_stream1.mp4"]
     assert all(frames_in(lab.fetch(job, name)) == FRAMES for name in result.outputs)
     assert result.metadata == []
+
+
+async def test_streams_read_what_they_are_given(lab: Lab, tmp_path: Path) -> None:
+    lab.furnish()
+    archive = tmp_path / "walk.zip"
+    with ZipFile(archive, "w") as written:
+        for number in range(9):
+            written.writestr(f"step {number}.png", cv2.imencode(".png", np.full((48, 64, 3), number, np.uint8))[1])
+    lab.add(archive, "walk", "image_set")
+
+    job = await lab.run(DECODE, streams=2, inputs=[[VIDEO, "walk"]], output_mode="file")
+
+    result = result_of(job)
+    assert [each.frames for each in result.streams] == [FRAMES, 9]
+    assert [frames_in(lab.fetch(job, name)) for name in result.outputs] == [FRAMES, 9]
 
 
 async def test_a_file_is_repeated_until_its_time_is_over(lab: Lab) -> None:

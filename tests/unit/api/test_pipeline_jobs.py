@@ -157,8 +157,12 @@ async def test_what_is_wrong_in_a_text_or_variant_names_the_element(
 ) -> None:
     found = await refused(client, house, text_job("filesrc location=bikes ! gvapython module=x ! fakesink"))
     assert found["/pipeline/pipeline_description"].startswith("element 2, gvapython: ")
-    found = await refused(client, house, variant_job("faces"))
-    assert "element 5, gvaclassify: unknown model" in found["/pipeline/variant_id"]
+    text = "filesrc location=bikes ! decodebin3 ! gvaclassify model=none ! fakesink"
+    mine = {"name": "Mine", "description": "-", "variants": [{"name": "CPU", "pipeline_description": text}]}
+    created = await client.post("/api/v1/pipelines", json=mine)
+    assert created.status_code == 201, created.text
+    found = await refused(client, house, variant_job(created.json()["id"]))
+    assert "element 3, gvaclassify: unknown model" in found["/pipeline/variant_id"]
 
 
 @pytest.mark.parametrize(

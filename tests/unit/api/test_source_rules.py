@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from api.services.entries import Entries
 from api.services.prepare import Preparer
 from api.services.rules import Rules
 from shared.catalogue import load_catalogue
@@ -24,9 +25,9 @@ def asking(*sources: Any, name: str = "mine", **file: Any) -> dict[str, Any]:
 
 def found(spec: dict[str, Any], **settings: Any) -> dict[str, str]:
     """Every broken rule by its pointer."""
-    rules = Rules(CATALOGUE, load_media(), Settings(**settings))
+    rules = Rules(Entries(CATALOGUE.by_name), load_media(), Settings(**settings))
     try:
-        Preparer(rules, None, lambda _content: None).from_document(json.dumps(spec).encode(), {})  # type: ignore[arg-type]
+        Preparer(rules, None, None, lambda _content: None).from_document(json.dumps(spec).encode(), {})  # type: ignore[arg-type]
     except InvalidSpec as error:
         return dict(error.broken)
     return {}

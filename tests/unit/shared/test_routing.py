@@ -51,7 +51,7 @@ wants = st.builds(
     model=st.sampled_from([None, "asl"]),
     memory_bytes=st.sampled_from([0, GIB, 4 * GIB]),
     precisions=st.frozensets(st.sampled_from(["FP32", "FP16", "INT8"]), max_size=2),
-    runtime=st.sampled_from([None, "torch"]),
+    runtimes=st.frozensets(st.sampled_from(["torch", "openvino"]), max_size=2),
 )
 policies = st.builds(Policy, prefer=st.permutations(list(Device)), close=st.sampled_from([0.0, 0.1, 1.0]))
 kinds = st.sampled_from(get_args(JobKind))
@@ -98,7 +98,7 @@ def test_nothing_is_sent_where_it_can_t_run(kind: JobKind, lanes: list[LaneState
         return
     chosen = lane_of(lanes, route(kind, CommonSpec(), lanes, needs).queue)
     assert chosen.ready
-    assert not needs.runtime or not chosen.runtimes or needs.runtime in chosen.runtimes
+    assert not needs.runtimes or not chosen.runtimes or needs.runtimes & chosen.runtimes
     assert not needs.precisions or not chosen.capabilities or needs.precisions & chosen.capabilities
     room = chosen.memory_bytes if chosen.memory_free_bytes is None else chosen.memory_free_bytes
     assert needs.model in chosen.models or room is None or room >= needs.memory_bytes

@@ -69,6 +69,13 @@ def test_a_lane_lives_as_long_as_somebody_reads_it(crew: list[WorkerInfo]):
         assert lane.backlog == (backlog["cpu"] if name == "cpu" else LaneBacklog())
 
 
+def test_jobs_in_other_queues_of_the_same_workers_are_before_one_too():
+    crew = [worker(0, "gpu.0", 1, 0, set()), worker(1, "gpu.1", 1, 0, set()), worker(2, "cpu", 1, 0, set())]
+    depths = {"gpu": 6, "gpu.0": 4, "gpu.1": 1, "cpu": 100}
+    lanes = live_lanes(crew, {name: LaneBacklog(depth=depth) for name, depth in depths.items()})
+    assert {lane.name: lane.beside for lane in lanes} == {"gpu": 5, "gpu.0": 3, "gpu.1": 3, "cpu": 0}
+
+
 def test_means_are_over_the_workers_that_measured_and_memory_is_that_of_the_roomiest():
     crew = [
         worker(number, "gpu", 1, 0, set()).model_copy(update={"service_ms": times, "memory_free_bytes": free})

@@ -7,16 +7,7 @@ from typing import Any
 
 from workers.gst.elements import native
 from workers.gst.elements.frame import Region
-from workers.gst.elements.transform import (
-    ANY_FORMAT,
-    Gst,
-    InPlace,
-    Property,
-    metadata,
-    properties,
-    reported,
-    templates,
-)
+from workers.gst.elements.transform import Gst, InPlace, Property, reported
 from workers.networks.shapes import Box
 
 TABLE: dict[str, Property] = {"mode": (str, "in-order"), "roi": (str, None), "file-path": (str, None)}
@@ -48,10 +39,8 @@ def from_record(record: Any, width: int, height: int) -> tuple[Region, ...]:
 class AttachRoi(InPlace):
     """From ``roi``, the same in every frame, or a file of gvametaconvert's records."""
 
-    __gtype_name__ = "Framelane_gvaattachroi"
-    __gstmetadata__ = metadata("gvaattachroi", "Attaches regions")
-    __gsttemplates__ = templates(ANY_FORMAT)
-    __gproperties__ = properties(TABLE)
+    element = "gvaattachroi"
+    purpose = "Attaches regions"
     table = TABLE
 
     def __init__(self) -> None:

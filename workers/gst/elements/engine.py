@@ -17,7 +17,7 @@ from workers.networks.shapes import Array, Outputs
 from workers.runtimes.pictured import output_name, output_shape, own_name, prepared, rt_info, settled
 
 CACHE = "FRAMELANE_MODEL_CACHE"
-"""Environment variable: a folder for compiled models."""
+"""Environment variable: a folder for compiled models, where ``ie-config`` has no CACHE_DIR."""
 
 Done = Callable[[Outputs | Exception], None]
 """Called once an item is through, in a thread of OpenVINO's. The arrays are the model's own: copy what is kept."""
@@ -53,7 +53,7 @@ class Engine:
 
     def __init__(self, order: Order) -> None:
         core: Any = ov.Core()
-        folder = os.environ.get(CACHE)
+        folder = order.config.get("CACHE_DIR") or os.environ.get(CACHE)
         if folder:
             core.set_property({"CACHE_DIR": folder})
         model = _read(core, order.model, Path(folder) if folder else None)

@@ -5,15 +5,7 @@ from typing import Any
 
 from workers.gst.elements import native
 from workers.gst.elements.fps import Counter, clock, counters
-from workers.gst.elements.transform import (
-    Gst,
-    InPlace,
-    Property,
-    metadata,
-    properties,
-    reported,
-    templates,
-)
+from workers.gst.elements.transform import Gst, InPlace, Property, reported
 
 TABLE: dict[str, Property] = {
     "interval": (str, "1"),
@@ -28,10 +20,9 @@ TABLE: dict[str, Property] = {
 class FpsCounter(InPlace):
     """Counts together with all others of the process that have the same settings."""
 
-    __gtype_name__ = "Framelane_gvafpscounter"
-    __gstmetadata__ = metadata("gvafpscounter", "Frames per second")
-    __gsttemplates__ = templates("ANY")
-    __gproperties__ = properties(TABLE)
+    element = "gvafpscounter"
+    purpose = "Frames per second"
+    caps = "ANY"
     table = TABLE
     passthrough = True
 

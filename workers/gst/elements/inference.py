@@ -15,16 +15,7 @@ from workers.gst.elements.engine import Engine, Order, obtain, parsed_config, re
 from workers.gst.elements.frame import Frame, Region
 from workers.gst.elements.pending import Job, Memory, Pending, described, detected
 from workers.gst.elements.pictures import picture
-from workers.gst.elements.transform import (
-    OUR_FORMATS,
-    Gst,
-    InPlace,
-    Property,
-    metadata,
-    properties,
-    reported,
-    templates,
-)
+from workers.gst.elements.transform import OUR_FORMATS, Gst, InPlace, Property, reported
 from workers.networks.placing import Fit, part, placed
 from workers.networks.reading import Reader, reader_of
 from workers.networks.shapes import WHOLE, Array, Box
@@ -74,7 +65,7 @@ def _table(region: str) -> dict[str, Property]:
 class Inference(InPlace):
     """What the three have in common; they differ in what they read."""
 
-    use = "gvainference"
+    caps = OUR_FORMATS
     detects = False
 
     def __init__(self) -> None:
@@ -96,11 +87,11 @@ class Inference(InPlace):
         self._instance = self.text("model-instance-id")
         self._engine = engine = obtain(order, self._instance)
         size = (engine.width, engine.height)
-        self._reader = reader_of(engine.recipe, engine.name, size, engine.outputs, self.use)
+        self._reader = reader_of(engine.recipe, engine.name, size, engine.outputs, self.element)
         self._number = 0
         chosen = engine.recipe.threshold if "threshold" not in self.given else None
         self._threshold = (self.value("threshold") if chosen is None else chosen) if self.detects else None
-        self._memory = Memory(self.value("reclassify-interval") if self.use == "gvaclassify" else 1)
+        self._memory = Memory(self.value("reclassify-interval") if self.element == "gvaclassify" else 1)
         self._classes = {one.strip() for one in self.text("object-class").split(",") if one.strip()}
         self._out = hash(self.srcpad)
         return True
@@ -260,20 +251,8 @@ class Inference(InPlace):
 
 
 def _element(name: str, purpose: str, region: str, *, detects: bool) -> type[Any]:
-    table = _table(region)
-    return type(
-        name,
-        (Inference,),
-        {
-            "__gtype_name__": f"Framelane_{name}",
-            "__gstmetadata__": metadata(name, purpose),
-            "__gsttemplates__": templates(OUR_FORMATS),
-            "__gproperties__": properties(table),
-            "table": table,
-            "use": name,
-            "detects": detects,
-        },
-    )
+    said = {"element": name, "purpose": purpose, "table": _table(region), "detects": detects}
+    return type(name, (Inference,), said)
 
 
 ELEMENTS = {

@@ -6,16 +6,7 @@ from typing import Any
 
 from workers.gst.elements import native
 from workers.gst.elements.convert import to_json
-from workers.gst.elements.transform import (
-    ANY_FORMAT,
-    Gst,
-    InPlace,
-    Property,
-    metadata,
-    properties,
-    reported,
-    templates,
-)
+from workers.gst.elements.transform import Gst, InPlace, Property, reported
 
 TABLE: dict[str, Property] = {
     "format": (str, "json"),
@@ -33,10 +24,8 @@ TABLE: dict[str, Property] = {
 class MetaConvert(InPlace):
     """Adds a message to each frame in which there is something."""
 
-    __gtype_name__ = "Framelane_gvametaconvert"
-    __gstmetadata__ = metadata("gvametaconvert", "Metadata as JSON")
-    __gsttemplates__ = templates(ANY_FORMAT)
-    __gproperties__ = properties(TABLE)
+    element = "gvametaconvert"
+    purpose = "Metadata as JSON"
     table = TABLE
 
     @reported(failed=Gst.FlowReturn.ERROR)

@@ -6,16 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from workers.gst.elements import native
-from workers.gst.elements.transform import (
-    ANY_FORMAT,
-    Gst,
-    InPlace,
-    Property,
-    metadata,
-    properties,
-    reported,
-    templates,
-)
+from workers.gst.elements.transform import Gst, InPlace, Property, reported
 
 TABLE: dict[str, Property] = {
     "method": (str, "file"),
@@ -56,10 +47,8 @@ class Publication:
 class MetaPublish(InPlace):
     """Writes what gvametaconvert said."""
 
-    __gtype_name__ = "Framelane_gvametapublish"
-    __gstmetadata__ = metadata("gvametapublish", "Publishes metadata")
-    __gsttemplates__ = templates(ANY_FORMAT)
-    __gproperties__ = properties(TABLE)
+    element = "gvametapublish"
+    purpose = "Publishes metadata"
     table = TABLE
     passthrough = True
 

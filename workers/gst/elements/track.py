@@ -6,16 +6,7 @@ from typing import Any
 
 from workers.gst.elements import native
 from workers.gst.elements.tracking import Tracker
-from workers.gst.elements.transform import (
-    ANY_FORMAT,
-    Gst,
-    InPlace,
-    Property,
-    metadata,
-    properties,
-    reported,
-    templates,
-)
+from workers.gst.elements.transform import Gst, InPlace, Property, reported
 
 TABLE: dict[str, Property] = {
     "tracking-type": (str, "short-term-imageless"),
@@ -30,10 +21,8 @@ _TYPES = {"zero-term": False, "zero-term-imageless": False, "short-term": True, 
 class Track(InPlace):
     """Looks at boxes only, never at the picture, whatever the type."""
 
-    __gtype_name__ = "Framelane_gvatrack"
-    __gstmetadata__ = metadata("gvatrack", "Tracks objects")
-    __gsttemplates__ = templates(ANY_FORMAT)
-    __gproperties__ = properties(TABLE)
+    element = "gvatrack"
+    purpose = "Tracks objects"
     table = TABLE
 
     def __init__(self) -> None:

@@ -21,27 +21,16 @@ _FLAGS = GObject.ParamFlags.READWRITE
 _LIMITS: dict[type, tuple[float, float]] = {int: (-(2**31), 2**31 - 1), float: (-1e308, 1e308)}
 
 
-def properties(table: Mapping[str, Property]) -> dict[str, tuple[Any, ...]]:
-    """``__gproperties__`` of a table of names."""
-    return {name: _property(kind, default, name) for name, (kind, default) in table.items()}
-
-
 def _property(kind: type, default: Any, name: str) -> tuple[Any, ...]:
     limits = _LIMITS.get(kind, ())
     return (kind, name, name, *limits, default, _FLAGS)
 
 
-def templates(caps: str) -> tuple[Any, Any]:
-    """``__gsttemplates__`` of one sink and one source pad."""
+def _templates(caps: str) -> tuple[Any, Any]:
     return tuple(
         Gst.PadTemplate.new(name, direction, Gst.PadPresence.ALWAYS, Gst.Caps.from_string(caps))
         for name, direction in (("sink", Gst.PadDirection.SINK), ("src", Gst.PadDirection.SRC))
     )
-
-
-def metadata(name: str, purpose: str) -> tuple[str, str, str, str]:
-    """``__gstmetadata__``."""
-    return (name, "Filter/Analyzer/Video", purpose, "Framelane")
 
 
 def reported(*, failed: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -62,11 +51,27 @@ def reported(*, failed: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 
 class InPlace(GstBase.BaseTransform):
-    """An element that looks at frames, or changes what is known of them."""
+    """An element that looks at frames, or changes what is known of them.
 
+    A class with an ``element`` (its name in pipelines) is registered as that, with what it says below.
+    """
+
+    element = ""
+    purpose = ""
+    caps = ANY_FORMAT
+    """Of its sink and its source."""
     table: Mapping[str, Property] = {}
     passthrough = False
     """Whether frames and what is known of them stay as they are."""
+
+    def __init_subclass__(cls) -> None:
+        """What GObject reads of a class when it is made; this comes before."""
+        super().__init_subclass__()
+        if cls.element:
+            cls.__gtype_name__ = f"Framelane_{cls.element}"
+            cls.__gstmetadata__ = (cls.element, "Filter/Analyzer/Video", cls.purpose, "Framelane")
+            cls.__gsttemplates__ = _templates(cls.caps)
+            cls.__gproperties__ = {name: _property(*each, name) for name, each in cls.table.items()}
 
     def __init__(self) -> None:
         super().__init__()

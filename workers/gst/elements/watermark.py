@@ -5,16 +5,7 @@ from typing import Any
 
 from workers.gst.elements import native
 from workers.gst.elements.draw import draw
-from workers.gst.elements.transform import (
-    OUR_FORMATS,
-    Gst,
-    InPlace,
-    Property,
-    metadata,
-    properties,
-    reported,
-    templates,
-)
+from workers.gst.elements.transform import OUR_FORMATS, Gst, InPlace, Property, reported
 
 TABLE: dict[str, Property] = {
     "device": (str, ""),
@@ -28,10 +19,9 @@ TABLE: dict[str, Property] = {
 class Watermark(InPlace):
     """Draws on frames in which there is something; the others aren't touched."""
 
-    __gtype_name__ = "Framelane_gvawatermark"
-    __gstmetadata__ = metadata("gvawatermark", "Draws what was found")
-    __gsttemplates__ = templates(OUR_FORMATS)
-    __gproperties__ = properties(TABLE)
+    element = "gvawatermark"
+    purpose = "Draws what was found"
+    caps = OUR_FORMATS
     table = TABLE
 
     @reported(failed=Gst.FlowReturn.ERROR)

@@ -39,7 +39,7 @@ def boxes(
         msg = f"{len(rows)} rows of boxes, but {len(anchors)} anchors: `strides` don't fit the network"
         raise ValueError(msg)
     likely = np.flatnonzero(scores >= threshold)
-    values = rows[likely].reshape(len(likely), -1, 2) / np.array(size, np.float32)
+    values = rows[likely].reshape(len(likely), rows.shape[1] // 2, 2) / np.array(size, np.float32)
     values[:, 0] += anchors[likely]
     values[:, 2:] += anchors[likely][:, None]
     half = values[:, 1] / 2

@@ -1,20 +1,10 @@
-import hashlib
 import subprocess
-from itertools import count
 
 import pytest
 
 from shared.adapters.links import LinkSigner
 from shared.adapters.local_artifacts import LocalArtifactStore
-from shared.adapters.memory import (
-    MemoryBenchmarks,
-    MemoryBenchmarkWriter,
-    MemoryUploadStore,
-    MemoryWorkerBeacon,
-    MemoryWorkers,
-)
 from shared.catalogue import Catalogue
-from shared.devices import Lane
 from shared.errors import (
     ChecksumMismatch,
     InvalidSpec,
@@ -23,43 +13,13 @@ from shared.errors import (
     SourceUnavailable,
     StoreUnavailable,
 )
-from shared.media import load_media
-from shared.settings import ModelSettings, Settings, WorkerSettings
-from tests.support.leases import no_lease
+from shared.settings import ModelSettings, Settings
+from tests.support.downloads import Bench, entry, file, member, sha
 from tests.support.wheels import build_wheel
-from tests.support.workshop import CPU, Workshop
 from workers.handlers import WorkerEnvironment
 from workers.handlers.model_download import ModelDownload, build
-from workers.media_store import MediaStore
-from workers.model_store import ModelStore
 
 WEIGHTS, TASK = b"\x80weights" * 20_000, b"landmarks" * 5_000
-
-
-def sha(content):
-    return hashlib.sha256(content).hexdigest()
-
-
-def file(name, content, *sources, pinned=None):
-    return {"name": name, "sha256": pinned or sha(content), "sources": list(sources)}
-
-
-def member(name, version="1.0"):
-    return {"requirement": f"tiny-gestures=={version}", "member": f"tiny_gestures/{name}"}
-
-
-def entry(name, files, **fields):
-    return {
-        "name": name,
-        "display_name": name,
-        "category": "gesture",
-        "licence": "MIT",
-        "architecture": "alphabet_mlp",
-        "accepts": ["landmarks", "image"],
-        "runtimes": ["torch"],
-        "files": files,
-        **fields,
-    }
 
 
 TINY = entry("tiny", [file("w.pth", WEIGHTS, member("w.pth"))], requires={"image": ["hands"]})
@@ -76,58 +36,6 @@ def index(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     return folder
-
-
-class AbsentBeacon(MemoryWorkerBeacon):
-    """Can't be reached when something is to be installed."""
-
-    absent = False
-
-    def install(self, model):
-        if self.absent:
-            raise StoreUnavailable
-        super().install(model)
-
-
-class Bench:
-    """A handler over twins, and jobs for it."""
-
-    def __init__(self, folder, entries, **options):
-        self.shop = Workshop(folder)
-        self.beacon = AbsentBeacon(MemoryWorkers())
-        self.artifacts = options.pop("artifacts", self.shop.artifacts)
-        self.environment = WorkerEnvironment(
-            settings=Settings(worker=WorkerSettings(data_dir=folder), **options.pop("settings", {})),
-            device=CPU,
-            lane=Lane("io"),
-            catalogue=Catalogue.model_validate(entries),
-            media=load_media(),
-            model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
-            media_store=MediaStore(folder / "media", self.artifacts, self.beacon),
-            artifacts=self.artifacts,
-            beacon=self.beacon,
-            attempts=self.shop.store,
-            uploads=MemoryUploadStore(),
-            exclusive=no_lease(),
-            benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
-        )
-        self.handler = ModelDownload(self.environment, **options)
-        self.context = None
-
-    async def run(self, *models, **fields):
-        job_id = f"job-{len(self.shop.jobs.jobs)}"
-        await self.shop.submit(job_id, models=models, **fields)
-        # Every look at the clock is a second later, so that all progress is told.
-        seconds = count()
-        self.context = self.shop.context(self.shop.claim(job_id), clock=lambda: float(next(seconds)))
-        try:
-            return self.handler.run(self.context)
-        finally:
-            self.context.close()
-            assert not any(self.shop.scratch_root.rglob("*"))
-
-    def nothing_behind(self):
-        return self.artifacts.keys("") == [] and self.beacon.models() == {}
 
 
 @pytest.fixture

@@ -144,7 +144,8 @@ def test_names_become_paths_and_models_bring_what_they_need(desk):
     assert detect.data["model"].startswith(str(desk.data / "models/person-ssdlite"))
     assert detect.data["model"].endswith("openvino-FP32.xml")
     assert detect.data["device"] == "CPU"
-    assert json.loads((desk.folder / "person-ssdlite.model-proc.json").read_text())["output_postproc"]
+    (output,) = json.loads((desk.folder / "person-ssdlite.model-proc.json").read_text())["output_postproc"]
+    assert output["labels"] == ["background", "person"]
     assert detect.data["model-proc"] == str(desk.folder / "person-ssdlite.model-proc.json")
     assert detect.data["ie-config"] == f"CACHE_DIR={desk.data / 'compiled'}"
     assert [node.type for node in nodes(request, "decodebin3", "parsebin", "avdec_h264")] == [

@@ -1,0 +1,187 @@
+"""From what a client wants to measure to what a worker gets: each pipeline as a job of its own has it. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from api.services.graphs import below
+from api.services.pipeline_jobs import PipelineRules, Variants, pipeline_id
+from api.services.pipeline_sources import read_by
+from shared.errors import InvalidSpec
+from shared.graph.faults import Broken
+from shared.graph.names import CAMERA
+from shared.measurements import (
+    MOST_STREAMS,
+    DensityFields,
+    DensitySpec,
+    Load,
+    OptimizeFields,
+    OptimizeSpec,
+    PerformanceFields,
+    PerformanceSpec,
+    Share,
+    ShareFields,
+    ValidateFields,
+    ValidateSpec,
+)
+from shared.packing import DensityTask, OptimizeTask, PerformanceTask, PipelineTask, ValidateTask
+from shared.pipelines import PipelineSource, VariantSource
+from shared.specs import AnySpec, PipelineSpec
+
+MeasurementSpec = PerformanceSpec | DensitySpec | OptimizeSpec | ValidateSpec
+MeasurementTask = PerformanceTask | DensityTask | OptimizeTask | ValidateTask
+
+_REPEATED_S = 86_400.0
+"""Files begin again when they end: a run is as long as its measurement."""
+
+_NO_CAMERAS = "a camera gives each run other pictures, and its own rate: measure with media of the library"
+
+
+class MeasurementRules:
+    """Checks measurements, and makes tasks of them."""
+
+    def __init__(self, pipelines: PipelineRules) -> None:
+        self._pipelines = pipelines
+
+    def task(self, spec: MeasurementSpec, variants: Variants) -> tuple[MeasurementTask | None, list[Broken]]:
+        """The task, or every rule that is broken."""
+        match spec:
+            case PerformanceSpec():
+                return self._performance(spec, variants)
+            case DensitySpec():
+                return self._density(spec, variants)
+            case OptimizeSpec():
+                return self._optimize(spec, variants)
+            case ValidateSpec():
+                return self._validate(spec, variants)
+
+    def _performance(
+        self, spec: PerformanceSpec, variants: Variants
+    ) -> tuple[PerformanceTask | None, list[Broken]]:
+        singles = [_single(spec, each, each.streams) for each in spec.specs]
+        tasks, broken = self._all(singles, variants)
+        broken += _too_many(sum(each.streams for each in spec.specs), "/specs")
+        if broken:
+            return None, broken
+        fields = {name: getattr(spec, name) for name in PerformanceFields.model_fields}
+        return PerformanceTask(**fields, specs=tasks), []
+
+    def _density(self, spec: DensitySpec, variants: Variants) -> tuple[DensityTask | None, list[Broken]]:
+        # Rules of streams are asked with the most that there may be.
+        singles = [_single(spec, each, each.streams or spec.max_streams) for each in spec.specs]
+        tasks, broken = self._all(singles, variants)
+        broken += [
+            each
+            for number, task in enumerate(tasks)
+            for each in below(f"/specs/{number}", _cameras(spec.specs[number].inputs, task))
+        ]
+        broken += _too_few(spec)
+        if broken:
+            return None, broken
+        shares = [
+            ShareFields(**{name: getattr(each, name) for name in ShareFields.model_fields}) for each in spec.specs
+        ]
+        begun = [
+            task.model_copy(update={"streams": share.streams or 1})
+            for task, share in zip(tasks, shares, strict=True)
+        ]
+        fields = {name: getattr(spec, name) for name in DensityFields.model_fields}
+        return DensityTask(**fields, specs=begun, shares=shares), []
+
+    def _optimize(self, spec: OptimizeSpec, variants: Variants) -> tuple[OptimizeTask | None, list[Broken]]:
+        task, broken = self._pipelines.task(_single(spec, spec, spec.streams), variants)
+        if task is not None:
+            broken += _cameras(spec.inputs, task)
+        broken += _unsearchable(spec)
+        if task is None or broken:
+            return None, broken
+        fields = {name: getattr(spec, name) for name in OptimizeFields.model_fields}
+        return OptimizeTask(**fields, pipeline=task), []
+
+    def _validate(self, spec: ValidateSpec, variants: Variants) -> tuple[ValidateTask | None, list[Broken]]:
+        named = isinstance(spec.pipeline, VariantSource)
+        try:
+            graph = self._pipelines.graph(spec.pipeline, variants)
+        except InvalidSpec as error:
+            if named:
+                return None, list(error.broken)
+            graph = None  # that it can't be read is the verdict
+        once = PipelineSpec(pipeline=spec.pipeline, inputs=spec.inputs, max_runtime_s=spec.max_runtime_s)
+        if graph is not None and (broken := self._pipelines.inputs_of(once, graph)):
+            return None, broken
+        fields = {name: getattr(spec, name) for name in ValidateFields.model_fields}
+        called = pipeline_id(spec.pipeline)
+        return ValidateTask(
+            **fields, pipeline_id=called, pipeline=spec.pipeline, graph=graph if named else None
+        ), []
+
+    def _all(self, singles: Sequence[PipelineSpec], variants: Variants) -> tuple[list[PipelineTask], list[Broken]]:
+        tasks: list[PipelineTask] = []
+        broken: list[Broken] = []
+        for number, single in enumerate(singles):
+            task, found = self._pipelines.task(single, variants)
+            tasks += [] if task is None else [task]
+            broken += below(f"/specs/{number}", found)
+        return tasks, broken
+
+
+def variants_of(spec: AnySpec) -> list[VariantSource]:
+    """The variants that a spec names, each once."""
+    return list(dict.fromkeys(source for source in _sources(spec) if isinstance(source, VariantSource)))
+
+
+def _sources(spec: AnySpec) -> list[PipelineSource]:
+    match spec:
+        case PipelineSpec() | OptimizeSpec() | ValidateSpec():
+            return [spec.pipeline]
+        case PerformanceSpec() | DensitySpec():
+            return [each.pipeline for each in spec.specs]
+        case _:
+            return []
+
+
+def _single(
+    spec: PerformanceSpec | DensitySpec | OptimizeSpec, part: Load | Share | OptimizeSpec, streams: int
+) -> PipelineSpec:
+    """One pipeline of a measurement as if it were asked for alone."""
+    return PipelineSpec(
+        pipeline=part.pipeline,
+        streams=streams,
+        inputs=part.inputs,
+        device=spec.device,
+        isolation=spec.isolation,
+        latency_metrics=not isinstance(spec, DensitySpec) and _tells_latency(spec),
+        max_runtime_s=_REPEATED_S,
+    )
+
+
+def _tells_latency(spec: PerformanceSpec | OptimizeSpec) -> bool:
+    """Forms of a pipeline are always compared by it too."""
+    return isinstance(spec, OptimizeSpec) or spec.latency_metrics
+
+
+def _cameras(inputs: Sequence[str | list[str]], task: PipelineTask) -> list[Broken]:
+    if not any(name.startswith(CAMERA) for name in read_by(task, task.graph)):
+        return []
+    return [("/inputs" if inputs else "/pipeline", _NO_CAMERAS)]
+
+
+def _too_many(streams: int, pointer: str) -> list[Broken]:
+    if streams <= MOST_STREAMS:
+        return []
+    return [(pointer, f"{streams} streams in all; a measurement has at most {MOST_STREAMS}")]
+
+
+def _too_few(spec: DensitySpec) -> Iterator[Broken]:
+    growing = sum(1 for each in spec.specs if each.stream_rate)
+    if spec.max_streams < growing:
+        yield "/max_streams", f"{growing} pipelines share the streams: allow at least {growing}"
+    pinned = sum(each.streams or 0 for each in spec.specs)
+    yield from _too_many(pinned + spec.max_streams, "/max_streams")
+
+
+def _unsearchable(spec: OptimizeSpec) -> Iterator[Broken]:
+    needed = 2 * (spec.warmup_s + spec.search.sample_s)
+    if spec.search.duration_s < needed:
+        says = f"is too little for the original and one other form: {needed:g} s are needed at least"
+        yield "/search/duration_s", says
+    if spec.save_as and not isinstance(spec.pipeline, VariantSource):
+        yield "/save_as", "what is saved is a variant of a pipeline: name one by `source`: `variant`"
