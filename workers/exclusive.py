@@ -60,6 +60,7 @@ class Exclusive:
             yield
         finally:
             keeping.stop()
+            log.info("device_given_back", device=device.id)
             self._leases.release(*place, holder)
 
     def _keep(self, context: JobContext, place: tuple[str, str]) -> None:

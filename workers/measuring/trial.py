@@ -97,8 +97,8 @@ class _Heard:
 def run_trial(asked: Asked, play: Play, check: Callable[[], None], gauges: Sequence[Gauge]) -> Trial:
     """Start all, wait until all give frames, measure, stop all.
 
-    Raises PipelineFailed when a process fails, a stream gives no frame in ``patience_s``, or a file that doesn't
-    loop ends before the measured part does; and what ``check`` raises.
+    Raises PipelineFailed when a process fails, a stream gives no frame in ``patience_s``, one ends before the
+    measured part does, or none gives a frame in it; and what ``check`` raises.
     """
     keys = [
         (number, stream.number)
@@ -115,6 +115,8 @@ def run_trial(asked: Asked, play: Play, check: Callable[[], None], gauges: Seque
         raise PipelineFailed("the measured part is too short for a figure")
     moments = watch.within(found.began, found.ended)
     rates = {key: counts.rate(found.began, found.ended) for key, counts in heard.counts.items()}
+    if not any(rates.values()):
+        raise PipelineFailed("no frame came in the measured part: does the source end, or wait for something?")
     return Trial(rates, found, dict(heard.latency), summed_up(moments), moments)
 
 

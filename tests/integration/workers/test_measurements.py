@@ -25,8 +25,7 @@ from tests.support.processes import System
 pytestmark = [pytest.mark.service, needs_gstreamer()]
 
 PACED = (
-    "videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate={fps}/1 ! "
-    "fakesink name=default_output_sink sync=false"
+    "videotestsrc ! video/x-raw,width=64,height=48,framerate={fps}/1 ! fakesink name=default_output_sink sync=true"
 )
 ENDS = "videotestsrc num-buffers=5 ! fakesink name=default_output_sink"
 
@@ -106,7 +105,7 @@ async def test_streams_of_several_pipelines_are_told_apart(lab: Lab, settings: S
 async def test_what_ends_by_itself_can_not_be_measured(lab: Lab) -> None:
     code, detail = error_of(await lab.system.ended(await lab.send(performance(pipeline("short", ENDS)))))
     assert code == "pipeline-failed"
-    assert "ended before" in detail
+    assert "no frame came" in detail
 
 
 async def test_a_killed_search_goes_on_with_the_steps_it_knows(lab: Lab, settings: Settings) -> None:
@@ -142,7 +141,6 @@ async def test_benchmarks_of_one_device_run_one_after_the_other(lab: Lab, settin
     jobs = await asyncio.gather(*(lab.system.ended(each) for each in ids))
 
     assert all(isinstance(result_of(job), PerformanceResult) for job in jobs)
-    taken = [line for worker in (lab.worker, second) for line in worker.lines if line["event"] == "device_taken"]
-    assert len(taken) == 2
-    first, last = sorted(jobs, key=lambda job: job.finished_at or job.created_at)
-    assert last.attempts[-1].started_at >= first.finished_at, "the other waited for the device"
+    said = sorted((*lab.worker.lines, *second.lines), key=lambda line: str(line.get("timestamp")))
+    held = [line["event"] for line in said if line["event"] in {"device_taken", "device_given_back"}]
+    assert held == ["device_taken", "device_given_back"] * 2
