@@ -5,14 +5,27 @@ from collections.abc import Iterable, Mapping
 
 from shared.catalogue import CatalogueEntry
 from shared.devices import Device
+from shared.errors import InvalidSpec
 from shared.graph.model import Graph
 from shared.graph.names import places
+from shared.graph.parser import parse
 from shared.graph.rewrites.devices import MODELS
-from shared.packing import AnyTask, InferenceTask, PipelineTask
+from shared.packing import (
+    AnyTask,
+    DensityTask,
+    InferenceTask,
+    OptimizeTask,
+    PerformanceTask,
+    PipelineTask,
+    ValidateTask,
+)
+from shared.pipelines import DescriptionSource, GraphSource
 from shared.results import InstalledModel
 from shared.routing import Needs
 from shared.settings import RoutingSettings
-from shared.specs import ModelConvertSpec
+from shared.specs import JobKind, ModelConvertSpec
+
+RUN_PIPELINES: tuple[JobKind, ...] = ("pipeline", "performance", "density", "optimize", "validate")
 
 _FAMILY = re.compile(r"\b(?:CPU|GPU|NPU)\b")
 
@@ -38,16 +51,44 @@ def needs_of(
             memory_bytes=estimated_bytes(installed.get(task.model), settings),
             runtimes=_runtimes(task, entry),
         )
-    if isinstance(task, PipelineTask):
-        models = pipeline_models(task.graph)
-        return Needs(
-            families=pipeline_families(task.graph, [entries[name] for name in models if name in entries]),
-            work=work_of(task),
-            memory_bytes=sum(estimated_bytes(installed.get(name), settings) for name in models),
-        )
     if isinstance(task, ModelConvertSpec):
         return Needs(families=frozenset({Device.CPU}), work=work_of(task))
-    return Needs(work=work_of(task))
+    families, memory_bytes = frozenset(Device), 0
+    for pipeline in pipelines_of(task):
+        models = pipeline_models(pipeline.graph)
+        families &= pipeline_families(pipeline.graph, [entries[name] for name in models if name in entries])
+        memory_bytes += sum(estimated_bytes(installed.get(name), settings) for name in models)
+    return Needs(families=families, work=work_of(task), memory_bytes=memory_bytes)
+
+
+def pipelines_of(task: AnyTask) -> list[PipelineTask]:
+    """Those a job runs. A validation has none while its text can't be read."""
+    match task:
+        case PipelineTask():
+            return [task]
+        case PerformanceTask(specs=pipelines) | DensityTask(specs=pipelines):
+            return pipelines
+        case OptimizeTask(pipeline=pipeline):
+            return [pipeline]
+        case ValidateTask():
+            graph = _to_validate(task)
+            once = {"device": task.device, "inputs": task.inputs, "pipeline_id": task.pipeline_id}
+            return [PipelineTask.model_validate({**once, "graph": graph})] if graph else []
+        case _:
+            return []
+
+
+def _to_validate(task: ValidateTask) -> Graph | None:
+    match task.pipeline:
+        case GraphSource(pipeline_graph=graph):
+            return graph
+        case DescriptionSource(pipeline_description=text):
+            try:
+                return parse(text)
+            except InvalidSpec:
+                return None
+        case _:
+            return task.graph
 
 
 def _runtimes(task: InferenceTask, entry: CatalogueEntry | None) -> frozenset[str]:

@@ -21,6 +21,9 @@ _PLAIN: Mapping[str, str] = {
     "tuple_type": "must be a list",
 }
 _NO_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
+_ABOUT: Mapping[str, str] = {"budget": "/budget_s", "rates": "/specs"}
+"""Fields that rules of a whole spec are about, by the types of their errors."""
+_OUTPUTS = frozenset({"output_mode", "metadata_mode"})
 _SOURCES = frozenset({"variant", "graph", "description"})
 
 
@@ -54,10 +57,16 @@ def parse_spec(document: bytes) -> AnySpec:
 def _of_spec(broken: Mapping[str, Any]) -> tuple[str, str]:
     place = spec_pointer(broken["loc"])
     if broken["type"] not in _NO_KIND:
-        return place, plainly(broken)
-    if place == "/pipeline":
-        return "/pipeline/source", f"must be one of {', '.join(sorted(_SOURCES))}"
+        return place + _ABOUT.get(broken["type"], ""), _said(place, broken)
+    if place.endswith("/pipeline"):
+        return f"{place}/source", f"must be one of {', '.join(sorted(_SOURCES))}"
     return "/kind", f"must be one of {', '.join(get_args(JobKind))}"
+
+
+def _said(place: str, broken: Mapping[str, Any]) -> str:
+    if broken["type"] == "extra_forbidden" and place.rpartition("/")[2] in _OUTPUTS:
+        return "not known here: what is measured keeps no frames and no records; leave it out"
+    return plainly(broken)
 
 
 def plainly(broken: Mapping[str, Any]) -> str:
@@ -83,6 +92,8 @@ def spec_pointer(place: Sequence[int | str]) -> str:
     parts = list(place)
     if parts and parts[0] in _KINDS:
         del parts[0]
+    if len(parts) > 2 and parts[0] == "specs":  # noqa: PLR2004  a pipeline of several, said like one alone
+        return pointer(parts[:2]) + spec_pointer(parts[2:])
     if len(parts) > 2 and parts[0] == "inputs" and isinstance(parts[1], int):  # noqa: PLR2004  what is deleted is there
         del parts[2]
     if len(parts) > 5 and parts[:2] == ["source", "files"] and parts[3] == "sources":  # noqa: PLR2004  the same

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from anyio import CapacityLimiter, to_thread
 
@@ -12,7 +13,7 @@ from shared.errors import MediumNotInstalled
 from shared.graph.names import places
 from shared.media import MediaEntry, content_key, thumbnail_key
 from shared.media_library import MediaLibrary, patient
-from shared.packing import PipelineTask
+from shared.needs import RUN_PIPELINES, pipelines_of
 from shared.ports import ArtifactStore, JobQuery, JobStore, WorkerDirectory
 from shared.results import InstalledMedium
 from shared.states import JobState
@@ -108,15 +109,11 @@ class MediaShelf:
 
     async def _jobs(self, name: str) -> list[str]:
         found: list[str] = []
-        for state in _LIVE:
+        for kind, state in product(RUN_PIPELINES, _LIVE):
             cursor: str | None = None
             while len(found) <= _USERS_TOLD:
-                page = await self._store.find(JobQuery(kind="pipeline", state=state, limit=_PAGE, cursor=cursor))
-                found += [
-                    job.id
-                    for job in page.jobs
-                    if isinstance(job.spec, PipelineTask) and name in media_of(job.spec)
-                ]
+                page = await self._store.find(JobQuery(kind=kind, state=state, limit=_PAGE, cursor=cursor))
+                found += [job.id for job in page.jobs if name in media_of(pipelines_of(job.spec))]
                 if (cursor := page.next_cursor) is None:
                     break
         return found

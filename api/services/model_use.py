@@ -6,15 +6,23 @@ from api.errors import ModelInUse
 from api.services.pipelines import Registry
 from shared import model_files
 from shared.errors import InvalidSpec
-from shared.needs import pipeline_models
-from shared.packing import AnyTask, InferenceTask, PipelineTask
+from shared.needs import RUN_PIPELINES, pipeline_models, pipelines_of
+from shared.packing import (
+    AnyTask,
+    DensityTask,
+    InferenceTask,
+    OptimizeTask,
+    PerformanceTask,
+    PipelineTask,
+    ValidateTask,
+)
 from shared.ports import JobQuery, JobStore
 from shared.specs import JobKind, ModelConvertSpec, ModelUploadSpec
 from shared.states import JobState
 from shared.uploads import Upload
 
 _LIVE = (JobState.RUNNING, JobState.PENDING)
-_KINDS: tuple[JobKind, ...] = ("inference", "pipeline", "model_convert")
+_KINDS: tuple[JobKind, ...] = ("inference", *RUN_PIPELINES, "model_convert")
 _PAGE = 200
 _TOLD = 5
 
@@ -53,8 +61,8 @@ def models_of(task: AnyTask) -> Iterable[str]:
     match task:
         case InferenceTask() | ModelConvertSpec():
             return [task.model]
-        case PipelineTask():
-            return pipeline_models(task.graph)
+        case PipelineTask() | PerformanceTask() | DensityTask() | OptimizeTask() | ValidateTask():
+            return sorted({name for each in pipelines_of(task) for name in pipeline_models(each.graph)})
         case _:
             return []
 

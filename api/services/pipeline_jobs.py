@@ -2,24 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from api.services.graphs import Graphs, below, within
 from api.services.pipeline_sources import SourceRules, read_by
 from shared.catalogue import CatalogueEntry
 from shared.devices import AUTO, family_of
-from shared.graph.faults import Broken, PipelineUnreadable
+from shared.errors import InvalidSpec
+from shared.graph.faults import Broken
 from shared.graph.model import Graph
 from shared.graph.names import CAMERA, Place, places
 from shared.graph.rewrites.outputs import MAIN_SINK
-from shared.needs import pipeline_models
-from shared.packing import PipelineTask
+from shared.needs import pipeline_models, pipelines_of
+from shared.packing import AnyTask, PipelineTask, ValidateTask
 from shared.pipeline_settings import PipelineSettings
-from shared.pipelines import DescriptionSource, GraphSource, VariantSource
+from shared.pipelines import DescriptionSource, GraphSource, PipelineSource, VariantSource
 from shared.specs import PipelineFields, PipelineSpec
 
 _DIGITS = 16
+
+Variants = Mapping[VariantSource, Graph | InvalidSpec]
+"""The graphs of variants that a spec names, or why there is none; pointers begin at what names them."""
 
 
 class PipelineRules:
@@ -34,11 +38,11 @@ class PipelineRules:
         self._sources = SourceRules(settings.cameras)
         self._is_live_served = bool(settings.live_server.get_secret_value())
 
-    def task(self, spec: PipelineSpec, variant: Graph | None) -> tuple[PipelineTask | None, list[Broken]]:
-        """The task, or every rule that is broken. ``variant``: the graph of a variant that ``spec`` names."""
+    def task(self, spec: PipelineSpec, variants: Variants) -> tuple[PipelineTask | None, list[Broken]]:
+        """The task, or every rule that is broken."""
         try:
-            graph = self._graph(spec, variant)
-        except PipelineUnreadable as error:
+            graph = self.graph(spec.pipeline, variants)
+        except InvalidSpec as error:
             return None, [*error.broken, *self._unserved(spec)]
         found = [*self._graphs.broken(graph), *self._models(spec, graph), *self._sources.of_graph(spec, graph)]
         of_job = [*self._sources.of_job(spec, graph), *_outputs(spec, graph), *self._unserved(spec)]
@@ -46,21 +50,36 @@ class PipelineRules:
         if broken:
             return None, broken
         fields = {name: getattr(spec, name) for name in PipelineFields.model_fields}
-        return PipelineTask(**fields, pipeline_id=pipeline_id(spec), graph=graph), []
+        return PipelineTask(**fields, pipeline_id=pipeline_id(spec.pipeline), graph=graph), []
 
-    def needs(self, task: PipelineTask) -> list[str]:
+    def inputs_of(self, spec: PipelineSpec, graph: Graph) -> list[Broken]:
+        """What is wrong with ``inputs`` alone, where the graph itself isn't."""
+        return [] if self._graphs.broken(graph) else self._sources.of_job(spec, graph)
+
+    def runnable(self, task: AnyTask) -> list[PipelineTask]:
+        """The pipelines that a job runs. What a validation is going to refuse isn't one."""
+        found = pipelines_of(task)
+        if not isinstance(task, ValidateTask):
+            return found
+        return [each for each in found if not self._graphs.broken(each.graph)]
+
+    def needs(self, pipelines: Sequence[PipelineTask]) -> list[str]:
         """Models that must be installed."""
-        return pipeline_models(task.graph)
+        models = {name for each in pipelines for name in pipeline_models(each.graph)}
+        return sorted(models & self._entries.keys())
 
-    def _graph(self, spec: PipelineSpec, variant: Graph | None) -> Graph:
-        match spec.pipeline:
+    def graph(self, source: PipelineSource, variants: Variants) -> Graph:
+        """Raises InvalidSpec with pointers from ``/pipeline`` on."""
+        match source:
             case GraphSource(pipeline_graph=graph):
                 return graph
             case DescriptionSource(pipeline_description=text):
                 return self._graphs.read(text, "/pipeline/pipeline_description")
             case VariantSource():
-                assert variant is not None  # noqa: S101  who calls looks it up
-                return variant
+                found = variants[source]
+                if isinstance(found, InvalidSpec):
+                    raise found
+                return found
 
     def _unserved(self, spec: PipelineSpec) -> list[Broken]:
         if spec.output_mode != "live_stream" or self._is_live_served:
@@ -85,14 +104,15 @@ class PipelineRules:
         return []
 
 
-def media_of(task: PipelineTask) -> list[str]:
-    """Names of the media that any of its streams reads."""
-    return sorted({name for name in read_by(task, task.graph) if not name.startswith(CAMERA)})
+def media_of(pipelines: Iterable[PipelineTask]) -> list[str]:
+    """Names of the media that any of their streams reads."""
+    read = {name for each in pipelines for name in read_by(each, each.graph)}
+    return sorted(name for name in read if not name.startswith(CAMERA))
 
 
-def pipeline_id(spec: PipelineSpec) -> str:
+def pipeline_id(source: PipelineSource) -> str:
     """What results call the pipeline."""
-    match spec.pipeline:
+    match source:
         case VariantSource(pipeline_id=pipeline, variant_id=variant):
             return f"/pipelines/{pipeline}/variants/{variant}"
         case GraphSource(pipeline_graph=graph, graph_id=given):
@@ -134,9 +154,9 @@ def _placed(spec: PipelineSpec, graph: Graph, broken: Sequence[Broken]) -> list[
             return within("/pipeline/variant_id", graph, broken)
 
 
-def missing_media(task: PipelineTask, installed: AbstractSet[str], known: AbstractSet[str]) -> str:
+def missing_media(pipelines: Sequence[PipelineTask], installed: AbstractSet[str], known: AbstractSet[str]) -> str:
     """A sentence that says how to get the media that aren't there; empty if all are. ``known``: the catalogue."""
-    missing = [name for name in media_of(task) if name not in installed]
+    missing = [name for name in media_of(pipelines) if name not in installed]
     if not missing:
         return ""
     says = f"not in the library: {', '.join(missing)}"

@@ -93,6 +93,19 @@ class Registry:
         known = ", ".join(each.id for each in pipeline.variants)
         raise InvalidSpec(("/pipeline/variant_id", f"{pipeline_id} has no variant {variant_id!r}; it has {known}"))
 
+    async def variant_refused(self, pipeline_id: str, variant_id: str) -> str:
+        """Why nobody can add such a variant now; empty if it can be, or if there is no such pipeline."""
+        try:
+            pipeline = await self._own(pipeline_id)
+        except PipelineNotFound:
+            return ""
+        except PipelineReadOnly as error:
+            return error.detail
+        if any(each.id == variant_id for each in pipeline.variants):
+            return f"{pipeline_id} has a variant {variant_id!r} already: choose another id"
+        full = len(pipeline.variants) >= MOST_VARIANTS
+        return f"{pipeline_id} has {MOST_VARIANTS} variants already, the most there may be" if full else ""
+
     async def create(self, definition: PipelineDefinition) -> Pipeline:
         """Raises InvalidSpec with everything that is wrong with its variants."""
         return await self._add(await self._in_thread(lambda: self._checked(self._plan(definition))))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from anyio import CapacityLimiter, to_thread
@@ -11,17 +11,19 @@ from anyio import CapacityLimiter, to_thread
 from api.errors import ModelInUse
 from api.services.courier import Courier
 from api.services.lanes import Lanes
+from api.services.measurement_jobs import variants_of
 from api.services.model_use import ModelUse, require_files
 from api.services.models import InstalledModels
 from api.services.pipeline_jobs import missing_media
 from api.services.pipelines import Registry
-from api.services.prepare import Prepared, Preparer, fingerprint
+from api.services.prepare import LookedUp, Prepared, Preparer, fingerprint
 from api.services.uploads import Uploads
 from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
     IllegalTransition,
     InvalidSpec,
+    JobNotFound,
     MediumNotInstalled,
     MediumRefused,
     ModelNotInstalled,
@@ -29,14 +31,17 @@ from shared.errors import (
     UploadError,
 )
 from shared.graph.model import Graph
+from shared.jobs import Completed
+from shared.measurements import OptimizeSpec
 from shared.media_library import taken
 from shared.needs import needs_of
-from shared.packing import PipelineTask
+from shared.packing import PipelineTask, ValidateTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, JobStore, NewJob, WorkerDirectory
+from shared.results import PipelineResult
 from shared.routing import Route
 from shared.settings import JobSettings
-from shared.specs import MediaUploadSpec, ModelConvertSpec, ModelDeleteSpec, ModelUploadSpec, PipelineSpec
+from shared.specs import AnySpec, MediaUploadSpec, ModelConvertSpec, ModelDeleteSpec, ModelUploadSpec
 from shared.states import JobState
 
 SMALL_BYTES = 32 * 1024
@@ -44,6 +49,16 @@ SMALL_BYTES = 32 * 1024
 
 HUGE_BYTES = 2 * 1024 * 1024
 """Of larger ones one is checked at a time: as objects they are many times their size."""
+
+_NOT_NOW = (
+    ModelNotInstalled,
+    ModelInUse,
+    MediumNotInstalled,
+    MediumRefused,
+    UploadError,
+    InvalidSpec,
+    DeviceUnavailable,
+)
 
 T = TypeVar("T")
 
@@ -103,16 +118,20 @@ class Submitter:
         found = await self.prepare(size, lambda preparer: preparer.from_document(document, files))
         if isinstance(found, Prepared):
             return found
-        variant = await self._variant(found)
-        return await self.prepare(size, lambda preparer: preparer.from_spec(found, files, variant))
+        looked_up = await self._look_up(found)
+        return await self.prepare(size, lambda preparer: preparer.from_spec(found, files, looked_up))
 
-    async def _variant(self, spec: PipelineSpec) -> Graph | InvalidSpec | None:
-        if not isinstance(spec.pipeline, VariantSource):
-            return None
-        try:
-            return await self._registry.graph_of(spec.pipeline.pipeline_id, spec.pipeline.variant_id)
-        except InvalidSpec as error:
-            return error
+    async def _look_up(self, spec: AnySpec) -> LookedUp:
+        variants: dict[VariantSource, Graph | InvalidSpec] = {}
+        for each in variants_of(spec):
+            try:
+                variants[each] = await self._registry.graph_of(each.pipeline_id, each.variant_id)
+            except InvalidSpec as error:
+                variants[each] = error
+        if not isinstance(spec, OptimizeSpec) or not spec.save_as or not isinstance(spec.pipeline, VariantSource):
+            return LookedUp(variants)
+        refused = await self._registry.variant_refused(spec.pipeline.pipeline_id, spec.save_as)
+        return LookedUp(variants, [("/save_as", refused)] if refused else [])
 
     async def prepare(self, size: int, prepare: Callable[[Preparer], T]) -> T:
         """What ``prepare`` makes of a request of ``size`` bytes."""
@@ -124,13 +143,13 @@ class Submitter:
     async def accept(self, prepared: Prepared, ticket: Ticket) -> Created:
         """Keep and queue the job, or find the one that was asked for with the same id or key.
 
-        Raises ModelNotInstalled, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable, JobConflict,
-        StoreUnavailable;
+        Raises ModelNotInstalled, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable, InvalidSpec,
+        JobConflict, StoreUnavailable;
         BrokerUnavailable after the half-made job was removed again.
         """
         try:
             route = await self._admit(prepared)
-        except (ModelNotInstalled, ModelInUse, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable):
+        except _NOT_NOW:
             # A job accepted earlier stays known when no worker lives any more.
             known = await self._store.known(ticket.job_id, prepared.fingerprint, ticket.idempotency_key)
             if known is None:
@@ -169,10 +188,13 @@ class Submitter:
 
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
-        rules, pipelines = self._preparer.rules, self._preparer.pipelines
-        await self._models.require(pipelines.needs(task) if isinstance(task, PipelineTask) else rules.needs(task))
-        if isinstance(task, PipelineTask):
-            await self._require_media(task)
+        rules = self._preparer.rules
+        pipelines = self._preparer.pipelines.runnable(task)
+        await self._models.require([*rules.needs(task), *self._preparer.pipelines.needs(pipelines)])
+        if pipelines:
+            await self._require_media(pipelines)
+        if isinstance(task, ValidateTask):
+            await self._require_reference(task)
         if isinstance(task, MediaUploadSpec):
             await self._require_upload(task)
         if isinstance(task, ModelUploadSpec):
@@ -186,9 +208,9 @@ class Submitter:
         needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
         return await self._lanes.route(task.kind, task, needs)
 
-    async def _require_media(self, task: PipelineTask) -> None:
+    async def _require_media(self, pipelines: Sequence[PipelineTask]) -> None:
         installed = await self._directory.media()
-        if says := missing_media(task, installed.keys(), self._preparer.rules.media):
+        if says := missing_media(pipelines, installed.keys(), self._preparer.rules.media):
             raise MediumNotInstalled(says)
 
     async def _require_library(self, names: Sequence[str]) -> None:
@@ -201,6 +223,18 @@ class Submitter:
         old = (await self._directory.media()).get(task.name)
         if old is not None and not task.replace:
             raise taken(old)
+
+    async def _require_reference(self, task: ValidateTask) -> None:
+        if (job_id := task.expect.reference_job) is None:
+            return
+        try:
+            outcome = (await self._store.get(str(UUID(job_id)))).outcome
+        except (JobNotFound, ValueError):
+            outcome = None
+        result = outcome.result if isinstance(outcome, Completed) else None
+        if not (isinstance(result, PipelineResult) and result.metadata):
+            says = "must be a COMPLETED pipeline job with `metadata_mode`: `file`, whose artifacts are still kept"
+            raise InvalidSpec(("/expect/reference_job", says))
 
     async def _publish(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         try:
