@@ -142,6 +142,12 @@ class SearchSpace(Wire):
     pre_process_backend: Annotated[
         list[Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,40}$")]], Field(max_length=4)
     ] = Field(default_factory=list[str])
+    queues: Annotated[
+        bool, Field(strict=True, description="a queue before and behind each model: threads of their own")
+    ] = True
+    converters: Annotated[
+        bool, Field(strict=True, description="leave out converters of what models convert themselves")
+    ] = True
     isolation: Annotated[list[Isolation], Field(max_length=2)] = Field(
         default_factory=list[Literal["pipeline", "stream"]]
     )

@@ -7,7 +7,7 @@ from shared.catalogue import CatalogueEntry
 from shared.devices import Device
 from shared.errors import InvalidSpec
 from shared.graph.model import Graph
-from shared.graph.names import places
+from shared.graph.names import model_of, places
 from shared.graph.parser import parse
 from shared.graph.rewrites.devices import MODELS
 from shared.packing import (
@@ -105,7 +105,7 @@ def estimated_bytes(model: InstalledModel | None, settings: RoutingSettings) -> 
 
 def pipeline_models(graph: Graph) -> list[str]:
     """Names of the models that a pipeline's elements run, in order."""
-    return sorted({place.value for place in places(graph) if place.named == "model"})
+    return sorted({model_of(place.value)[0] for place in places(graph) if place.named == "model"})
 
 
 def pipeline_families(graph: Graph, models: Iterable[CatalogueEntry]) -> frozenset[Device]:

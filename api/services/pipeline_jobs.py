@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import get_args
 
 from api.services.graphs import Graphs, below, within
 from api.services.pipeline_sources import SourceRules, read_by
@@ -12,15 +13,16 @@ from shared.devices import AUTO, family_of
 from shared.errors import InvalidSpec
 from shared.graph.faults import Broken
 from shared.graph.model import Graph
-from shared.graph.names import CAMERA, Place, places
+from shared.graph.names import CAMERA, Place, model_of, places
 from shared.graph.rewrites.outputs import MAIN_SINK
 from shared.needs import pipeline_models, pipelines_of
 from shared.packing import AnyTask, PipelineTask, ValidateTask
 from shared.pipeline_settings import PipelineSettings
 from shared.pipelines import DescriptionSource, GraphSource, PipelineSource, VariantSource
-from shared.specs import PipelineFields, PipelineSpec
+from shared.specs import PipelineFields, PipelineSpec, VariantPrecision
 
 _DIGITS = 16
+_PRECISIONS = get_args(VariantPrecision)
 
 Variants = Mapping[VariantSource, Graph | InvalidSpec]
 """The graphs of variants that a spec names, or why there is none; pointers begin at what names them."""
@@ -92,15 +94,18 @@ class PipelineRules:
         return [broken for place in found for broken in self._model(spec, place)]
 
     def _model(self, spec: PipelineSpec, place: Place) -> list[Broken]:
-        entry = self._entries.get(place.value)
+        name, precision = model_of(place.value)
+        entry = self._entries.get(name)
         if entry is None or entry.architecture != "network":
             known = ", ".join(name for name, each in self._entries.items() if each.architecture == "network")
-            what = f"unknown model {place.value[:100]!r}" if place.value else "name a model"
+            what = f"unknown model {name[:100]!r}" if name else "name a model"
             if entry is not None:
-                what = f"model {place.value} isn't for pipelines"
+                what = f"model {name} isn't for pipelines"
             return [(place.pointer, f"{what}; there are {known or 'none yet'}")]
         if spec.device != AUTO and family_of(spec.device) not in entry.devices:
             return [(place.pointer, f"model {entry.name} runs on {', '.join(entry.devices)} only")]
+        if "@" in place.value and precision not in _PRECISIONS:
+            return [(place.pointer, f"there are variants in {', '.join(_PRECISIONS)}, not in {precision[:20]!r}")]
         return []
 
 

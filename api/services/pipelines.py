@@ -26,7 +26,7 @@ from api.services.slugs import slug, unused
 from shared.errors import InvalidSpec, PipelineChanged, PipelineExists, PipelineNotFound, PipelineReadOnly
 from shared.graph.faults import Broken, PipelineUnreadable
 from shared.graph.model import Graph
-from shared.graph.names import places
+from shared.graph.names import model_of, places
 from shared.pipelines import Pipeline, Variant
 from shared.ports import PipelineStore
 
@@ -131,7 +131,8 @@ class Registry:
         users: dict[str, list[str]] = {}
         for pipeline in await self.all():
             found = [place for variant in pipeline.variants for place in places(variant.pipeline_graph)]
-            for name in sorted({place.value for place in found if place.named == "model" and place.value}):
+            named = {model_of(place.value)[0] for place in found if place.named == "model"}
+            for name in sorted(named - {""}):
                 users.setdefault(name, []).append(pipeline.id)
         return users
 

@@ -13,6 +13,9 @@ from shared.graph.model import Graph, Node
 CAMERA = "camera:"
 """How the name of a camera begins where a medium could stand too."""
 
+_PRECISION = "@"
+"""Stands between a model's name and the precision of the variant that is meant."""
+
 _BESIDE_A_MODEL = ("model-proc", "labels-file")
 
 
@@ -34,6 +37,19 @@ class ModelFiles:
     model: str
     model_proc: str | None = None
     labels: str | None = None
+
+
+def model_of(value: str) -> tuple[str, str]:
+    """The name of a model and the precision behind it, empty if none: ``person-ssdlite@INT8``."""
+    name, _, precision = value.partition(_PRECISION)
+    return name, precision
+
+
+def with_precision(graph: Graph, precision: str) -> Graph:
+    """``graph`` with every model in its variant of this precision."""
+    found = [place for place in _places(graph, shipped()) if place.named == "model" and place.value]
+    values = {place.node: {place.key: f"{model_of(place.value)[0]}{_PRECISION}{precision}"} for place in found}
+    return _changed(graph, values)
 
 
 def places(graph: Graph, elements: Elements | None = None) -> list[Place]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
+from statistics import fmean, stdev
 from typing import Literal
 
 from shared.errors import TooFewRuns
@@ -34,24 +34,46 @@ def compare(a: Sequence[float], b: Sequence[float], margin: float = MARGIN) -> C
     ``same``: the difference lies within ±margin. ``faster``, ``slower``: the interval is on one side of 0 and the
     difference outside the margin. Raises TooFewRuns unless both have two positive runs at least.
     """
-    if min(len(a), len(b)) < 2 or min(*a, *b) <= 0:  # noqa: PLR2004 - a deviation needs two
+    return compare_samples(_sample(a), _sample(b), margin)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What is left of repeated runs: their rate, standard deviation over mean, and how many they were."""
+
+    rate: float
+    spread: float
+    runs: int
+
+
+def compare_samples(a: Sample, b: Sample, margin: float = MARGIN) -> Comparison:
+    """The same where the runs themselves aren't known any more."""
+    if min(a.runs, b.runs) < 2 or min(a.rate, b.rate) <= 0:  # noqa: PLR2004 - a deviation needs two
         raise TooFewRuns("a comparison needs two runs with a rate above 0 on either side")
-    logs_a, logs_b = [math.log(each) for each in a], [math.log(each) for each in b]
-    middle = fmean(logs_b) - fmean(logs_a)
-    half = _half_width(logs_a, logs_b)
+    middle = math.log(b.rate) - math.log(a.rate)
+    half = _half_width(a, b)
     difference, low, high = (math.exp(each) - 1 for each in (middle, middle - half, middle + half))
-    return Comparison(_verdict(difference, low, high, margin), difference, low, high)
+    return Comparison(verdict_of(difference, low, high, margin), difference, low, high)
 
 
-def _half_width(a: Sequence[float], b: Sequence[float]) -> float:
+def _sample(rates: Sequence[float]) -> Sample:
+    """By the logarithms of the rates, whose deviation is relative."""
+    if len(rates) < 2 or min(rates) <= 0:  # noqa: PLR2004 - as above
+        return Sample(0.0, 0.0, 0)
+    logs = [math.log(each) for each in rates]
+    return Sample(math.exp(fmean(logs)), stdev(logs), len(rates))
+
+
+def _half_width(a: Sample, b: Sample) -> float:
     """By Welch and Satterthwaite."""
-    parts = [(max(variance(each), _LEAST_DEVIATION**2) / len(each), len(each) - 1) for each in (a, b)]
+    parts = [(max(each.spread, _LEAST_DEVIATION) ** 2 / each.runs, each.runs - 1) for each in (a, b)]
     total = sum(part for part, _ in parts)
     freedom = total**2 / sum(part**2 / count for part, count in parts)
     return t95(math.floor(freedom)) * math.sqrt(total)
 
 
-def _verdict(difference: float, low: float, high: float, margin: float) -> Verdict:
+def verdict_of(difference: float, low: float, high: float, margin: float = MARGIN) -> Verdict:
+    """Of a relative difference and its interval."""
     if low > 0 and difference > margin:
         return "faster"
     if high < 0 and difference < -margin:

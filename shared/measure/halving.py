@@ -32,9 +32,10 @@ def rounds(
     The first candidate, what one started from, stays to the end: the gain is measured against it. Candidates that
     don't fit the budget at ``least_s`` each are left out from the end, so put the promising ones first.
     """
-    count = max(math.ceil(math.log2(max(len(candidates) / keep, 1))), 0) + 1
+    most = next((size for size in range(len(candidates), 2, -1) if _fits(size, budget_s, least_s, keep)), 2)
+    field = list(candidates[:most])
+    count = _count(len(field), keep)
     share = budget_s / count
-    field = list(candidates[: max(int(share / least_s), 2)])
     for number in range(count):
         yield Round(number, tuple(field), share / len(field))
         if number + 1 == count:
@@ -42,6 +43,15 @@ def rounds(
         kept = max(keep, math.ceil(len(field) / 2))
         rest = sorted(field[1:], key=score, reverse=True)[: max(kept - 1, 1)]
         field = [field[0], *rest]
+
+
+def _count(candidates: int, keep: int) -> int:
+    """Rounds until ``keep`` of so many are left."""
+    return math.ceil(math.log2(max(candidates / keep, 1))) + 1
+
+
+def _fits(candidates: int, budget_s: float, least_s: float, keep: int) -> bool:
+    return candidates * least_s * _count(candidates, keep) <= budget_s
 
 
 def pareto(points: Sequence[Sequence[float]]) -> list[int]:

@@ -11,8 +11,8 @@ import structlog
 
 from shared.benchmarks import AnyMeasured, Benchmark, Environment, MeasuredRun
 from shared.devices import DeviceInfo
-from shared.graph.names import places
 from shared.measurements import MeasuredFields
+from shared.needs import pipeline_models
 from shared.packing import DensityTask, OptimizeTask, PerformanceTask, PipelineTask
 from workers.context import JobContext
 from workers.gst.available import available
@@ -84,7 +84,7 @@ class Bench:
 
     def environment(self, tasks: Sequence[PipelineTask]) -> Environment:
         """Where and with what was measured."""
-        names = sorted({place.value for task in tasks for place in places(task.graph) if place.named == "model"})
+        names = sorted({name for task in tasks for name in pipeline_models(task.graph)})
         installed = self._worker.model_store.installed()
         models = {name: installed[name].version for name in names if name in installed}
         parts = environment(self._worker.device, {"gva": "native" if _native() else "framelane"})
