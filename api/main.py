@@ -19,6 +19,7 @@ from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
 from api.routes import artifacts as artifact_routes
 from api.routes import (
+    benchmarks,
     cameras,
     convert,
     dead,
@@ -44,6 +45,7 @@ from api.views import PREFIX
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.local_artifacts import LocalArtifactStore
+from shared.adapters.redis_benchmarks import RedisBenchmarkStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_pipelines import RedisPipelineStore
@@ -77,6 +79,7 @@ _ROUTERS = (
     dead,
     pipelines,
     convert,
+    benchmarks,
 )
 
 
@@ -122,6 +125,8 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         closing.push_async_callback(directory.close)
         pipelines = RedisPipelineStore(settings, circuit)
         closing.push_async_callback(pipelines.close)
+        kept = RedisBenchmarkStore(settings, circuit)
+        closing.push_async_callback(kept.close)
         closing.push_async_callback(circuit.close)
         brief = _impatient(settings)
         attempts = RedisAttemptStore(brief)
@@ -141,6 +146,7 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             artifacts=artifacts,
             directory=directory,
             pipelines=pipelines,
+            benchmarks=kept,
             beacon=beacon,
             uploads=records,
             catalogue=load_catalogue(settings.worker.catalogue),

@@ -42,6 +42,7 @@ _TAGS = [
     {"name": "pipelines", "description": "Pipelines, variants and templates; text to graph and back"},
     {"name": "media", "description": "Videos of the library"},
     {"name": "metadata", "description": "What pipelines told of each frame"},
+    {"name": "benchmarks", "description": "What was measured, and how two results differ"},
     {"name": "devices", "description": "Hardware and workers"},
     {"name": "operation", "description": "How the gateway is"},
 ]

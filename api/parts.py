@@ -8,6 +8,7 @@ from shared.media import MediaCatalogue
 from shared.ports import (
     ArtifactStore,
     AttemptStore,
+    BenchmarkStore,
     EventBus,
     JobQueue,
     JobStore,
@@ -42,6 +43,7 @@ class Parts:
     artifacts: ArtifactStore
     directory: WorkerDirectory
     pipelines: PipelineStore
+    benchmarks: BenchmarkStore
     beacon: WorkerBeacon
     uploads: UploadStore
     catalogue: Catalogue

@@ -74,6 +74,7 @@ _STATUS: Mapping[str, int] = {
     "input-unreadable": 422,
     "nothing-detected": 404,
     "artifact-not-found": 404,
+    "benchmark-not-found": 404,
     "out-of-space": 507,
     "stopped": 409,
     "cancelled": 409,

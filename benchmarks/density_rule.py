@@ -1,8 +1,8 @@
 """The search for density against the rule of the tool that it follows, on simulated devices whose truth is known.
 
 The rule, as that tool publishes it: double until the mean rate over all streams is below the floor, then halve the
-interval between the last number that held (half of the failing one) and the failing one; one run each, no bound, and
-numbers that are known are run again.
+interval between the last number that held (half of the failing one) and the failing one; one run each, no bound,
+and numbers that are known are run again.
 """
 
 import math

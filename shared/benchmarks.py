@@ -7,6 +7,7 @@ from pydantic import Field
 
 from shared.figures import Figure, Latency, MachineFigure
 from shared.graph.model import Graph
+from shared.measure.compare import Verdict
 from shared.predictions import Answer
 
 MeasuredKind = Literal["performance", "density", "optimize", "validate", "suite"]
@@ -208,3 +209,45 @@ class Benchmark(BenchmarkSummary):
     def summary(self) -> BenchmarkSummary:
         """Without the spec and the result."""
         return BenchmarkSummary(**{name: getattr(self, name) for name in BenchmarkSummary.model_fields})
+
+
+class Difference(Answer):
+    """Of b against a: relative, with its 95 % interval; above 0 is faster, or more streams.
+
+    Numbers are null where they can't be told; ``reason`` says why, and why the verdict is ``cannot_tell``.
+    """
+
+    verdict: Verdict
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+class PipelineDifference(Difference):
+    """Of the rate of one pipeline that both have at the same place."""
+
+    pipeline_id: str
+
+
+class Changed(Answer):
+    """Something that isn't the same in both; ``name``: ``kernel``, ``model person-ssdlite``, ``spec duration_s``."""
+
+    name: str
+    a: str
+    b: str
+
+
+class BenchmarkComparison(Difference):
+    """Two results of one kind. ``environment``: what they were measured on and with; ``asked``: what was asked for.
+
+    ``compared``: which figure. ``doubts``: what makes the verdict less sure than it looks.
+    """
+
+    a: BenchmarkSummary
+    b: BenchmarkSummary
+    compared: Literal["total_fps", "streams", "fps"]
+    pipelines: list[PipelineDifference]
+    environment: list[Changed]
+    asked: list[Changed]
+    doubts: list[str]

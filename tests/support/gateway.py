@@ -16,6 +16,9 @@ from api.server import Server, configuration
 from shared.adapters.memory import (
     MemoryArtifactStore,
     MemoryAttemptStore,
+    MemoryBenchmarks,
+    MemoryBenchmarkStore,
+    MemoryBenchmarkWriter,
     MemoryEventBus,
     MemoryJobQueue,
     MemoryJobs,
@@ -75,6 +78,8 @@ class House:
         self.attempts = MemoryAttemptStore(self.jobs)
         self.beacon = MemoryWorkerBeacon(self.crew)
         self.catalogue = load_catalogue()
+        measured = MemoryBenchmarks()
+        self.benchmarks = MemoryBenchmarkWriter(measured)
         self.parts = Parts(
             store=MemoryJobStore(self.jobs),
             attempts=self.attempts,
@@ -83,6 +88,7 @@ class House:
             artifacts=self.artifacts,
             directory=MemoryWorkerDirectory(self.crew),
             pipelines=MemoryPipelineStore(),
+            benchmarks=MemoryBenchmarkStore(measured),
             beacon=self.beacon,
             uploads=self.uploads,
             catalogue=self.catalogue,
