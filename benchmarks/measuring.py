@@ -1,0 +1,99 @@
+"""Whether benchmarks can be trusted: the same question asked again and again of real pipelines on this machine.
+
+``python -m benchmarks measuring`` asks a few times; ``python -m benchmarks.measuring 10`` ten times, as the targets
+say (about half an hour).
+"""
+
+import statistics
+import sys
+from collections import Counter
+
+from benchmarks.stack import data_dir
+from benchmarks.stats import machine, print_figures
+from client.local import LocalStack
+from client.sdk import Framelane
+from shared.benchmarks import DensityResult, PerformanceResult
+from shared.jobs import Completed
+from shared.measure.compare import compare
+from shared.measurements import DensitySpec, Load, PerformanceSpec, Share
+from shared.pipelines import DescriptionSource
+from shared.specs import AnySpec, MediaDownloadSpec
+from shared.states import JobState
+
+TRIES = 3
+LANES = ("cpu.long", "io")
+VIDEO = "carphone"
+WORK = "filesrc location={video} ! decodebin3 ! videoscale ! video/x-raw,width=1280,height=720 ! {more}fakesink"
+FLOOR = 24.0
+_SLOWER = 1.2
+
+
+def source(more: str = "") -> DescriptionSource:
+    """Decoding and scaling; ``more`` elements on the thread that scales."""
+    return DescriptionSource(pipeline_description=WORK.format(video=VIDEO, more=more))
+
+
+def measured(client: Framelane, spec: AnySpec) -> object:
+    """The result of a job."""
+    job = client.wait(client.submit(spec).id, 1_800)
+    if not isinstance(job.outcome, Completed):
+        raise SystemExit(f"{spec.kind}: {job.outcome}")
+    return job.outcome.result
+
+
+def rates(client: Framelane, more: str = "") -> list[float]:
+    """Frames a second of the only stream, by run."""
+    spec = PerformanceSpec(specs=[Load(pipeline=source(more))], duration_s=4.0, warmup_s=1.0, repeats=5)
+    result = measured(client, spec)
+    if not isinstance(result, PerformanceResult):
+        raise SystemExit(f"not a performance test: {result}")
+    return [run.fps[0][0] for run in result.runs if run.disturbed is None] or [
+        run.fps[0][0] for run in result.runs
+    ]
+
+
+def densities(client: Framelane) -> list[DensityResult]:
+    """Three searches in a row."""
+    spec = DensitySpec(
+        specs=[Share(pipeline=source(), stream_rate=100)], fps_floor=FLOOR, max_streams=32, warmup_s=1.0
+    )
+    return [found for _ in range(3) if isinstance(found := measured(client, spec), DensityResult)]
+
+
+def rows(client: Framelane, tries: int) -> list[tuple[str, str, str]]:
+    """What, figure, target."""
+    found = densities(client)
+    numbers = [each.n_streams for each in found]
+    steps = ", ".join(str(len(each.steps)) for each in found)
+    base = rates(client)
+    pause_us = round((_SLOWER - 1) / statistics.median(base) * 1e6)
+    same, slower = Counter[str](), Counter[str]()
+    for _ in range(tries):
+        first, second = rates(client), rates(client)
+        same[compare(first, second).verdict] += 1
+        slower[compare(second, rates(client, f"identity sleep-time={pause_us} ! ")).verdict] += 1
+    return [
+        (f"streams that keep {FLOOR:g} fps, three searches", str(numbers), "within 1"),
+        ("what they allow up to", str([each.at_most for each in found]), ""),
+        ("numbers of streams measured by each", steps, ""),
+        ("the same test twice is judged", _told(same), f"same in {0.9 * tries:.0f} of {tries}"),
+        (f"a pipeline {_SLOWER - 1:.0%} slower a frame is judged", _told(slower), f"slower in {0.9 * tries:.0f}"),
+    ]
+
+
+def _told(verdicts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in verdicts.most_common())
+
+
+def main(tries: int = TRIES) -> None:
+    """Print the table."""
+    with data_dir() as folder, LocalStack(folder, lanes=LANES) as stack, Framelane(stack.url) as client:
+        job = client.wait(client.submit(MediaDownloadSpec(media=[VIDEO])).id, 300)
+        if job.state is not JobState.COMPLETED:
+            raise SystemExit(f"what is needed can't be installed: {job.outcome}")
+        table = rows(client, tries)
+    print_figures(f"Benchmarks asked again ({machine()})", table)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else TRIES)
