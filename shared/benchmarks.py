@@ -231,7 +231,7 @@ class PipelineDifference(Difference):
 
 
 class Changed(Answer):
-    """Something that isn't the same in both; ``name``: ``kernel``, ``model person-ssdlite``, ``spec duration_s``."""
+    """Something that isn't the same in both; ``name``: ``kernel``, ``model person-ssdlite``, ``spec streams``."""
 
     name: str
     a: str
@@ -239,7 +239,7 @@ class Changed(Answer):
 
 
 class BenchmarkComparison(Difference):
-    """Two results of one kind. ``environment``: what they were measured on and with; ``asked``: what was asked for.
+    """Two results of one kind. ``environment``: on and with what they were measured; ``asked``: of their specs.
 
     ``compared``: which figure. ``doubts``: what makes the verdict less sure than it looks.
     """

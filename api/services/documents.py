@@ -93,7 +93,11 @@ def spec_pointer(place: Sequence[int | str]) -> str:
     if parts and parts[0] in _KINDS:
         del parts[0]
     if len(parts) > 2 and parts[0] == "specs":  # noqa: PLR2004  a pipeline of several, said like one alone
-        return pointer(parts[:2]) + spec_pointer(parts[2:])
+        return pointer(parts[:2]) + _without_forms(parts[2:])
+    return _without_forms(parts)
+
+
+def _without_forms(parts: list[int | str]) -> str:
     if len(parts) > 2 and parts[0] == "inputs" and isinstance(parts[1], int):  # noqa: PLR2004  what is deleted is there
         del parts[2]
     if len(parts) > 5 and parts[:2] == ["source", "files"] and parts[3] == "sources":  # noqa: PLR2004  the same
