@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.errors import PipelineExists
 from shared.graph.model import Graph
 
 MAX_TEXT = 65_536
@@ -74,3 +75,14 @@ class Pipeline(BaseModel):
     created_at: datetime
     modified_at: datetime
     version: int = 0
+
+
+def with_variant(pipeline: Pipeline, variant: Variant) -> Pipeline | None:
+    """``pipeline`` with one more; None if it has it already. Raises PipelineExists when another has its id."""
+    for each in pipeline.variants:
+        if each.id == variant.id:
+            if each.pipeline_graph == variant.pipeline_graph:
+                return None
+            raise PipelineExists(f"{pipeline.id} has another variant {variant.id!r} by now")
+    fields = {"variants": [*pipeline.variants, variant], "modified_at": variant.modified_at}
+    return pipeline.model_copy(update=fields)

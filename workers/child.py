@@ -14,6 +14,7 @@ from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_benchmarks import RedisBenchmarkWriter
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_leases import RedisDeviceLeases
+from shared.adapters.redis_pipelines import RedisVariantWriter
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.adapters.redis_uploads import RedisUploadStore
@@ -99,7 +100,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         _artifacts(settings.artifacts),
     )
     queue, uploads, leases = CeleryJobQueue(settings), RedisUploadStore(settings), RedisDeviceLeases(settings)
-    benchmarks = RedisBenchmarkWriter(settings)
+    benchmarks, variants = RedisBenchmarkWriter(settings), RedisVariantWriter(settings)
     environment = WorkerEnvironment(
         settings=settings,
         device=device,
@@ -114,6 +115,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         uploads=uploads,
         exclusive=Exclusive(host, leases, beacon),
         benchmarks=benchmarks,
+        variants=variants,
     )
     handlers = build(environment)
     worker = settings.worker
@@ -158,6 +160,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
             beacon.close,
             leases.close,
             benchmarks.close,
+            variants.close,
             uploads.close,
             store.close,
         ],

@@ -1,11 +1,14 @@
 """Pipelines that users made, in a hash of Redis: each field a version, a blank and the pipeline's JSON."""
 
-from shared.adapters.redis_connection import AsyncRedis, Script
+from shared.adapters.redis_connection import AsyncRedis, BlockingRedis, Script
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM
 from shared.circuit import Circuit
 from shared.errors import PipelineChanged, PipelineExists, PipelineNotFound, StoreUnavailable
-from shared.pipelines import Pipeline
+from shared.pipelines import Pipeline, Variant, with_variant
 from shared.settings import Settings
+
+_TRIES = 10
+"""To add a variant to what others change meanwhile."""
 
 _ANY = -1
 _NONE = -2
@@ -76,9 +79,42 @@ class RedisPipelineStore:
         await self._redis.close()
 
     async def _keep(self, pipeline: Pipeline, expected: int) -> tuple[Pipeline, int]:
-        kept = pipeline.model_copy(update={"version": expected + 1})
-        value = f"{kept.version} {kept.model_dump_json()}"
+        kept, value = _written(pipeline, expected + 1)
         return kept, await self._redis.run(_KEEP, self._prefix, kept.id, expected, value)
+
+
+class RedisVariantWriter:
+    """VariantWriter on Redis; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._prefix = settings.redis.prefix
+        self._redis = BlockingRedis(settings)
+
+    def add_variant(self, pipeline_id: str, variant: Variant) -> None:
+        """See the port."""
+        for _ in range(_TRIES):
+            value: bytes | None = self._redis.command("HGET", f"{self._prefix}:pipelines", pipeline_id)
+            if value is None:
+                raise _not_found(pipeline_id)
+            before = _read(value)
+            changed = with_variant(before, variant)
+            if changed is None:
+                return
+            following = _written(changed, before.version + 1)[1]
+            if self._redis.run(_KEEP, self._prefix, pipeline_id, before.version, following) == _DONE:
+                return
+        msg = f"others change pipeline {pipeline_id!r} all the time"
+        raise PipelineChanged(msg)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._redis.close()
+
+
+def _written(pipeline: Pipeline, version: int) -> tuple[Pipeline, str]:
+    """The pipeline at this version, and as it is kept."""
+    kept = pipeline.model_copy(update={"version": version})
+    return kept, f"{version} {kept.model_dump_json()}"
 
 
 def _read(value: bytes) -> Pipeline:

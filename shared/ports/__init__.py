@@ -14,7 +14,7 @@ from shared.ports.benchmarks import BenchmarkPage, BenchmarkQuery, BenchmarkStor
 from shared.ports.events import EventBus, Published
 from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob, NumberedRecord, RecordPage
 from shared.ports.leases import DeviceLeases
-from shared.ports.pipelines import PipelineStore
+from shared.ports.pipelines import PipelineStore, VariantWriter
 from shared.ports.queue import Envelope, JobQueue
 from shared.ports.uploads import UploadStore
 from shared.ports.workers import WorkerBeacon, WorkerDirectory
@@ -46,6 +46,7 @@ __all__ = [
     "RecordPage",
     "StoredObject",
     "UploadStore",
+    "VariantWriter",
     "WorkerBeacon",
     "WorkerDirectory",
 ]

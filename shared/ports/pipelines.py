@@ -1,8 +1,8 @@
-"""The door to pipelines that users made."""
+"""The doors to pipelines that users made: for the gateway, and for who finds a better form of one."""
 
 from typing import Protocol
 
-from shared.pipelines import Pipeline
+from shared.pipelines import Pipeline, Variant
 
 
 class PipelineStore(Protocol):
@@ -32,5 +32,21 @@ class PipelineStore(Protocol):
         ...
 
     async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class VariantWriter(Protocol):
+    """The same, from the workshop. Blocking. Raises StoreUnavailable."""
+
+    def add_variant(self, pipeline_id: str, variant: Variant) -> None:
+        """Add it under the pipeline's next version. One with this id and graph is it already: nothing is done.
+
+        Raises PipelineExists when the id is taken by another one, PipelineNotFound, PipelineChanged when others
+        change the pipeline all the time.
+        """
+        ...
+
+    def close(self) -> None:
         """Let go of connections."""
         ...

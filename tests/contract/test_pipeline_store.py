@@ -1,17 +1,17 @@
 """What every store of pipelines promises."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
 
-from shared.adapters.memory import MemoryPipelineStore
-from shared.adapters.redis_pipelines import RedisPipelineStore
+from shared.adapters.memory import MemoryPipelineStore, MemoryVariantWriter
+from shared.adapters.redis_pipelines import RedisPipelineStore, RedisVariantWriter
 from shared.errors import PipelineChanged, PipelineExists, PipelineNotFound
 from shared.graph.parser import parse
 from shared.pipelines import Pipeline, Variant
-from shared.ports import PipelineStore
+from shared.ports import PipelineStore, VariantWriter
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
 GRAPH = parse('videotestsrc ! textoverlay text="é ! \\"x\\"" ! fakesink')
@@ -117,3 +117,31 @@ async def test_what_was_removed_is_gone(store: PipelineStore, expected: int | No
         with pytest.raises(PipelineNotFound):
             await missing
     assert (await store.add(pipeline("yard"))).version == 1
+
+
+@pytest.fixture
+def writer(store: PipelineStore, request: pytest.FixtureRequest) -> Iterator[VariantWriter]:
+    """On the same pipelines."""
+    if isinstance(store, MemoryPipelineStore):
+        made: VariantWriter = MemoryVariantWriter(store)
+    else:
+        made = RedisVariantWriter(request.getfixturevalue("settings"))
+    yield made
+    made.close()
+
+
+async def test_a_variant_is_added_once(store: PipelineStore, writer: VariantWriter):
+    added = await store.add(pipeline("yard"))
+    faster = added.variants[0].model_copy(
+        update={"id": "faster", "pipeline_graph": parse("videotestsrc ! fakesink")}
+    )
+    writer.add_variant("yard", faster)
+    writer.add_variant("yard", faster)
+
+    now = await store.get("yard")
+    assert (now.version, now.variants) == (2, [*added.variants, faster])
+    with pytest.raises(PipelineExists):
+        writer.add_variant("yard", faster.model_copy(update={"pipeline_graph": GRAPH}))
+    with pytest.raises(PipelineNotFound):
+        writer.add_variant("gate", faster)
+    assert await store.get("yard") == now

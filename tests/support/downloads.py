@@ -6,7 +6,9 @@ from itertools import count
 from shared.adapters.memory import (
     MemoryBenchmarks,
     MemoryBenchmarkWriter,
+    MemoryPipelineStore,
     MemoryUploadStore,
+    MemoryVariantWriter,
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
@@ -81,6 +83,7 @@ class Bench:
             uploads=MemoryUploadStore(),
             exclusive=no_lease(),
             benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
+            variants=MemoryVariantWriter(MemoryPipelineStore()),
         )
         self.handler = ModelDownload(self.environment, **options)
         self.context = None

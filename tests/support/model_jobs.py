@@ -8,7 +8,15 @@ from uuid import uuid4
 
 import numpy as np
 
-from shared.adapters.memory import MemoryUploadStore, MemoryWorkerBeacon, MemoryWorkers
+from shared.adapters.memory import (
+    MemoryBenchmarks,
+    MemoryBenchmarkWriter,
+    MemoryPipelineStore,
+    MemoryUploadStore,
+    MemoryVariantWriter,
+    MemoryWorkerBeacon,
+    MemoryWorkers,
+)
 from shared.catalogue import load_catalogue
 from shared.devices import Lane
 from shared.media import load_media
@@ -54,6 +62,8 @@ class ModelRoom:
             attempts=self.shop.store,
             uploads=self.uploads,
             exclusive=no_lease(),
+            benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
+            variants=MemoryVariantWriter(MemoryPipelineStore()),
         )
         self.context: Any = None
 

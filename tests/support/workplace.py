@@ -13,7 +13,9 @@ from shared.adapters.memory import (
     MemoryEventBus,
     MemoryJobs,
     MemoryJobStore,
+    MemoryPipelineStore,
     MemoryUploadStore,
+    MemoryVariantWriter,
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
@@ -58,6 +60,7 @@ class Workplace:
             uploads=MemoryUploadStore(),
             exclusive=no_lease(),
             benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
+            variants=MemoryVariantWriter(MemoryPipelineStore()),
         )
         self.handler = build(self.environment)
         self._folder = folder

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from shared.catalogue import Catalogue, CatalogueEntry
 from shared.devices import DeviceInfo, Lane, LaneClass
 from shared.media import MediaCatalogue
-from shared.ports import ArtifactStore, AttemptStore, BenchmarkWriter, UploadStore, WorkerBeacon
+from shared.ports import ArtifactStore, AttemptStore, BenchmarkWriter, UploadStore, VariantWriter, WorkerBeacon
 from shared.results import AnyResult, InstalledModel
 from shared.settings import Settings
 from shared.specs import LANE_CLASSES, JobKind
@@ -50,6 +50,7 @@ class WorkerEnvironment:
     uploads: UploadStore
     exclusive: Exclusive
     benchmarks: BenchmarkWriter
+    variants: VariantWriter
 
     def entry(self, name: str) -> CatalogueEntry | None:
         """Of the catalogue, else of an installed model that isn't in it. Asks the registry for that."""

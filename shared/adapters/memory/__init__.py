@@ -6,7 +6,7 @@ from shared.adapters.memory.core import MemoryJobs
 from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.memory.front import MemoryJobStore
 from shared.adapters.memory.leases import MemoryDeviceLeases
-from shared.adapters.memory.pipelines import MemoryPipelineStore
+from shared.adapters.memory.pipelines import MemoryPipelineStore, MemoryVariantWriter
 from shared.adapters.memory.queue import MemoryJobQueue, Message
 from shared.adapters.memory.uploads import MemoryUploadStore
 from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
@@ -25,6 +25,7 @@ __all__ = [
     "MemoryJobs",
     "MemoryPipelineStore",
     "MemoryUploadStore",
+    "MemoryVariantWriter",
     "MemoryWorkerBeacon",
     "MemoryWorkerDirectory",
     "MemoryWorkers",

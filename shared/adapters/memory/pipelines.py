@@ -1,7 +1,7 @@
 """Pipelines that users made, in one process."""
 
 from shared.errors import PipelineChanged, PipelineExists, PipelineNotFound
-from shared.pipelines import Pipeline
+from shared.pipelines import Pipeline, Variant, with_variant
 
 
 class MemoryPipelineStore:
@@ -38,6 +38,16 @@ class MemoryPipelineStore:
         await self._must_be_at(pipeline_id, expected_version)
         del self._kept[pipeline_id]
 
+    def add_variant(self, pipeline_id: str, variant: Variant) -> None:
+        """For the writer."""
+        if pipeline_id not in self._kept:
+            msg = f"there is no pipeline {pipeline_id!r}"
+            raise PipelineNotFound(msg)
+        before = self._kept[pipeline_id]
+        changed = with_variant(before, variant)
+        if changed is not None:
+            self._keep(changed, before.version + 1)
+
     async def close(self) -> None:
         """Nothing to let go of."""
 
@@ -50,3 +60,17 @@ class MemoryPipelineStore:
         kept = pipeline.model_copy(update={"version": version})
         self._kept[kept.id] = kept
         return kept
+
+
+class MemoryVariantWriter:
+    """VariantWriter. Used from the thread of the store's event loop, or while that rests."""
+
+    def __init__(self, store: MemoryPipelineStore) -> None:
+        self._store = store
+
+    def add_variant(self, pipeline_id: str, variant: Variant) -> None:
+        """See the port."""
+        self._store.add_variant(pipeline_id, variant)
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -5,7 +5,9 @@ import pytest
 from shared.adapters.memory import (
     MemoryBenchmarks,
     MemoryBenchmarkWriter,
+    MemoryPipelineStore,
     MemoryUploadStore,
+    MemoryVariantWriter,
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
@@ -85,6 +87,7 @@ class Bench:
                 uploads=MemoryUploadStore(),
                 exclusive=no_lease(),
                 benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
+                variants=MemoryVariantWriter(MemoryPipelineStore()),
             )
         )
 

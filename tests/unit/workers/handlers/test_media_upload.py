@@ -14,7 +14,9 @@ from PIL import Image
 from shared.adapters.memory import (
     MemoryBenchmarks,
     MemoryBenchmarkWriter,
+    MemoryPipelineStore,
     MemoryUploadStore,
+    MemoryVariantWriter,
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
@@ -102,6 +104,7 @@ class Bench:
                 uploads=self.uploads,
                 exclusive=no_lease(),
                 benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
+                variants=MemoryVariantWriter(MemoryPipelineStore()),
             )
         )
 

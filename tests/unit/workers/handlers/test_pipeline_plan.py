@@ -14,7 +14,9 @@ from shared.adapters.memory import (
     MemoryBenchmarks,
     MemoryBenchmarkWriter,
     MemoryJobs,
+    MemoryPipelineStore,
     MemoryUploadStore,
+    MemoryVariantWriter,
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
@@ -83,6 +85,7 @@ class Desk:
             uploads=MemoryUploadStore(),
             exclusive=no_lease(),
             benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
+            variants=MemoryVariantWriter(MemoryPipelineStore()),
         )
         self._add_film("film", b"a film", frames=12)
         self._add_film("other", b"another film", frames=5, codec="vp9")
