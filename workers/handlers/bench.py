@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from workers.handlers import WorkerEnvironment
 from workers.handlers.pipeline_plan import Planner
 from workers.measuring.fingerprint import environment, fingerprint, graph_hash
 from workers.measuring.gauges import Gauge, gauges
+from workers.measuring.looking import Seen, Until, look
 from workers.measuring.nvidia import NvidiaGauge
 from workers.measuring.runs import undisturbed
 from workers.measuring.trial import Asked, Trial, run_trial
@@ -81,6 +82,18 @@ class Bench:
         """The same, again if others disturbed it, as the settings say."""
         settings = self._worker.settings.measuring
         return undisturbed(lambda: self.measure(tasks, length), settings.foreign_percent, settings.disturbed_tries)
+
+    def look(self, task: PipelineTask, until: Until) -> Seen:
+        """One run of one stream whose files aren't repeated. Raises what planning does, and ``look``."""
+        self._number += 1
+        folder = self._context.scratch / f"look-{self._number}"
+        alone = {"streams": 1, "max_runtime_s": 0.0, "isolation": "pipeline", "latency_metrics": False}
+        limits = replace(self._limits(), inactivity_s=until.seconds + 2 * until.patience_s)
+        try:
+            (request,) = self._requests(task.model_copy(update=alone), folder)
+            return look(request, partial(run_pipeline, cwd=folder, limits=limits), until, self._context.check)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def environment(self, tasks: Sequence[PipelineTask]) -> Environment:
         """Where and with what was measured."""

@@ -60,8 +60,9 @@ def options(space: SearchSpace, task: PipelineTask, around: Surroundings) -> dic
     """Values that differ from the pipeline's own, by what is searched; nothing that makes no difference to it."""
     graph = task.graph
     models = _models(graph)
+    isolation = [each for each in space.isolation if task.streams > 1 and each != task.isolation]
     if not models:
-        return {}
+        return {"isolation": list(isolation)} if isolation else {}
     wanted: dict[str, Iterable[object]] = {
         "batch-size": space.batch_size,
         "inference-interval": space.inference_interval if _skipping(graph) else [],
@@ -71,7 +72,7 @@ def options(space: SearchSpace, task: PipelineTask, around: Surroundings) -> dic
         "precision": [p for p in space.precision if all(p in around.precisions.get(m, ()) for m in models)],
         "device": [each for each in space.device if each in around.devices and each != around.device],
         "pre-process-backend": space.pre_process_backend,
-        "isolation": [each for each in space.isolation if task.streams > 1 and each != task.isolation],
+        "isolation": isolation,
     }
     found = {name: [str(each) for each in values] for name, values in wanted.items()}
     others = {name: [v for v in values if not _is_own(graph, name, v)] for name, values in found.items()}
@@ -122,7 +123,7 @@ def applied(task: PipelineTask, form: Form) -> PipelineTask:
 
 
 def fewer_converters(graph: Graph) -> Graph:
-    """Without converters before a model that no caps filter follows: models convert what they look at themselves."""
+    """Without converters before a model that no caps filter follows: models convert what they look at."""
     draft = Draft(graph)
     for part in draft.of_type(*_CONVERTERS):
         if not (part.data.keys() - {"name"}) and _feeds_only_models(draft, part):

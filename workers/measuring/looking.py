@@ -1,0 +1,126 @@
+"""One run to see what a pipeline does, not how fast: it ends after a while, and all it said is kept."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from shared.errors import PipelineFailed
+from shared.measure.records import frames_of
+from workers.gst.faults import in_words
+from workers.gst.request import Request
+from workers.gst.supervise import Message
+
+Why = Literal["eos", "time", "frames", "silent", "still", "failed"]
+
+
+class Play(Protocol):
+    """Runs one process to its end; see ``run_pipeline``."""
+
+    def __call__(
+        self, request: Request, *, check: Callable[[], None], on_message: Callable[[Message], None]
+    ) -> object:
+        """Raises what ``check`` raises, and PipelineFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When it is enough: ``seconds`` after the first frame, or so many ``frames``; files end by themselves.
+
+    ``patience_s``: so long the first frame may take, and any frame after it.
+    """
+
+    seconds: float
+    patience_s: float
+    frames: int | None = None
+
+
+@dataclass
+class Seen:
+    """What a run came to. ``records``: lines of JSON. ``fault``: what it failed of, as its process told."""
+
+    why: Why = "eos"
+    frames: int = 0
+    records: list[str] = field(default_factory=list[str])
+    fault: Mapping[str, Any] | None = None
+
+    @property
+    def words(self) -> str:
+        """The fault as a sentence."""
+        return "" if self.fault is None else in_words(self.fault)
+
+    def last_at(self) -> int | None:
+        """Time of the last record, as ``frames_of`` has it; None if it came to its end."""
+        return None if self.why == "eos" else max(frames_of(self.records), default=-1)
+
+
+class _Enough(Exception):
+    """It is over, for a reason that is noted."""
+
+
+class _Watch:
+    def __init__(self, until: Until, check: Callable[[], None], clock: Callable[[], float]) -> None:
+        self.seen = Seen()
+        self._until, self._check, self._clock = until, check, clock
+        self._moved_at = clock()
+        self._first_at: float | None = None
+
+    def hear(self, message: Message) -> None:
+        match message["type"]:
+            case "record":
+                self.seen.records.append(message["json"])
+            case "error" if self.seen.fault is None:
+                self.seen.fault = message
+            case "first_frame" if self._first_at is None:
+                self._first_at = self._moved_at = self._clock()
+            case "fps" | "ended":
+                self._count(sum(each["frames"] for each in message["streams"]))
+            case _:
+                """Of no matter here."""
+
+    def _count(self, frames: int) -> None:
+        if frames != self.seen.frames:
+            self.seen.frames, self._moved_at = frames, self._clock()
+
+    def check(self) -> None:
+        """Raises _Enough when it is over, and what the caller's check does."""
+        self._check()
+        why = self._over()
+        if why is not None:
+            self.seen.why = why
+            raise _Enough
+
+    def _over(self) -> Why | None:
+        now, until = self._clock(), self._until
+        if self._first_at is None:
+            return "silent" if now - self._moved_at > until.patience_s else None
+        if until.frames is not None and self.seen.frames >= until.frames:
+            return "frames"
+        if now - self._first_at >= until.seconds:
+            return "time"
+        return "still" if now - self._moved_at > until.patience_s else None
+
+
+def look(
+    request: Request,
+    play: Play,
+    until: Until,
+    check: Callable[[], None],
+    clock: Callable[[], float] = time.monotonic,
+) -> Seen:
+    """Run it until it is enough. What a pipeline says it failed of is seen, not raised.
+
+    Raises PipelineFailed when its process dies without a word, or can't begin; and what ``check`` raises.
+    """
+    watch = _Watch(until, check, clock)
+    try:
+        play(request, check=watch.check, on_message=watch.hear)
+    except _Enough:
+        pass
+    except PipelineFailed:
+        if watch.seen.fault is None or watch.seen.fault["phase"] == "start":
+            raise
+    if watch.seen.fault is not None:
+        watch.seen.why = "failed"
+    return watch.seen
