@@ -1,6 +1,6 @@
 """From what a client wants to measure to what a worker gets: each pipeline as a job of its own has it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from api.services.graphs import below
 from api.services.pipeline_jobs import PipelineRules, Variants, pipeline_id
@@ -35,6 +35,10 @@ _REPEATED_S = 86_400.0
 _NO_CAMERAS = "a camera gives each run other pictures, and its own rate: measure with media of the library"
 
 
+def _fine(_task: PipelineTask) -> list[Broken]:
+    return []
+
+
 class MeasurementRules:
     """Checks measurements, and makes tasks of them."""
 
@@ -67,12 +71,7 @@ class MeasurementRules:
     def _density(self, spec: DensitySpec, variants: Variants) -> tuple[DensityTask | None, list[Broken]]:
         # Rules of streams are asked with the most that there may be.
         singles = [_single(spec, each, each.streams or spec.max_streams) for each in spec.specs]
-        tasks, broken = self._all(singles, variants)
-        broken += [
-            each
-            for number, task in enumerate(tasks)
-            for each in below(f"/specs/{number}", _cameras(spec.specs[number].inputs, task))
-        ]
+        tasks, broken = self._all(singles, variants, _cameras)
         broken += _too_few(spec)
         if broken:
             return None, broken
@@ -89,7 +88,7 @@ class MeasurementRules:
     def _optimize(self, spec: OptimizeSpec, variants: Variants) -> tuple[OptimizeTask | None, list[Broken]]:
         task, broken = self._pipelines.task(_single(spec, spec, spec.streams), variants)
         if task is not None:
-            broken += _cameras(spec.inputs, task)
+            broken += _cameras(task)
         broken += _unsearchable(spec)
         if task is None or broken:
             return None, broken
@@ -113,12 +112,20 @@ class MeasurementRules:
             **fields, pipeline_id=called, pipeline=spec.pipeline, graph=graph if named else None
         ), []
 
-    def _all(self, singles: Sequence[PipelineSpec], variants: Variants) -> tuple[list[PipelineTask], list[Broken]]:
+    def _all(
+        self,
+        singles: Sequence[PipelineSpec],
+        variants: Variants,
+        more: Callable[[PipelineTask], list[Broken]] = _fine,
+    ) -> tuple[list[PipelineTask], list[Broken]]:
+        """The task of each, in their order, if nothing is broken; ``more``: another rule for each."""
         tasks: list[PipelineTask] = []
         broken: list[Broken] = []
         for number, single in enumerate(singles):
             task, found = self._pipelines.task(single, variants)
-            tasks += [] if task is None else [task]
+            if task is not None:
+                tasks.append(task)
+                found = more(task)
             broken += below(f"/specs/{number}", found)
         return tasks, broken
 
@@ -158,10 +165,10 @@ def _tells_latency(spec: PerformanceSpec | OptimizeSpec) -> bool:
     return isinstance(spec, OptimizeSpec) or spec.latency_metrics
 
 
-def _cameras(inputs: Sequence[str | list[str]], task: PipelineTask) -> list[Broken]:
+def _cameras(task: PipelineTask) -> list[Broken]:
     if not any(name.startswith(CAMERA) for name in read_by(task, task.graph)):
         return []
-    return [("/inputs" if inputs else "/pipeline", _NO_CAMERAS)]
+    return [("/inputs" if task.inputs else "/pipeline", _NO_CAMERAS)]
 
 
 def _too_many(streams: int, pointer: str) -> list[Broken]:

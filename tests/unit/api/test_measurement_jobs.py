@@ -212,12 +212,13 @@ async def test_a_variant_that_is_there_is_not_saved_again(client: httpx2.AsyncCl
 
 @pytest.mark.parametrize("make", [performance, density, optimize, validate])
 async def test_models_and_media_must_be_there(client: httpx2.AsyncClient, house: House, make: Any) -> None:
-    house.beacon.remove_medium("bikes")
-    answer = await client.post(JOBS, json=make())
-    assert (answer.status_code, answer.json()["type"]) == (409, "urn:framelane:error:medium-not-installed")
     house.beacon.uninstall(MODEL)
     answer = await client.post(JOBS, json=make())
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:framelane:error:model-not-installed")
+    house.install(MODEL)
+    house.beacon.remove_medium("bikes")
+    answer = await client.post(JOBS, json=make())
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:framelane:error:medium-not-installed")
 
 
 async def test_a_medium_that_is_measured_with_is_in_use(client: httpx2.AsyncClient, house: House) -> None:
