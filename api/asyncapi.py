@@ -14,7 +14,7 @@ _MESSAGES = {
     "snapshot": (Snapshot, "The job as it is; first to come, and again where missed events are no longer kept"),
     "state": (StateChanged, "The job entered a state"),
     "progress": (Progressed, "The running attempt got further"),
-    "figures": (Measured, "How fast the streams of a running pipeline are"),
+    "figures": (Measured, "How fast the streams of a running pipeline are, or were in a run of a measurement"),
     "cancel_requested": (CancelRequested, "A running job was asked to stop"),
     "ping": (Ping, "Nothing else happened for a while"),
     "lagged": (Lagged, "The reader was too slow; the connection closes"),

@@ -53,7 +53,10 @@ class Progressed(JobEventBase):
 
 
 class Measured(JobEventBase):
-    """How fast the streams of a running pipeline are; ``records``: number of the newest metadata record."""
+    """How fast the streams of a running pipeline are; ``records``: number of the newest metadata record.
+
+    Of a measurement: its latest run, with the streams of all its pipelines in their order.
+    """
 
     type: Literal["figures"] = "figures"
     streams: list[StreamFigures]

@@ -14,6 +14,7 @@ from shared.devices import DeviceInfo
 from shared.measurements import MeasuredFields
 from shared.needs import pipeline_models
 from shared.packing import DensityTask, OptimizeTask, PerformanceTask, PipelineTask
+from shared.results import StreamFigures
 from workers.context import JobContext
 from workers.gst.available import available
 from workers.gst.limits import Limits
@@ -79,9 +80,13 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
 
     def undisturbed(self, tasks: Sequence[PipelineTask], length: Length) -> tuple[list[MeasuredRun], Trial]:
-        """The same, again if others disturbed it, as the settings say."""
+        """The same, again if others disturbed it, as the settings say. Its rates are told as figures of the job."""
         settings = self._worker.settings.measuring
-        return undisturbed(lambda: self.measure(tasks, length), settings.foreign_percent, settings.disturbed_tries)
+        runs, trial = undisturbed(
+            lambda: self.measure(tasks, length), settings.foreign_percent, settings.disturbed_tries
+        )
+        self._context.measure(_figures(runs[-1]))
+        return runs, trial
 
     def look(self, task: PipelineTask, until: Until) -> Seen:
         """One run of one stream whose files aren't repeated. Raises what planning does, and ``look``."""
@@ -169,6 +174,14 @@ def _accelerator(device: DeviceInfo) -> list[Gauge]:
     except OSError as error:
         log.warning("no_gauge", device=device.id, reason=str(error))
         return []
+
+
+def _figures(run: MeasuredRun) -> list[StreamFigures]:
+    rates = [rate for pipeline in run.fps for rate in pipeline]
+    return [
+        StreamFigures(stream=number, frames=round(rate * run.window_s), fps=rate)
+        for number, rate in enumerate(rates)
+    ]
 
 
 def _native() -> bool:
