@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from client.cli import specs
+from client.cli.bench import bench
 from client.cli.dead import dead, requeue
 from client.cli.media import media
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, complain, err, out, print_json
@@ -47,6 +48,7 @@ app.command()(dead)
 app.command()(requeue)
 app.add_typer(pipelines)
 app.add_typer(media)
+app.add_typer(bench)
 
 
 def _tell_version(asked: bool) -> None:

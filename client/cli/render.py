@@ -7,9 +7,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from client.cli.bench_render import measured_lines
 from client.cli.media_render import medium_line
 from client.cli.tables import plain_table
 from client.sdk.answers import DeviceView, ModelView
+from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, ValidateResult
 from shared.graph.emitter import emit
 from shared.jobs import Cancelled, Completed, Failed, Job
 from shared.pipelines import Pipeline
@@ -129,7 +131,7 @@ def ended(job: Job, where: Callable[[str], object]) -> RenderableType:
     return Group(*lines)
 
 
-def _answered(result: Result) -> list[Text]:
+def _answered(result: Result) -> list[Text]:  # noqa: PLR0911  one for each kind
     match result:
         case InferenceResult():
             shown = result.predictions[:_MOST_PREDICTIONS]
@@ -148,6 +150,8 @@ def _answered(result: Result) -> list[Text]:
             return [Text(f"  {medium_line(result.medium)}{known}")]
         case PipelineResult():
             return pipeline_lines(result)
+        case PerformanceResult() | DensityResult() | OptimizeResult() | ValidateResult():
+            return measured_lines(result)
         case SweepResult():
             left = f"{result.orphans} files of no job, {result.uploads} unfinished uploads"
             return [Text(f"  removed {result.jobs} jobs, {result.artifacts} artifacts, {left}")]

@@ -16,6 +16,7 @@ from shared.jobs import Progress as JobProgress
 from shared.states import JobState
 
 _BAR = 32
+_MOST_RATES = 8
 
 
 def watch_lines(client: Framelane, job_id: str, after_seq: int | None) -> Job:
@@ -59,12 +60,18 @@ def _show(bar: Progress, task: TaskID, frame: Followed) -> None:
         case Progressed(progress=progress):
             _show_progress(bar, task, progress)
         case Measured(streams=streams, records=records):
-            told = " + ".join(f"{each.fps:.1f}" for each in streams) + " FPS"
+            told = _rates([each.fps for each in streams])
             bar.update(task, description=told + (f", {records} records" if records else ""))
         case StateChanged(state=state):
             bar.update(task, state=_state(state))
         case CancelRequested():
             bar.update(task, description="asked to stop")
+
+
+def _rates(rates: list[float]) -> str:
+    if len(rates) > _MOST_RATES:
+        return f"{len(rates)} streams, slowest {min(rates):.1f} FPS"
+    return " + ".join(f"{each:.1f}" for each in rates) + " FPS"
 
 
 def _show_progress(bar: Progress, task: TaskID, progress: JobProgress) -> None:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.benchmarks import BenchmarkSummary
 from shared.inputs import Point, PosePoint
 from shared.jobs import ArtifactRef, Job
 from shared.pipelines import Pipeline
@@ -15,6 +16,13 @@ class JobList(Answer):
     """A page, newest first. ``next_cursor`` is null at the end."""
 
     jobs: list[Job]
+    next_cursor: str | None = None
+
+
+class BenchmarkList(Answer):
+    """A page, the latest first. ``next_cursor`` is null at the end."""
+
+    benchmarks: list[BenchmarkSummary]
     next_cursor: str | None = None
 
 

@@ -22,6 +22,7 @@ from client.sdk.answers import (
     PoseAnswer,
     Status,
 )
+from client.sdk.benchmarks_awaited import AsyncBenchmarkMethods
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
 from client.sdk.media_awaited import AsyncMediaMethods
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
@@ -36,7 +37,7 @@ from shared.workers import WorkerInfo
 T = TypeVar("T")
 
 
-class AsyncFramelane(AsyncMediaMethods):
+class AsyncFramelane(AsyncMediaMethods, AsyncBenchmarkMethods):
     """A client of one gateway, for asyncio. ``url`` is the gateway's root, as ``framelane up`` prints it.
 
     Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers.

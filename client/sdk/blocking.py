@@ -21,6 +21,7 @@ from client.sdk.answers import (
     PoseAnswer,
     Status,
 )
+from client.sdk.benchmarks import BenchmarkMethods
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
 from client.sdk.media import MediaMethods
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
@@ -35,7 +36,7 @@ from shared.workers import WorkerInfo
 T = TypeVar("T")
 
 
-class Framelane(MediaMethods):
+class Framelane(MediaMethods, BenchmarkMethods):
     """A client of one gateway, for threads. ``url`` is the gateway's root, as ``framelane up`` prints it.
 
     Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers.

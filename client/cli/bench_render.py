@@ -1,0 +1,184 @@
+"""Results of measurements as people read them."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from client.cli.tables import plain_table
+from shared.benchmarks import (
+    AnyMeasured,
+    Benchmark,
+    BenchmarkComparison,
+    BenchmarkSummary,
+    Changed,
+    DensityResult,
+    Difference,
+    Environment,
+    MeasuredRun,
+    OptimizeResult,
+    PerformanceResult,
+    ValidateResult,
+)
+from shared.figures import Figure
+
+_VERDICTS = {"faster": "green", "slower": "red", "same": "cyan", "cannot_tell": "yellow"}
+_MOST_CANDIDATES = 12
+
+
+def benchmark_table(benchmarks: Iterable[BenchmarkSummary]) -> Table:
+    """One line per benchmark."""
+    table = plain_table("job", "kind", "score", "device", "hardware", "when", "name")
+    table.columns[0].header = "benchmark"
+    for each in benchmarks:
+        when = f"{each.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(each.id, each.kind, _score(each), each.device, each.hardware, when, each.name)
+    return table
+
+
+def benchmark_view(benchmark: Benchmark) -> RenderableType:
+    """One with its figures, and what it was measured on."""
+    where = f"{benchmark.device} ({benchmark.hardware}) of {benchmark.host}"
+    lines = [
+        Text(f"{benchmark.name}  ", style="bold").append(
+            f"{benchmark.kind}, {_score(benchmark)}", style="default"
+        ),
+        Text(f"  {benchmark.created_at:%Y-%m-%d %H:%M:%S} UTC on {where}", style="dim"),
+        *measured_lines(benchmark.result),
+    ]
+    if not isinstance(benchmark.result, ValidateResult):
+        lines += _environment(benchmark.result.environment)
+    return Group(*lines)
+
+
+def comparison_view(found: BenchmarkComparison) -> RenderableType:
+    """The verdict, and what else differs."""
+    names = f"{found.b.name or found.b.id} against {found.a.name or found.a.id}"
+    scores = f"  {found.compared}: {_score(found.a)} and {_score(found.b)}"
+    lines = [_verdict(found).append(f"  {names}", style="default"), Text(scores)]
+    lines += [Text(f"  {each.pipeline_id}: ").append(_verdict(each)) for each in found.pipelines]
+    lines += [Text(f"  {doubt}", style="yellow") for doubt in found.doubts]
+    lines += [_change(each) for each in (*found.environment, *found.asked)]
+    return Group(*lines)
+
+
+def measured_lines(result: AnyMeasured) -> list[Text]:
+    """What was found, in a few lines."""
+    match result:
+        case PerformanceResult():
+            return list(_performance(result))
+        case DensityResult():
+            return list(_density(result))
+        case OptimizeResult():
+            return list(_optimize(result))
+        case ValidateResult():
+            return list(_validate(result))
+
+
+def _performance(result: PerformanceResult) -> Iterator[Text]:
+    for pipeline in result.pipelines:
+        rates = f"{_figure(pipeline.total_fps)} in all, slowest stream {_figure(pipeline.slowest_fps)}"
+        yield Text(f"  {pipeline.pipeline_id} x{len(pipeline.streams)}: {rates}")
+    yield Text(f"  {_figure(result.total_fps)} in all; slowest is {result.slowest}", style="bold")
+    yield from _runs(result.runs, trusted=result.trusted)
+
+
+def _density(result: DensityResult) -> Iterator[Text]:
+    for step in sorted(result.steps, key=lambda step: step.streams):
+        style = "green" if step.judgement == "keeps" else "red" if step.judgement == "misses" else "yellow"
+        runs = f" in {step.slowest_fps.runs} runs" if step.slowest_fps.runs > 1 else ""
+        yield Text(f"  {step.streams:>4} streams: slowest {_figure(step.slowest_fps)}{runs} ").append(
+            step.judgement, style=style
+        )
+    if not result.n_streams:
+        yield Text(f"  not even one stream keeps {result.fps_floor:g} FPS", style="bold yellow")
+    else:
+        shares = ", ".join(f"{each.pipeline_id} x{each.streams}" for each in result.streams_per_pipeline)
+        streams = f"{result.n_streams} stream{'s'[: result.n_streams != 1]}"
+        yield Text(f"  {streams} keep {result.fps_floor:g} FPS: {shares}", style="bold")
+    if result.at_most > result.n_streams:
+        yield Text(f"  up to {result.at_most} may; between the two it can't be told", style="yellow")
+    if result.ended != "found":
+        limit = "its budget was spent" if result.ended == "budget" else "more than max_streams weren't tried"
+        yield Text(f"  the search ended because {limit}", style="yellow")
+    yield from _runs(result.runs, trusted=result.trusted)
+
+
+def _optimize(result: OptimizeResult) -> Iterator[Text]:
+    for each in result.candidates[:_MOST_CANDIDATES]:
+        changes = " ".join(f"{name}={value}" for name, value in each.changes.items()) or "as it is"
+        more = f"; {each.latency_ms:.1f} ms" if each.latency_ms is not None else ""
+        star = "*" if each.pareto else " "
+        line = Text(f"  {star} {each.fps:.1f} FPS{more}: {changes}")
+        yield line.append(f"  {each.refused}", style="yellow") if each.refused else line
+    if (left := len(result.candidates) - _MOST_CANDIDATES) > 0:
+        yield Text(f"  … and {left} more forms; --json shows all", style="dim")
+    gain = f"{result.gain:+.1%} ({result.gain_low:+.1%} to {result.gain_high:+.1%})"
+    yield Text(f"  {_figure(result.original_fps)} became {_figure(result.fps)}: {gain}", style="bold")
+    yield Text(f"  {result.pipeline_description}")
+    if result.saved_as:
+        yield Text(f"  saved as {result.saved_as}", style="green")
+
+
+def _validate(result: ValidateResult) -> Iterator[Text]:
+    for stage in result.stages:
+        if stage.ok is None:
+            yield Text(f"  - {stage.stage}", style="dim")
+        else:
+            mark, style = ("✓", "green") if stage.ok else ("✗", "red")
+            yield Text(f"  {mark} {stage.stage}", style=style).append(f"  {stage.detail}", style="default")
+    labels = ", ".join(f"{label} {count}" for label, count in sorted(result.labels.items()))
+    found = f"  {result.frames} frames" + (f"; found {labels}" if labels else "")
+    agreement = f"; agrees by {result.agreement:.2f}" if result.agreement is not None else ""
+    yield Text(found + agreement, style="dim")
+    verdict = "valid" if result.valid else f"not valid: it fails at {result.failed_stage}"
+    yield Text(f"  {verdict}", style="bold green" if result.valid else "bold red")
+
+
+def _runs(runs: list[MeasuredRun], *, trusted: bool) -> Iterator[Text]:
+    disturbed = [run.disturbed for run in runs if run.disturbed is not None]
+    if disturbed:
+        yield Text(
+            f"  {len(disturbed)} of {len(runs)} runs were disturbed, such as: {disturbed[0]}", style="yellow"
+        )
+    if not trusted:
+        yield Text("  too few runs were left alone: don't trust these figures", style="bold yellow")
+
+
+def _environment(environment: Environment) -> Iterator[Text]:
+    yield Text(f"  measured with {environment.fingerprint}:", style="dim")
+    models = {f"model {name}": version for name, version in environment.models.items()}
+    for name, value in {**environment.parts, **models}.items():
+        yield Text(f"    {name}: {value}", style="dim")
+
+
+def _verdict(found: Difference) -> Text:
+    text = Text(found.verdict.replace("_", " "), style=f"bold {_VERDICTS[found.verdict]}")
+    if found.difference is not None and found.low is not None and found.high is not None:
+        text.append(f"  {found.difference:+.1%} ({found.low:+.1%} to {found.high:+.1%})", style="default")
+    return text.append(f"  {found.reason}", style="dim") if found.reason else text
+
+
+def _change(change: Changed) -> Text:
+    return Text(f"  {change.name}: {change.a or 'none'} → {change.b or 'none'}", style="dim")
+
+
+def _figure(figure: Figure) -> str:
+    if figure.low is None or figure.high is None:
+        return f"{figure.median:.1f} FPS"
+    return f"{figure.median:.1f} FPS ({figure.low:.1f} to {figure.high:.1f})"
+
+
+def _score(of: BenchmarkSummary) -> str:
+    match of.unit:
+        case "fps":
+            return f"{of.score:.1f} FPS"
+        case "streams":
+            return f"{of.score:.0f} stream{'s'[: of.score != 1]}"
+        case "gain":
+            return f"{of.score:+.1%}"
+        case "valid":
+            return "valid" if of.score else "not valid"
+        case "points":
+            return f"{of.score:.1f} points"

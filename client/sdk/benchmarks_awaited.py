@@ -1,0 +1,50 @@
+"""Benchmarks of the awaitable client."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from client.sdk import benchmark_calls
+from client.sdk.calls import Call
+from shared.benchmarks import Benchmark, BenchmarkComparison, BenchmarkSummary
+
+T = TypeVar("T")
+
+
+class AsyncBenchmarkMethods(ABC):
+    """What ``AsyncFramelane`` can do about results of measurements."""
+
+    @abstractmethod
+    async def _do(self, call: Call[T]) -> T: ...
+
+    async def benchmarks(
+        self,
+        *,
+        kind: str | None = None,
+        device: str | None = None,
+        hardware: str | None = None,
+        pipeline: str | None = None,
+        model: str | None = None,
+        page: int | None = None,
+    ) -> AsyncIterator[BenchmarkSummary]:
+        """All that fit, the latest first. ``hardware``: part of its name; ``pipeline``: its id, or a variant's."""
+        filters = {"kind": kind, "device": device, "hardware": hardware, "pipeline": pipeline, "model": model}
+        cursor: str | None = None
+        while True:
+            found = await self._do(benchmark_calls.benchmarks(**filters, limit=page, cursor=cursor))
+            for each in found.benchmarks:
+                yield each
+            if (cursor := found.next_cursor) is None:
+                return
+
+    async def benchmark(self, benchmark_id: str) -> Benchmark:
+        """One, with every run it is made of."""
+        return await self._do(benchmark_calls.benchmark(benchmark_id))
+
+    async def delete_benchmark(self, benchmark_id: str) -> None:
+        """Forget it; its job stays."""
+        await self._do(benchmark_calls.delete_benchmark(benchmark_id))
+
+    async def compare_benchmarks(self, a: str, b: str, margin: float | None = None) -> BenchmarkComparison:
+        """Whether b is faster than a, slower or the same; smaller differences than ``margin`` are of no matter."""
+        return await self._do(benchmark_calls.compare_benchmarks(a, b, margin))
