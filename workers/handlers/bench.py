@@ -80,7 +80,7 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
 
     def undisturbed(self, tasks: Sequence[PipelineTask], length: Length) -> tuple[list[MeasuredRun], Trial]:
-        """The same, again if others disturbed it, as the settings say. Its rates are told as figures of the job."""
+        """The same, again if others disturbed it, as the settings say. Its rates are told as figures."""
         settings = self._worker.settings.measuring
         runs, trial = undisturbed(
             lambda: self.measure(tasks, length), settings.foreign_percent, settings.disturbed_tries
