@@ -131,7 +131,11 @@ class OptimizeCandidate(Answer):
 
 
 class OptimizeResult(Answer):
-    """The fastest form that finds the same objects. ``gain``: of its rate against the original's, relative."""
+    """The fastest form that finds the same objects. ``gain``: of its rate against the original's, relative.
+
+    ``changes`` is empty, and the gain 0, where nothing was faster. ``notes``: what wasn't tried or done, and why.
+    ``trusted`` is false where too few runs of the two were undisturbed.
+    """
 
     kind: Literal["optimize"] = "optimize"
     benchmark_id: str
@@ -146,6 +150,8 @@ class OptimizeResult(Answer):
     gain_high: float
     candidates: list[OptimizeCandidate]
     saved_as: str | None = None
+    notes: list[str] = Field(default_factory=list[str])
+    trusted: bool = True
     environment: Environment
     report: list[str]
 

@@ -322,6 +322,12 @@ class MeasuringSettings(BaseModel):
         Field(le=100, description="of the processors: a run in which others used more is disturbed"),
     ] = 15.0
     disturbed_tries: Annotated[PositiveInt, Field(description="runs in all until one is undisturbed")] = 3
+    sample_frames: Annotated[
+        PositiveInt, Field(description="looked at to see whether a form of a pipeline finds the same objects")
+    ] = 200
+    patience_s: Annotated[
+        PositiveFloat, Field(description="for a frame of a pipeline that is looked at or validated")
+    ] = 60.0
 
 
 class LogSettings(BaseModel):

@@ -26,6 +26,7 @@ HANDLERS: Mapping[JobKind, str] = {
     "model_delete": "workers.handlers.model_delete:build",
     "model_download": "workers.handlers.model_download:build",
     "model_upload": "workers.handlers.model_upload:build",
+    "optimize": "workers.handlers.optimize:build",
     "performance": "workers.handlers.performance:build",
     "pipeline": "workers.handlers.pipeline:build",
     "sweep": "workers.handlers.sweep:build",

@@ -9,6 +9,7 @@ from shared.catalogue import CatalogueEntry
 from shared.devices import Device, family_of
 from shared.errors import ModelUnusable
 from shared.graph.names import ModelFiles, model_of
+from shared.results import InstalledModel
 from workers.conversion import variant_name
 from workers.model_store import InstalledModelDir, ModelStore
 
@@ -41,16 +42,23 @@ def find_models(
     return found
 
 
+def precisions_of(model: InstalledModel, device: str) -> list[str]:
+    """Those there are variants in; the first is taken if none is named.
+
+    Half precision is for accelerators: on a CPU it saves nothing.
+    """
+    on_cpu = family_of(device) is Device.CPU
+    order = ("FP32", "FP16", "INT8") if on_cpu else ("FP16", "FP32", "INT8")
+    return [each for each in order if variant_name(each) in model.variants]
+
+
 def _file(found: InstalledModelDir, entry: CatalogueEntry, device: str, precision: str) -> Path:
-    """Half precision is for accelerators: on a CPU it saves nothing."""
-    if precision and variant_name(precision) not in found.model.variants:
-        raise ModelUnusable(
-            f"{entry.name} has no variant in {precision}; make it by a job of kind `model_convert`"
-        )
-    order = ("FP32", "FP16") if family_of(device) is Device.CPU else ("FP16", "FP32")
-    order = (precision,) if precision else order
-    made = [variant_name(each) for each in order if variant_name(each) in found.model.variants]
-    return found.path / (f"{made[0]}.xml" if made else entry.files[0].name)
+    made = precisions_of(found.model, device)
+    if precision and precision not in made:
+        says = f"{entry.name} has no variant in {precision}; a job of kind `model_convert` makes it"
+        raise ModelUnusable(says)
+    chosen = precision or (made[0] if made else "")
+    return found.path / (f"{variant_name(chosen)}.xml" if chosen else entry.files[0].name)
 
 
 def _proc(entry: CatalogueEntry, folder: Path) -> str | None:

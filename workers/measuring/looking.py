@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from shared.errors import PipelineFailed
-from shared.measure.records import frames_of
+from shared.measure.matching import Agreement
+from shared.measure.records import agreement, frames_of
 from workers.gst.faults import in_words
 from workers.gst.request import Request
 from workers.gst.supervise import Message
@@ -124,3 +125,23 @@ def look(
     if watch.seen.fault is not None:
         watch.seen.why = "failed"
     return watch.seen
+
+
+def agreed(expected: Seen, found: Seen) -> Agreement:
+    """Of the objects of all frames that both had the time for."""
+    ends = [at for at in (expected.last_at(), found.last_at()) if at is not None]
+    return agreement(frames_of(expected.records), frames_of(found.records), min(ends, default=None))
+
+
+def shortfall(expected: Seen, found: Seen) -> str:
+    """Why a run can't stand for another one, whatever it finds; empty if it can.
+
+    It fails, or doesn't give as many frames; whoever was stopped had enough of them.
+    """
+    if found.why == "failed":
+        return found.words
+    if found.why in {"silent", "still"}:
+        return "frames stopped coming"
+    fewer = found.why == "eos" and found.frames < expected.frames
+    more = expected.why == "eos" and found.frames > expected.frames
+    return f"gives {found.frames} frames in place of {expected.frames}" if fewer or more else ""

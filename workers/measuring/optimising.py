@@ -1,7 +1,7 @@
 """The search for the fastest form that finds the same objects.
 
-Each change alone is measured first. Those that helped are combined, and the promising forms measured again, longer,
-the better half of them each time. Whoever is about to stay has to find the same objects. At the end the best and
+Each change alone is measured first. Those that helped are combined, and the promising forms measured again,
+longer, the better half of them each time. Whoever is about to stay has to find the same objects. At the end the best and
 the original take turns, so that the gain comes from runs that chose nothing.
 """
 
@@ -60,8 +60,9 @@ class Known(BaseModel):
 
     @property
     def spent_s(self) -> float:
-        """Of its time."""
-        return sum(each.took_s for each in (*self.samples, *self.checks, *self.turns))
+        """Of its time, which begins when the original was looked at."""
+        checks = [each for each in self.checks if each.changes]
+        return sum(each.took_s for each in (*self.samples, *checks, *self.turns))
 
     @property
     def runs(self) -> int:
@@ -97,8 +98,8 @@ class Optimising:
 
     def run(self) -> Form:
         """Search, let the best and the original take turns; the best. Raises what measuring the original does."""
+        self._checked(ORIGINAL)  # first: it also warms what later runs find compiled
         original = self._sampled(ORIGINAL, "alone", self.task.search.sample_s)
-        self._checked(ORIGINAL)
         self._beside_s = max(original.took_s - original.measured_s, self.task.warmup_s)
         ratios = self._alone()
         self._together(ratios)
@@ -115,8 +116,8 @@ class Optimising:
 
     def _alone(self) -> dict[Form, float]:
         """Scores of single changes; those that helped find the same objects."""
-        for form in singles(self.options):
-            if not self._has_time(_SINGLES):
+        for number, form in enumerate(singles(self.options)):
+            if number and not self._has_time(_SINGLES):
                 break
             self._sampled(form, "alone", self.task.search.sample_s)
         ratios = {form: score for form in singles(self.options) if (score := self._score(form)) > 0}
@@ -128,6 +129,8 @@ class Optimising:
     def _together(self, ratios: Mapping[Form, float]) -> None:
         """Halve the field of promising forms until one and the original are left."""
         forms = sorted([*ratios, *combined(ratios)], key=lambda form: -expected(form, ratios))
+        if not forms:
+            return
         search = self.task.search
         budget_s = max(_COMBINED * search.duration_s - self.known.spent_s, 0.0)
         least_s = search.sample_s + self._beside_s
@@ -155,7 +158,7 @@ class Optimising:
     def _take_turns(self, best: Form) -> None:
         search = self.task.search
         each_s = (search.duration_s - self.known.spent_s) / (2 * self.task.repeats) - self._beside_s
-        length_s = max(each_s, search.sample_s)
+        length_s = search.sample_s if best == ORIGINAL else max(each_s, search.sample_s)
         for number in range(self.task.repeats):
             if number < len(self.past.turns):
                 self.known.turns.append(self.past.turns[number])
