@@ -30,6 +30,7 @@ HANDLERS: Mapping[JobKind, str] = {
     "performance": "workers.handlers.performance:build",
     "pipeline": "workers.handlers.pipeline:build",
     "sweep": "workers.handlers.sweep:build",
+    "validate": "workers.handlers.validate:build",
 }
 """Kind to ``module:factory``; a factory takes a WorkerEnvironment and gives a Handler."""
 
@@ -96,11 +97,7 @@ def kinds_of(lane_class: LaneClass) -> tuple[JobKind, ...]:
 
 def build_handlers(environment: WorkerEnvironment) -> dict[JobKind, Handler]:
     """Import and make the handlers of the environment's lane, and no others."""
-    return {
-        kind: _build(HANDLERS[kind], environment)
-        for kind in kinds_of(environment.lane.lane_class)
-        if kind in HANDLERS
-    }
+    return {kind: _build(HANDLERS[kind], environment) for kind in kinds_of(environment.lane.lane_class)}
 
 
 def _build(target: str, environment: WorkerEnvironment) -> Handler:

@@ -11,7 +11,7 @@ import structlog
 
 from shared.benchmarks import AnyMeasured, Benchmark, Environment, MeasuredRun
 from shared.devices import DeviceInfo
-from shared.measurements import MeasuredFields
+from shared.measurements import MeasuredFields, ValidateFields
 from shared.needs import pipeline_models
 from shared.packing import DensityTask, OptimizeTask, PerformanceTask, PipelineTask
 from shared.results import StreamFigures
@@ -121,7 +121,7 @@ class Bench:
     def _record(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> Benchmark:
         job, device = self._context.job, self._worker.device
         ids = [task.pipeline_id for task in tasks]
-        given = job.spec.name if isinstance(job.spec, MeasuredFields) else ""
+        given = job.spec.name if isinstance(job.spec, MeasuredFields | ValidateFields) else ""
         value, unit = score
         return Benchmark.model_validate(
             {

@@ -1,7 +1,7 @@
 """The search for the fastest form that finds the same objects.
 
-Each change alone is measured first. Those that helped are combined, and the promising forms measured again,
-longer, the better half of them each time. Whoever is about to stay has to find the same objects. At the end the best and
+Each change alone is measured first. Those that helped are combined, and the promising forms measured again, longer
+each time, the better half of them. Whoever is about to stay has to find the same objects. In the end the best and
 the original take turns, so that the gain comes from runs that chose nothing.
 """
 

@@ -1,0 +1,94 @@
+"""The stages of a validation and what each came to. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import get_args
+
+from shared.benchmarks import Stage, StageOutcome
+from shared.measure.records import agreement, frames_of, labels_of, record_of
+from shared.measurements import Expectation
+from workers.measuring.looking import Seen, Until
+
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+_STAGE_OF: Mapping[str, Stage] = {"parse": "parse", "link": "link", "negotiate": "negotiate"}
+"""By the phase that a pipeline's process tells; all others are of the run."""
+
+
+@dataclass
+class Report:
+    """What is known so far. ``holds``: no stage failed yet."""
+
+    known: dict[Stage, StageOutcome] = field(default_factory=dict[Stage, StageOutcome])
+    labels: dict[str, int] = field(default_factory=dict[str, int])
+    agreement: float | None = None
+
+    @property
+    def failed(self) -> Stage | None:
+        """The first that failed."""
+        return next((stage for stage in STAGES if stage in self.known and not self.known[stage].ok), None)
+
+    @property
+    def holds(self) -> bool:
+        """Whether none has."""
+        return self.failed is None
+
+    def passes(self, *stages: Stage, detail: str = "") -> None:
+        """These hold."""
+        self.known |= {stage: StageOutcome(stage=stage, ok=True, detail=detail) for stage in stages}
+
+    def fails(self, stage: Stage, detail: str) -> None:
+        """This one doesn't; those before it that could only be seen by running it do."""
+        for before in STAGES[: STAGES.index(stage)]:
+            self.known.setdefault(before, StageOutcome(stage=before, ok=True))
+        self.known[stage] = StageOutcome(stage=stage, ok=False, detail=detail)
+
+    def stages(self) -> list[StageOutcome]:
+        """All, in order."""
+        return [self.known.get(stage, StageOutcome(stage=stage, ok=None)) for stage in STAGES]
+
+
+def ran(seen: Seen, until: Until, report: Report) -> None:
+    """Whether it linked, negotiated and ran to an end or as long as it should."""
+    if seen.fault is not None:
+        report.fails(_STAGE_OF.get(seen.fault["phase"], "run"), seen.words)
+    elif seen.why == "still":
+        report.fails("run", f"no frame moved for {until.patience_s:g} s")
+    else:
+        report.passes("link", "negotiate", "run")
+
+
+def produced(seen: Seen, expect: Expectation, report: Report) -> None:
+    """Whether frames came, enough of them, and records of the right shape."""
+    least = expect.frames or 1
+    if seen.frames < least:
+        asked = f", not {least}" if expect.frames else ""
+        report.fails("produce", f"{seen.frames or 'no'} frame{'s'[: seen.frames != 1]} reached the end{asked}")
+        return
+    try:
+        for line in seen.records:
+            record_of(line)
+    except ValueError as error:
+        report.fails("produce", str(error))
+        return
+    report.passes("produce", detail=f"{seen.frames} frames, {len(seen.records)} records")
+
+
+def matched(seen: Seen, expect: Expectation, reference: Sequence[str] | None, report: Report) -> None:
+    """Whether what was found is what was expected; nothing to say where nothing was."""
+    counts: Counter[str] = Counter()
+    for line in seen.records:
+        counts += labels_of(record_of(line))
+    report.labels = dict(counts)
+    missing = [
+        f"{name}: {counts[name]}, not {least}" for name, least in expect.labels.items() if counts[name] < least
+    ]
+    if reference is not None:
+        report.agreement = round(agreement(frames_of(reference), frames_of(seen.records), seen.last_at()).f1, 4)
+        if report.agreement < expect.agreement:
+            missing.append(f"agreement with the reference {report.agreement:g}, not {expect.agreement:g}")
+    if missing:
+        report.fails("match", "; ".join(missing))
+    elif expect.labels or reference is not None:
+        report.passes("match")
