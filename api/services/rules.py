@@ -157,4 +157,12 @@ def _wrong_place(entry: CatalogueEntry, spec: InferenceSpec) -> Broken:
         broken.append(("/device", f"model {entry.name} runs on {', '.join(entry.devices)} only"))
     if spec.options.runtime != "auto" and spec.options.runtime not in entry.runtimes:
         broken.append(("/options/runtime", f"model {entry.name} runs with {', '.join(entry.runtimes)} only"))
+    broken += _wrong_precision(entry, spec)
     return broken
+
+
+def _wrong_precision(entry: CatalogueEntry, spec: InferenceSpec) -> Broken:
+    options = spec.options
+    if options.precision and (options.runtime == "torch" or "openvino" not in entry.runtimes):
+        return [("/options/precision", "is of OpenVINO variants only: leave it out, or the runtime")]
+    return []

@@ -29,6 +29,7 @@ class InferenceHandler:
 
     def __init__(self, environment: WorkerEnvironment, host: Host) -> None:
         self._entries = environment.catalogue.by_name
+        self._entry_of = environment.entry
         self._device = host.device
         settings = environment.settings.worker
         self._inline_bytes = settings.inline_bytes
@@ -39,9 +40,9 @@ class InferenceHandler:
         task = context.task
         if not isinstance(task, InferenceTask):
             raise TypeError(task.kind)
-        entry = self._entries.get(task.model)
+        entry = self._entries.get(task.model) or self._entry_of(task.model)
         if entry is None:
-            msg = f"{task.model} isn't in this worker's catalogue: {', '.join(self._entries)}"
+            msg = f"{task.model} isn't installed, nor in this worker's catalogue: {', '.join(self._entries)}"
             raise ModelUnusable(msg)
         inputs = Inputs(context, task, entry)
         match entry.architecture:

@@ -1,7 +1,7 @@
 """The models of a pipeline as files on this machine."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,11 @@ class FoundModels:
 
 
 def find_models(
-    names: Iterable[str], folder: Path, store: ModelStore, catalogue: Mapping[str, CatalogueEntry], device: str
+    names: Iterable[str],
+    folder: Path,
+    store: ModelStore,
+    entry_of: Callable[[str], CatalogueEntry | None],
+    device: str,
 ) -> FoundModels:
     """All of them, fetched if need be; what elements must know of them is written into ``folder``.
 
@@ -31,7 +35,7 @@ def find_models(
     found = FoundModels()
     for name in names:
         model = store.ensure(name)
-        entry = catalogue.get(name)
+        entry = entry_of(name)
         if entry is None or entry.architecture != "network":
             msg = f"{name} can't be used in pipelines: no element knows its input and output"
             raise ModelUnusable(msg)
@@ -42,7 +46,7 @@ def find_models(
 
 def _file(found: InstalledModelDir, entry: CatalogueEntry, device: str) -> Path:
     """Half precision is for accelerators: on a CPU it saves nothing."""
-    order = ("FP32", "FP16") if family_of(device) is Device.CPU else ("FP16", "FP32")
+    order = ("FP32", "FP16", "INT8") if family_of(device) is Device.CPU else ("FP16", "FP32", "INT8")
     made = [variant_name(each) for each in order if variant_name(each) in found.model.variants]
     return found.path / (f"{made[0]}.xml" if made else entry.files[0].name)
 
