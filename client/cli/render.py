@@ -8,17 +8,15 @@ from rich.table import Table
 from rich.text import Text
 
 from client.cli.media_render import medium_line
+from client.cli.predictions import prediction
 from client.cli.tables import plain_table
 from client.sdk.answers import DeviceView, ModelView
 from shared.graph.emitter import emit
 from shared.jobs import Cancelled, Completed, Failed, Job
 from shared.pipelines import Pipeline
 from shared.results import (
-    BatchPrediction,
     DownloadResult,
-    GesturePrediction,
     InferenceResult,
-    KeypointsPrediction,
     MediaResult,
     MediaUploadResult,
     PipelineResult,
@@ -83,12 +81,13 @@ def device_table(devices: Iterable[DeviceView]) -> Table:
 
 def model_table(models: Iterable[ModelView]) -> Table:
     """One line per model of the catalogue."""
-    table = plain_table("model", "installed", "licence", "variants", "what")
+    table = plain_table("model", "category", "installed", "licence", "variants", "what")
     for each in models:
         installed = each.installed
         version = Text(installed.version, style="green") if installed else Text("no", style="dim")
         variants = " ".join(installed.variants) if installed else ""
-        table.add_row(each.name, version, each.licence, variants, each.display_name)
+        what = Text(each.display_name).append("" if each.verified else "  (unverified)", style="yellow")
+        table.add_row(each.name, each.category, version, each.licence, variants, what)
     return table
 
 
@@ -164,26 +163,6 @@ def pipeline_lines(result: PipelineResult) -> list[Text]:
     records = f", {result.records} records" if result.records else ""
     lines.append(Text(f"  {result.total_fps:.1f} FPS in all over {result.run_s:.1f} s{records}"))
     return lines + [Text(f"  {warning}", style="yellow") for warning in result.warnings]
-
-
-def prediction(of: GesturePrediction | BatchPrediction | KeypointsPrediction) -> Text:
-    """One answer in a line."""
-    match of:
-        case GesturePrediction(detected=False):
-            return Text("no hand found", style="yellow")
-        case GesturePrediction():
-            text = Text().append(of.label or "(below the wanted confidence)", style="bold green")
-            if of.confidence is not None:
-                text.append(f"  {of.confidence:.1%}")
-            others = ", ".join(f"{score.label} {score.confidence:.1%}" for score in of.top[1:])
-            return text.append(f"   then {others}" if others else "", style="dim")
-        case BatchPrediction():
-            return Text(f"{of.rows} rows, {len(set(of.indices))} different labels")
-        case KeypointsPrediction():
-            seen = [f"{len(of.hands)} hand{'' if len(of.hands) == 1 else 's'}"] + ["a pose"] * (
-                of.pose is not None
-            )
-            return Text(" and ".join(seen) if of.detected else "nothing found")
 
 
 def milliseconds(value: float | None) -> str:

@@ -54,13 +54,19 @@ class DeviceList(Answer):
 
 
 class ModelView(Answer):
-    """A model of the catalogue. ``installed`` is null until a download has brought it."""
+    """A model of the catalogue. ``installed`` is null until a download has brought it.
+
+    ``verified``: its files are checked against known sums; ``default``: worth having first.
+    """
 
     name: str
     display_name: str
     category: str
     licence: str
     description: str
+    labels: list[str] = Field(default_factory=list[str])
+    default: bool = False
+    verified: bool = True
     accepts: list[str]
     requires: dict[str, list[str]]
     runtimes: list[str]

@@ -24,7 +24,7 @@ from tests.support.gst import video
 from tests.support.models import SHARED_DATA, install_into, model_folder, obtainable, photo
 from tests.support.pictures import data, frame_of, page, png
 from tests.support.workplace import Workplace
-from workers.runtimes.contract import Host
+from workers.runtimes.contract import HandFinder, Host
 from workers.runtimes.openvino_networks import load
 
 pytestmark = pytest.mark.models
@@ -178,16 +178,16 @@ async def test_the_points_of_a_person_cut_out(place: Workplace, caller: np.ndarr
     assert (await ask(place, "pose_landmarks", np.full((200, 200, 3), 127, np.uint8))).poses == []
 
 
-async def test_the_points_of_a_hand_cut_out_are_those_of_the_landmarker(place: Workplace) -> None:
+async def test_the_points_of_a_hand_are_those_of_the_landmarker(place: Workplace, hand_finder: HandFinder) -> None:
     image = cv2.imread(str(photo("nocurl")))
-    seen = await ask(place, "palm_detector", image)
-    assert [one.label for one in seen.objects] == ["palm"]
-    wrist = seen.objects[0].keypoints[0]
-    assert wrist.name == "wrist"
-    hand = await ask(place, "hand_landmarks", image)
-    for pose in hand.poses:
-        assert len(pose.keypoints) == 21
-        assert pose.keypoints[0].visibility is None
+    [found] = hand_finder.find(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    [pose] = (await ask(place, "hand_landmarks", image)).poses
+    points = np.array([(point.x, point.y) for point in pose.keypoints])
+    assert np.abs(points - found.points[:, :2]).mean() < 0.05
+    assert {point.visibility for point in pose.keypoints} == {None}
+    [palm] = (await ask(place, "palm_detector", image)).objects
+    assert (palm.label, palm.keypoints[0].name, pose.keypoints[0].name) == ("palm", "wrist", "wrist")
+    assert (palm.keypoints[0].x, palm.keypoints[0].y) == pytest.approx(found.points[0, :2].tolist(), abs=0.1)
 
 
 async def test_mirrored_pictures_are_answered_as_their_flipped_copies(
