@@ -60,6 +60,7 @@ _STATUS: Mapping[str, int] = {
     "upload-incomplete": 409,
     "upload-used": 409,
     "file-too-large": 413,
+    "no-direct-upload": 409,
     "too-many-uploads": 429,
     "pipeline-unreadable": 422,
     "pipeline-not-found": 404,

@@ -28,6 +28,7 @@ FramelaneError
 │  ├─ UploadIncomplete
 │  ├─ UploadUsed               a job has made something of it already
 │  ├─ UploadTooLarge
+│  ├─ NoDirectUpload           the artifact store has no address of its own
 │  └─ TooManyUploads
 ├─ InputUnreadable             the bytes of an input can't be decoded
 ├─ ArtifactNotFound
@@ -234,6 +235,12 @@ class UploadTooLarge(UploadError):
     """The file is too large."""
 
     code = "file-too-large"
+
+
+class NoDirectUpload(UploadError):
+    """Files go through the gateway here."""
+
+    code = "no-direct-upload"
 
 
 class TooManyUploads(UploadError):

@@ -185,3 +185,17 @@ async def test_only_so_many_are_received_at_once(client: httpx2.AsyncClient):
     go.set()
     assert [each.status_code for each in await asyncio.gather(*busy)] == [204, 204]
     assert (await send(client, paths[2], 0, b"x")).status_code == 204
+
+
+async def test_without_an_s3_server_there_is_no_other_way_in(client: httpx2.AsyncClient, house: House):
+    answer = await client.post("/api/v1/uploads/direct", json={"filename": "a.mp4", "length": 3})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:framelane:error:no-direct-upload")
+    assert "multipart" in answer.json()["detail"]
+    assert house.uploads.idle(0) == []
+    for bad in (
+        {},
+        {"filename": "", "length": 3},
+        {"filename": "a", "length": 0},
+        {"filename": "a", "length": "3"},
+    ):
+        assert (await client.post("/api/v1/uploads/direct", json=bad)).status_code == 422
