@@ -15,13 +15,17 @@ from shared.graph.emitter import emit
 from shared.jobs import Cancelled, Completed, Failed, Job
 from shared.pipelines import Pipeline
 from shared.results import (
+    ConvertResult,
     DownloadResult,
     InferenceResult,
     MediaResult,
     MediaUploadResult,
+    ModelDeleteResult,
+    ModelUploadResult,
     PipelineResult,
     Result,
     SweepResult,
+    VariantDetails,
 )
 from shared.states import JobState
 
@@ -140,6 +144,13 @@ def _answered(result: Result) -> list[Text]:
                 Text(f"  {model.name} {model.version}: {', '.join(model.variants) or 'as it is'}")
                 for model in result.models
             ]
+        case ConvertResult():
+            return [Text(f"  {name}: {variant_line(each)}") for name, each in result.variants.items()]
+        case ModelUploadResult():
+            model = result.model
+            return [Text(f"  {model.name} {model.version}: {', '.join(model.variants)}")]
+        case ModelDeleteResult():
+            return [Text(f"  removed {', '.join(result.models) or 'nothing'}, {size(result.freed_bytes)} freed")]
         case MediaResult():
             return [Text(f"  {medium_line(each)}") for each in result.media]
         case MediaUploadResult():
@@ -150,6 +161,15 @@ def _answered(result: Result) -> list[Text]:
         case SweepResult():
             left = f"{result.orphans} files of no job, {result.uploads} unfinished uploads"
             return [Text(f"  removed {result.jobs} jobs, {result.artifacts} artifacts, {left}")]
+
+
+def variant_line(details: VariantDetails) -> str:
+    """How far a variant is from its model, and what that was looked at with."""
+    drift = details.drift
+    if drift is None:
+        return "its answers can't be compared"
+    agreed = "" if drift.top1_agreement is None else f", {drift.top1_agreement:.0%} of answers the same"
+    return f"off by {drift.max_abs:.2g} at most, {drift.mean_abs:.2g} on average{agreed} ({drift.inputs})"
 
 
 def pipeline_lines(result: PipelineResult) -> list[Text]:
