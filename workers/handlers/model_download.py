@@ -13,11 +13,10 @@ from pathlib import Path
 import structlog
 
 from shared.catalogue import CatalogueEntry
-from shared.results import DownloadResult, DownloadTimings, InstalledModel
-from shared.settings import Settings
+from shared.results import DownloadResult, DownloadTimings, InstalledModel, VariantDetails
 from shared.specs import ModelDownloadSpec
 from workers.context import JobContext
-from workers.conversion import convert
+from workers.conversion import ConversionRequest, make_variants
 from workers.handlers import WorkerEnvironment
 from workers.handlers.model_wants import inside, is_current, precisions_of, wanted
 from workers.hubs.fetcher import Fetched, Fetcher
@@ -26,7 +25,10 @@ from workers.hubs.partials import Partials
 from workers.installation import Installation, StagedModel, is_whole, stage
 from workers.rights import held
 
-Convert = Callable[[Settings, str, Path, Sequence[str], Callable[[], None]], None]
+Convert = Callable[[ConversionRequest, Callable[[], None]], dict[str, VariantDetails]]
+
+_SAMPLES = 16
+"""Inputs that a variant is compared with the original on: a look, where a conversion job takes more."""
 
 log = structlog.stdlib.get_logger()
 
@@ -39,7 +41,7 @@ def build(environment: WorkerEnvironment) -> "ModelDownload":
 class ModelDownload:
     """Handler of ``model_download`` jobs; holds nothing between them."""
 
-    def __init__(self, environment: WorkerEnvironment, converter: Convert = convert) -> None:
+    def __init__(self, environment: WorkerEnvironment, converter: Convert = make_variants) -> None:
         self._settings = environment.settings
         self._catalogue = environment.catalogue
         self._artifacts = environment.artifacts
@@ -143,15 +145,17 @@ class ModelDownload:
         self, context: JobContext, entry: CatalogueEntry, fetched: Sequence[Fetched], precisions: Sequence[str]
     ) -> StagedModel:
         folder = _folder(context, entry)
+        details: dict[str, VariantDetails] = {}
         if precisions:
             context.progress(0.9, "convert", f"{entry.name}: {', '.join(precisions)}")
-            self._convert(self._settings, entry.name, folder, precisions, context.check)
+            request = ConversionRequest(entry=entry, folder=folder, precisions=list(precisions), samples=_SAMPLES)
+            details = self._convert(request, context.check)
         known = {file.name: got.sha256 for file, got in zip(entry.files, fetched, strict=True)}
         source = "; ".join(dict.fromkeys(got.source for got in fetched))
         own = (
             None if entry.name in self._catalogue.by_name else entry.model_dump(mode="json", exclude_defaults=True)
         )
-        return stage(entry.name, folder, source, context.check, known=known, entry=own)
+        return stage(entry.name, folder, source, context.check, known=known, details=details, entry=own)
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """Downloads need no model."""
