@@ -14,6 +14,7 @@ NAMES = (
     "pipeline_supervision",
     "first_frame",
     "gva_elements",
+    "uploads",
 )
 
 
