@@ -8,7 +8,7 @@ from api.services.source_rules import source_rules
 from shared.addresses import literal_host_refused
 from shared.catalogue import CatalogueEntry
 from shared.devices import AUTO, family_of
-from shared.inputs import DataInput, FileInput, LandmarksInput, SequenceInput, TensorInput
+from shared.inputs import DataInput, FileInput, LandmarksInput, MediaInput, SequenceInput, TensorInput
 from shared.media import MediaCatalogue
 from shared.packing import AnyTask, InferenceTask, PackedKind
 from shared.settings import Settings
@@ -34,6 +34,7 @@ _KINDS: dict[type, PackedKind] = {
     DataInput: "image",
     FileInput: "image",
     TensorInput: "tensor",
+    MediaInput: "image",
 }
 
 

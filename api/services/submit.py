@@ -11,6 +11,7 @@ from anyio import CapacityLimiter, to_thread
 from api.errors import ModelInUse
 from api.services.courier import Courier
 from api.services.lanes import Lanes
+from api.services.library_images import require_images
 from api.services.model_use import ModelUse, require_files
 from api.services.models import InstalledModels
 from api.services.pipeline_jobs import missing_media
@@ -31,7 +32,7 @@ from shared.errors import (
 from shared.graph.model import Graph
 from shared.media_library import taken
 from shared.needs import needs_of
-from shared.packing import PipelineTask
+from shared.packing import InferenceTask, PipelineTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, JobStore, NewJob, WorkerDirectory
 from shared.routing import Route
@@ -173,6 +174,8 @@ class Submitter:
         await self._models.require(pipelines.needs(task) if isinstance(task, PipelineTask) else rules.needs(task))
         if isinstance(task, PipelineTask):
             await self._require_media(task)
+        if isinstance(task, InferenceTask) and any(item.media for item in task.inputs):
+            require_images(task, await self._directory.media())
         if isinstance(task, MediaUploadSpec):
             await self._require_upload(task)
         if isinstance(task, ModelUploadSpec):
