@@ -139,18 +139,8 @@ def _answered(result: Result) -> list[Text]:
             lines = [Text("  ").append(prediction(each)) for each in shown]
             left = len(result.predictions) - len(shown)
             return lines + [Text(f"  … and {left} more; --json shows all", style="dim")] * (left > 0)
-        case DownloadResult():
-            return [
-                Text(f"  {model.name} {model.version}: {', '.join(model.variants) or 'as it is'}")
-                for model in result.models
-            ]
-        case ConvertResult():
-            return [Text(f"  {name}: {variant_line(each)}") for name, each in result.variants.items()]
-        case ModelUploadResult():
-            model = result.model
-            return [Text(f"  {model.name} {model.version}: {', '.join(model.variants)}")]
-        case ModelDeleteResult():
-            return [Text(f"  removed {', '.join(result.models) or 'nothing'}, {size(result.freed_bytes)} freed")]
+        case DownloadResult() | ConvertResult() | ModelUploadResult() | ModelDeleteResult():
+            return [Text(f"  {line}") for line in model_lines(result)]
         case MediaResult():
             return [Text(f"  {medium_line(each)}") for each in result.media]
         case MediaUploadResult():
@@ -161,6 +151,19 @@ def _answered(result: Result) -> list[Text]:
         case SweepResult():
             left = f"{result.orphans} files of no job, {result.uploads} unfinished uploads"
             return [Text(f"  removed {result.jobs} jobs, {result.artifacts} artifacts, {left}")]
+
+
+def model_lines(result: DownloadResult | ConvertResult | ModelUploadResult | ModelDeleteResult) -> list[str]:
+    """What became of models."""
+    match result:
+        case DownloadResult(models=models):
+            return [f"{model.name} {model.version}: {', '.join(model.variants) or 'as it is'}" for model in models]
+        case ConvertResult():
+            return [f"{name}: {variant_line(each)}" for name, each in result.variants.items()]
+        case ModelUploadResult(model=model):
+            return [f"{model.name} {model.version}: {', '.join(model.variants)}"]
+        case ModelDeleteResult():
+            return [f"removed {', '.join(result.models) or 'nothing'}, {size(result.freed_bytes)} freed"]
 
 
 def variant_line(details: VariantDetails) -> str:
