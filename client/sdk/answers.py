@@ -30,8 +30,18 @@ class WorkerList(Answer):
     workers: list[WorkerInfo]
 
 
+class DeviceLeaseView(Answer):
+    """A job that has a device for itself, for ``left_s`` more seconds unless it renews that."""
+
+    job_id: str
+    left_s: float
+
+
 class DeviceView(Answer):
-    """A device of a host, over all workers pinned to it. ``busy`` of ``slots`` work."""
+    """A device of a host, over all workers pinned to it. ``busy`` of ``slots`` work.
+
+    ``unready``: why its workers take no jobs. ``service_ms``: how long jobs took lately, by their work; ``*``: all.
+    """
 
     id: str
     host: str
@@ -45,6 +55,13 @@ class DeviceView(Answer):
     workers: int
     slots: int
     busy: int
+    vendor: str | None = None
+    uuid: str | None = None
+    capabilities: list[str] = []
+    memory_free_bytes: int | None = None
+    unready: str | None = None
+    lease: DeviceLeaseView | None = None
+    service_ms: dict[str, float] = {}
 
 
 class DeviceList(Answer):
