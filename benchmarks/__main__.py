@@ -9,6 +9,7 @@ NAMES = (
     "predict",
     "batch",
     "device_batch",
+    "images",
     "inference_core",
     "graph_parser",
     "pipeline_supervision",
