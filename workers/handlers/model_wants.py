@@ -41,7 +41,7 @@ def entry_of(model: SourceModel) -> CatalogueEntry:
         labels=model.labels,
         model_proc=model.model_proc,
         accepts=["image"],
-        runtimes=[],
+        runtimes=["openvino"],
     )
 
 
