@@ -40,7 +40,7 @@ class DeviceLeaseView(Answer):
 class DeviceView(Answer):
     """A device of a host, over all workers pinned to it. ``busy`` of ``slots`` work.
 
-    ``unready``: why its workers take no jobs. ``service_ms``: how long jobs took lately, by their work; ``*``: all.
+    ``unready``: why its workers take no jobs. ``service_ms``: means of what jobs took, by their work; ``*``: all.
     """
 
     id: str
@@ -57,11 +57,11 @@ class DeviceView(Answer):
     busy: int
     vendor: str | None = None
     uuid: str | None = None
-    capabilities: list[str] = []
+    capabilities: list[str] = Field(default_factory=list[str])
     memory_free_bytes: int | None = None
     unready: str | None = None
     lease: DeviceLeaseView | None = None
-    service_ms: dict[str, float] = {}
+    service_ms: dict[str, float] = Field(default_factory=dict[str, float])
 
 
 class DeviceList(Answer):
