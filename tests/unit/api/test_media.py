@@ -166,6 +166,7 @@ async def test_what_is_not_taken_leaves_nothing_behind(
         (b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n--b--\r\n', 422, "invalid-spec"),
         (b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\nx\r\n' * 2 + b"--b--\r\n", 422, "invalid-spec"),
         (b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\n' + bytes(70_000), 413, "body-too-large"),
+        (b"--b\r\n" + b"X: y\r\n" * 100, 400, "malformed-multipart"),
     ],
 )  # fmt: skip
 async def test_a_broken_form_leaves_nothing_behind(
