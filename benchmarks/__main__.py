@@ -16,6 +16,7 @@ NAMES = (
     "first_frame",
     "gva_elements",
     "uploads",
+    "warm_up",
 )
 
 
