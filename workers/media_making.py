@@ -42,14 +42,14 @@ _REFUSED = {
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A file as it came, and its sha256. ``listed``: it is of the catalogue, which pins it."""
+    """A file as it came. ``listed``: it is of the catalogue, which pins it. ``sha256``: empty if nobody knows it."""
 
     path: Path
-    sha256: str
     name: str
     kind: MediumKind
     licence: str
     listed: bool = False
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,10 @@ def make(raw: Raw, folder: Path, settings: Settings, check: Callable[[], None]) 
         path = folder / f"{raw.name}.tar"
         _pack(images, path, seen.suffix, check)
         seen = seen.model_copy(update={"suffix": ".tar"})
-        raw = replace(raw, path=path, sha256=file_sha256(path, check))
+        raw = replace(raw, path=path, sha256="")
     else:
         seen = probe(raw.kind, raw.path, thumbnail, limits, check)
-    return _described(raw, thumbnail, seen)
+    return _described(raw, thumbnail, seen, check)
 
 
 def _unpack(archive: Path, target: Path, settings: Settings, check: Callable[[], None]) -> None:
@@ -107,9 +107,10 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(each), "") if each.isdecimal() else (-1, each) for each in _DIGITS.split(path.name)]
 
 
-def _described(raw: Raw, thumbnail: Path, seen: Seen) -> Made:
+def _described(raw: Raw, thumbnail: Path, seen: Seen, check: Callable[[], None]) -> Made:
     name = raw.name.removesuffix(seen.suffix) + seen.suffix
-    file = InstalledFile(name=name, size=raw.path.stat().st_size, sha256=raw.sha256)
+    sha256 = raw.sha256 or file_sha256(raw.path, check)
+    file = InstalledFile(name=name, size=raw.path.stat().st_size, sha256=sha256)
     small = InstalledFile(name=thumbnail.name, size=thumbnail.stat().st_size, sha256=file_sha256(thumbnail))
     origin: Literal["catalogue", "upload"] = "catalogue" if raw.listed else "upload"
     medium = InstalledMedium(

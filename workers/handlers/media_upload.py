@@ -46,7 +46,7 @@ class MediaUpload:
         path, sha256 = self._assembled(context, upload)
         try:
             result = self._add(
-                context, Raw(path, sha256, task.name, task.medium, task.licence), replace=task.replace
+                context, Raw(path, task.name, task.medium, task.licence, sha256=sha256), replace=task.replace
             )
         except MediumRefused:
             use_up(self._uploads, self._artifacts, upload, context.job.id)
