@@ -12,6 +12,9 @@ from shared.pipelines import PipelineSource
 from shared.sources import Category, Sha256, WantedFile
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+ModelName = Annotated[
+    str, Field(min_length=1, max_length=117, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:@[0-9a-f]{16})?$")
+]
 InputName = Annotated[
     str, Field(min_length=1, max_length=107, pattern=r"^(?:camera:)?[A-Za-z0-9][A-Za-z0-9._-]*$")
 ]
@@ -129,9 +132,10 @@ class ModelDownloadSpec(CommonSpec):
     """Fetch models, check them, make their variants and install them."""
 
     kind: Literal["model_download"] = "model_download"
-    models: Annotated[list[Name], Field(max_length=50, description="of the catalogue")] = Field(
-        default_factory=list[str]
-    )
+    models: Annotated[
+        list[ModelName],
+        Field(max_length=50, description="of the catalogue; `name@version` is a kept version of an installed one"),
+    ] = Field(default_factory=list[str])
     source: Annotated[SourceModel | None, Field(description="a model that isn't in the catalogue")] = None
     precisions: Annotated[
         list[Precision], Field(max_length=2, description="OpenVINO variants to make, where the model has one")

@@ -68,7 +68,8 @@ class Rules:
                 return []
 
     def _download(self, spec: ModelDownloadSpec) -> Broken:
-        unknown = self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
+        names = (name.partition("@")[0] for name in spec.models)
+        unknown = self._unknown_names((f"/models/{number}", name) for number, name in enumerate(names))
         found = source_rules(spec.source, self.entries.shipped, self._settings) if spec.source else []
         return [*unknown, *found]
 

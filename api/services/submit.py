@@ -12,7 +12,7 @@ from api.errors import ModelInUse
 from api.services.courier import Courier
 from api.services.lanes import Lanes
 from api.services.library_images import require_images
-from api.services.model_use import ModelUse, require_files
+from api.services.model_use import ModelUse, require_files, require_versions
 from api.services.models import InstalledModels
 from api.services.pipeline_jobs import missing_media
 from api.services.pipelines import Registry
@@ -37,7 +37,14 @@ from shared.pipelines import VariantSource
 from shared.ports import Created, JobStore, NewJob, WorkerDirectory
 from shared.routing import Route
 from shared.settings import JobSettings
-from shared.specs import MediaUploadSpec, ModelConvertSpec, ModelDeleteSpec, ModelUploadSpec, PipelineSpec
+from shared.specs import (
+    MediaUploadSpec,
+    ModelConvertSpec,
+    ModelDeleteSpec,
+    ModelDownloadSpec,
+    ModelUploadSpec,
+    PipelineSpec,
+)
 from shared.states import JobState
 
 SMALL_BYTES = 32 * 1024
@@ -182,6 +189,8 @@ class Submitter:
             require_files(
                 task, [await self._uploads.ready(file.upload) for file in task.model.files], rules.pickles
             )
+        if isinstance(task, ModelDownloadSpec) and any("@" in name for name in task.models):
+            require_versions(task.models, await self._models.now())
         if isinstance(task, ModelConvertSpec):
             await self._require_library(task.calibration.media)
         if isinstance(task, ModelDeleteSpec) and not task.force:

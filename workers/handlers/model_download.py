@@ -18,11 +18,11 @@ from shared.specs import ModelDownloadSpec
 from workers.context import JobContext
 from workers.conversion import ConversionRequest, make_variants
 from workers.handlers import WorkerEnvironment
-from workers.handlers.model_wants import inside, is_current, precisions_of, wanted
+from workers.handlers.model_wants import apart, inside, is_current, precisions_of, wanted
 from workers.hubs.fetcher import Fetched, Fetcher
 from workers.hubs.meter import Abandoned, JobMeter
 from workers.hubs.partials import Partials
-from workers.installation import Installation, StagedModel, is_whole, stage
+from workers.installation import Installation, StagedModel, is_whole, restore, stage
 from workers.rights import held
 
 Convert = Callable[[ConversionRequest, Callable[[], None]], dict[str, VariantDetails]]
@@ -56,15 +56,21 @@ class ModelDownload:
             msg = f"not a download: {context.task.kind}"
             raise TypeError(msg)
         self._partials.sweep()
-        entries = wanted(self._catalogue, context.task)
+        task, kept = apart(context.task)
+        restored = [restore(self._artifacts, self._beacon, *each, context.check) for each in kept]
+        result = self._download(context, task)
+        return result.model_copy(update={"models": [*restored, *result.models]})
+
+    def _download(self, context: JobContext, task: ModelDownloadSpec) -> DownloadResult:
+        entries = wanted(self._catalogue, task)
 
         def wait(right: str) -> None:
             context.check()
             context.progress(0.0, "wait", f"another job downloads {right.partition(':')[2]}")
 
-        rights = [f"download:{entry.name}" for entry in self._due(context.task, entries)]
+        rights = [f"download:{entry.name}" for entry in self._due(task, entries)]
         with held(self._beacon, rights, context.job.id, self._settings.sources.hold_s, wait):
-            return self._install(context, context.task, entries)
+            return self._install(context, task, entries)
 
     def _due(self, task: ModelDownloadSpec, entries: Sequence[CatalogueEntry]) -> list[CatalogueEntry]:
         installed = self._beacon.models()

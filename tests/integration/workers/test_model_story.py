@@ -56,6 +56,10 @@ def test_a_model_from_its_upload_to_its_end(tmp_path: Path):
         assert asked(precision="INT8")[0] == "blue"
         assert eventually(lambda: True if asked()[1] != first else None), "the new version is taken up"
 
+        back = client.wait(client.submit({"kind": "model_download", "models": [f"sky@{first}"]}).id, 60)
+        assert back.state is JobState.COMPLETED, back.outcome
+        assert eventually(lambda: True if asked()[1] == first else None), "the old version is back"
+
         gone = httpx2.delete(f"{stack.url}/api/v1/models/sky", headers={"Prefer": "wait=30"}, timeout=60)
         assert gone.json()["outcome"]["result"]["models"] == ["sky"], gone.text
         assert not list((tmp_path / "artifacts").rglob("models/sky"))

@@ -258,3 +258,13 @@ async def test_an_operator_lets_pickles_in(allowing: httpx2.AsyncClient):
 async def allowing():
     async with calling(House(Settings(models=ModelSettings(pickles=True)))) as client:
         yield client
+
+
+async def test_kept_versions_can_be_asked_for(client: httpx2.AsyncClient, house: House):
+    installed(house, version="2" * 16, older=[installed(house)])
+    answers = [
+        await client.post("/api/v1/jobs", json={"kind": "model_download", "models": [f"mine@{digit * 16}"]})
+        for digit in "123"
+    ]
+    assert [each.status_code for each in answers] == [202, 202, 422]
+    assert f"there are: {'2' * 16}, {'1' * 16}" in answers[2].text

@@ -4,9 +4,9 @@ import threading
 import pytest
 
 from shared.adapters.memory import MemoryArtifactStore, MemoryWorkerBeacon, MemoryWorkers
-from shared.errors import JobCancelled
+from shared.errors import JobCancelled, ModelNotInstalled, ModelUnusable
 from shared.results import VariantDetails
-from workers.installation import Installation, Replaced, is_whole, stage, succeeding
+from workers.installation import Installation, Replaced, is_whole, restore, stage, succeeding
 from workers.model_sweep import sweep_models
 
 
@@ -211,3 +211,24 @@ def test_a_sweep_beside_an_installation_takes_nothing_from_it(stores):
         assert sweep_models(stores.artifacts, stores.beacon, 0, nothing)[0] == 1
         slow.register(nothing)
     assert stores.sound
+
+
+def test_a_kept_version_comes_back_and_the_newer_one_is_kept(stores):
+    for content in ("v1", "v2"):
+        with Installation(stores.artifacts, stores.beacon, versions_kept=1) as job:
+            job.upload(stores.version(content), nothing)
+            job.register(nothing)
+    first = stores.version("v1").record.version
+    assert restore(stores.artifacts, stores.beacon, "tiny", first, nothing).version == first
+    assert versions_of(stores)[0] == sums("v1", "v2")
+    assert len(stores.artifacts.keys("")) == 2
+    with pytest.raises(ModelNotInstalled, match=f"no version 0000 of tiny; there are: {first}"):
+        restore(stores.artifacts, stores.beacon, "tiny", "0000", nothing)
+    with pytest.raises(ModelNotInstalled):
+        restore(stores.artifacts, stores.beacon, "other", first, nothing)
+    second = stores.version("v2").record
+    stores.artifacts.delete(f"models/tiny/{second.version}/w.pth")
+    with pytest.raises(ModelUnusable, match="missing"):
+        restore(stores.artifacts, stores.beacon, "tiny", second.version, nothing)
+    assert versions_of(stores)[0] == sums("v1", "v2")
+    assert stores.beacon.hold_models("next", 60)
