@@ -1,6 +1,6 @@
 """Photos through a batch job, from POST to the parsed answer, beside a bare loop with the same runtime.
 
-The loop is a process of its own with the thread settings of a worker's thread: one core each. Both look at the same
+The loop is a process of its own with the thread settings of a worker's thread: one core each. Both take the same
 photos by turns, so that what else the machine does weighs on both alike.
 """
 
