@@ -42,7 +42,7 @@ _REFUSED = {
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A file as it came. ``listed``: it is of the catalogue, which pins it. ``sha256``: empty if nobody knows it."""
+    """A file as it came. ``listed``: it is of the catalogue, which pins it. ``sha256``: where it is known."""
 
     path: Path
     name: str

@@ -1,6 +1,7 @@
 """Files on their way in: cut into parts as they come, so that little of them is ever in memory."""
 
-from collections.abc import AsyncIterator, Callable, Generator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import TypeVar
@@ -16,6 +17,7 @@ from shared.errors import (
     TooManyUploads,
     UploadChanged,
     UploadNotFound,
+    UploadStalled,
     UploadTooLarge,
 )
 from shared.ports import ArtifactStore, UploadForm, UploadStore
@@ -91,13 +93,26 @@ class Uploads:
         with self.slot():
             inflow = self.inflow(upload)
             try:
-                async for chunk in chunks:
+                async for chunk in self.heard(chunks):
                     await inflow.write(chunk)
-            except (ClientDisconnect, UploadTooLarge):
+            except (ClientDisconnect, UploadTooLarge, UploadStalled):
                 await inflow.flush()
                 raise
             await inflow.flush()
             return inflow.upload
+
+    async def heard(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+        """The same, as long as they come. Raises UploadStalled."""
+        silence_s = self.settings.silence_s
+        while True:
+            try:
+                async with asyncio.timeout(silence_s):
+                    chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise UploadStalled(f"nothing came for {silence_s:g} s") from None
+            yield chunk
 
     def inflow(self, upload: Upload, most: int | None = None) -> "Inflow":
         """Takes the next bytes of it, at most ``most`` in all. Hold a ``slot`` for as long as it is used."""

@@ -149,7 +149,7 @@ def _answered(result: Result) -> list[Text]:
         case PipelineResult():
             return pipeline_lines(result)
         case SweepResult():
-            left = f"{result.orphans} files of no job, {result.uploads} unfinished uploads"
+            left = f"{result.orphans} files of nothing, {result.uploads} uploads, {result.media} media"
             return [Text(f"  removed {result.jobs} jobs, {result.artifacts} artifacts, {left}")]
 
 

@@ -15,7 +15,8 @@ from workers.assembly import assemble
 
 PART = 64 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}
-BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
+OFFSET_TYPE = "application/offset+octet-stream"
+BYTES = TUS | {"Content-Type": OFFSET_TYPE}
 FILM = bytes(range(256)) * 1024  # four parts
 
 
@@ -199,3 +200,29 @@ async def test_without_an_s3_server_there_is_no_other_way_in(client: httpx2.Asyn
         {"filename": "a", "length": "3"},
     ):
         assert (await client.post("/api/v1/uploads/direct", json=bad)).status_code == 422
+
+
+@pytest.mark.parametrize("way", ["resumable", "multipart"])
+async def test_who_falls_silent_makes_room_for_others(way: str):
+    house = House(Settings(uploads=UploadSettings(silence_s=0.05, at_once=1)))
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+    async with serving(house) as server, httpx2.AsyncClient(base_url=f"http://{server.address}") as client:
+        patched = way == "resumable"
+        path = await begin(client) if patched else "/api/v1/videos"
+        kind = OFFSET_TYPE if patched else "multipart/form-data; boundary=b"
+        host, _, port = server.address.partition(":")
+        reader, line = await asyncio.open_connection(host, int(port))
+        line.write(f"{'PATCH' if patched else 'POST'} {path} HTTP/1.1\r\nHost: {server.address}\r\n".encode())
+        line.write(f"Upload-Offset: 0\r\nContent-Type: {kind}\r\nContent-Length: 1000\r\n\r\n".encode())
+        line.write(b"some" if patched else head + b"some")
+        await line.drain()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        line.close()
+
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"urn:framelane:error:upload-stalled" in answer
+        kept = [house.uploads.get(each).offset for each in house.uploads.idle(0)]
+        assert kept == ([4] if patched else []), "what is resumable can be gone on with"
+        if patched:
+            assert (await send(client, path, 4, b"more")).status_code == 204
