@@ -1,7 +1,7 @@
 """The models in this process's memory: each is loaded once, by whoever needs it first, and kept."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -83,6 +83,16 @@ class _Shelf(Generic[Model]):
             elif kept:
                 self._replaced.append(kept.model)
             return fresh
+
+    def renewed(self, entry: CatalogueEntry, ways: Iterable[Way]) -> Iterator[Model]:
+        """In the newest installed version. What that can't do is forgotten: who wants it again is told why."""
+        for way in ways:
+            try:
+                yield self.refresh(entry, way).model
+            except ModelUnusable as error:
+                log.info("model_forgotten", model=entry.name, way=tuple(way), reason=error.detail)
+                with self._lock:
+                    self._kept.pop((entry.name, way), None)
 
     def names(self) -> set[str]:
         """Models that are here."""
@@ -207,14 +217,18 @@ class LoadedModels:
                 frames = np.zeros((1, WORD_FRAMES, FRAME_COLUMNS), np.float32)
                 self._warm_classifier(entry, files, frames, np.array([WORD_FRAMES], np.int64))
             case "network":
-                for way in self._networks.ways(entry.name):
-                    self._networks.refresh(entry, way).model.look(_BLANK)
+                for network in self._networks.renewed(entry, self._networks.ways(entry.name)):
+                    network.look(_BLANK)
 
     def _warm_classifier(
         self, entry: CatalogueEntry, files: set[str], rows: Floats, lengths: Lengths | None = None
     ) -> None:
-        for runtime in registry.runnable(entry, files, self._device):
-            self._classifiers.refresh(entry, Way(runtime)).model.predict(rows, lengths)
+        always = [Way(runtime) for runtime in registry.runnable(entry, files, self._device)]
+        for way in always:
+            self._classifiers.refresh(entry, way).model.predict(rows, lengths)
+        asked_for = [way for way in self._classifiers.ways(entry.name) if way not in always]
+        for model in self._classifiers.renewed(entry, asked_for):
+            model.predict(rows, lengths)
 
     def names(self) -> list[str]:
         """Models that are in memory."""
