@@ -9,9 +9,10 @@ from typer.core import TyperGroup
 from client.cli import specs
 from client.cli.dead import dead, requeue
 from client.cli.media import media
+from client.cli.models import models
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, complain, err, out, print_json
 from client.cli.pipelines import pipelines
-from client.cli.render import device_table, job_table, model_table, show
+from client.cli.render import device_table, job_table, show
 from client.cli.submitting import show_end, submit
 from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway
 from client.cli.up import up
@@ -47,6 +48,7 @@ app.command()(dead)
 app.command()(requeue)
 app.add_typer(pipelines)
 app.add_typer(media)
+app.add_typer(models)
 
 
 def _tell_version(asked: bool) -> None:
@@ -134,17 +136,6 @@ def devices(url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = Fals
         print_json(found)
     else:
         show(out(), device_table(found), "no worker is alive")
-
-
-@app.command()
-def models(url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = False) -> None:
-    """List the catalogue and what of it is installed."""
-    with gateway(url, data_dir) as client:
-        found = client.models()
-    if as_json:
-        print_json(found)
-    else:
-        show(out(), model_table(found), "the catalogue is empty")
 
 
 def main() -> None:
