@@ -1,7 +1,8 @@
 """Files over HTTP, that go on where they broke off."""
 
+import hashlib
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,7 +12,6 @@ from pathlib import Path
 
 from shared.errors import JobCancelled, OutOfSpace, SourceUnavailable
 from workers.hubs import HubTools, Meter
-from workers.hubs.digest import GrowingDigest
 from workers.hubs.http import Getter, said_by
 from workers.hubs.partials import Note, Partial
 from workers.hubs.room import Room
@@ -140,23 +140,31 @@ class _Transfer:
         self.tell()
 
     def read(self, response: HTTPResponse) -> str:
-        """Write what comes; the sha256 of the file. Raises _Broken if that isn't all."""
-        with self.partial.begin(self._note, self.done) as file, GrowingDigest(self.partial.path) as digest:
-            self._copy(response, file, digest)
-            if self.total is not None and self.done != self.total:
-                raise _Broken(f"it ended after {self.done} of {self.total} bytes")
-            return digest.finish(self.tell)
-
-    def _copy(self, response: HTTPResponse, file: FileIO, digest: GrowingDigest) -> None:
+        """Write what comes; the sha256 of the whole file. Raises _Broken if that isn't all."""
+        digest = hashlib.sha256()
+        for piece in self._beginning() if self.done else ():
+            digest.update(piece)
         look_at = self.done + _LOOK_BYTES
-        while chunk := _chunk(response):
-            self.done += len(chunk)
-            if self.done >= look_at or (self.total is None and self.done > self.room.file_bytes):
-                look_at = self.done + _LOOK_BYTES
-                self._require_room(self.done)
-            _write(file, chunk)
-            digest.grown(self.done)
-            self.tell()
+        with self.partial.begin(self._note, self.done) as file:
+            while chunk := _chunk(response):
+                self.done += len(chunk)
+                if self.done >= look_at or (self.total is None and self.done > self.room.file_bytes):
+                    look_at = self.done + _LOOK_BYTES
+                    self._require_room(self.done)
+                _write(file, chunk)
+                digest.update(chunk)
+                self.tell()
+        if self.total is not None and self.done != self.total:
+            raise _Broken(f"it ended after {self.done} of {self.total} bytes")
+        return digest.hexdigest()
+
+    def _beginning(self) -> Iterator[bytes]:
+        left = self.done
+        with self.partial.path.open("rb") as file:
+            while left > 0 and (piece := file.read(min(_CHUNK, left))):
+                yield piece
+                left -= len(piece)
+                self.tell()
 
     def _require_room(self, size: int) -> None:
         try:

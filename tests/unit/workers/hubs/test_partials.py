@@ -1,6 +1,5 @@
 """Beginnings of files, between attempts, processes and machines that crash."""
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -9,7 +8,6 @@ import threading
 import pytest
 
 from shared.errors import JobCancelled
-from workers.hubs.digest import GrowingDigest
 from workers.hubs.partials import Note, Partials
 
 HOLDER = """
@@ -117,26 +115,3 @@ def test_a_sweep_takes_what_is_old_and_what_is_of_no_use(tmp_path):
 
 def test_a_sweep_where_nothing_ever_was(tmp_path):
     Partials(tmp_path / "none", 60).sweep()
-
-
-def test_a_sum_is_that_of_the_whole_file(tmp_path):
-    path = tmp_path / "file"
-    with path.open("wb", buffering=0) as file, GrowingDigest(path) as digest:
-        for number in range(50):
-            file.write(bytes([number]) * 70_000)
-            digest.grown((number + 1) * 70_000)
-        got = digest.finish(lambda: None)
-    assert got == hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def test_a_sum_that_nobody_wants_any_more_ends(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"x" * 5_000_000)
-    with GrowingDigest(path) as digest:
-        digest.grown(5_000_000)
-    assert not [one for one in threading.enumerate() if one.name == "digest"]
-
-
-def test_a_file_that_cannot_be_read_is_told(tmp_path):
-    with GrowingDigest(tmp_path / "none") as digest, pytest.raises(FileNotFoundError):
-        digest.finish(lambda: None)
