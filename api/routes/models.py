@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response
 
 from api.dependencies import Here, Prefer, preferred_wait, travelling_headers
@@ -15,9 +15,10 @@ from api.routes.submit import answer
 from api.services.documents import validated
 from api.services.submit import Ticket
 from shared.catalogue import CatalogueEntry, TensorContract
+from shared.inputs import Wire
 from shared.packing import PackedKind
 from shared.results import InstalledModel
-from shared.sources import describe
+from shared.sources import Category, describe
 from shared.specs import ModelDeleteSpec
 
 router = APIRouter(tags=["models"])
@@ -100,10 +101,23 @@ class ModelList(BaseModel):
     models: list[ModelView]
 
 
-@router.get("/models", responses=problems(503))
-async def list_models(here: Here) -> ModelList:
+class Choice(Wire):
+    """Which models a list has."""
+
+    category: Category | None = None
+    installed: Annotated[bool | None, Field(description="only those that are, or aren't")] = None
+    default: Annotated[bool | None, Field(description="only those worth having first, or the others")] = None
+
+
+@router.get("/models", responses=problems(422, 503))
+async def list_models(here: Here, choice: Annotated[Choice, Query()]) -> ModelList:
     """The catalogue with what of it is installed, and installed models that aren't in it."""
-    return ModelList(models=await catalogue(here))
+    found = [
+        model
+        for model in await catalogue(here, choice.category)
+        if choice.installed in {None, model.installed is not None} and choice.default in {None, model.default}
+    ]
+    return ModelList(models=found)
 
 
 @router.get("/models/{name}", responses=problems(404, 503))

@@ -94,6 +94,35 @@ async def test_an_entry_of_a_newer_release_is_no_obstacle(client: httpx2.AsyncCl
     assert problem(await client.get("/api/v1/models/mine")) == (404, "model-not-found")
 
 
+async def test_models_are_chosen_by_what_they_are(client: httpx2.AsyncClient, house: House):
+    async def names(query: str) -> set[str]:
+        answer = await client.get(f"/api/v1/models?{query}")
+        assert answer.status_code == 200, answer.text
+        return {model["name"] for model in answer.json()["models"]}
+
+    assert {"text_detector", "text_recognizer"} == await names("category=ocr")
+    assert "person-ssdlite" in await names("category=detection&default=true")
+    assert "yolo11n" in await names("category=detection&default=false")
+    del house.crew.installed["yolo11n"]
+    assert "yolo11n" in await names("installed=false")
+    assert "person-ssdlite" not in await names("installed=false")
+    answer = await client.get("/api/v1/models?category=none&size=1")
+    assert answer.status_code == 422
+    assert {error["pointer"] for error in answer.json()["errors"]} == {"/category", "/size"}
+
+
+async def test_what_is_known_of_a_model_is_told(client: httpx2.AsyncClient):
+    person = (await client.get("/api/v1/models/person-ssdlite")).json()
+    assert (person["verified"], person["default"], person["labels"]) == (True, True, ["background", "person"])
+    assert person["inputs"] == [
+        {"name": "image_tensor:0", "shape": [-1, -1, -1, 3], "dtype": "u8", "meaning": "RGB"}
+    ]
+    yolo = (await client.get("/api/v1/models/yolo11n")).json()
+    assert (yolo["verified"], yolo["precisions"], len(yolo["labels"])) == (False, ["FP16"], 80)
+    assert yolo["sha256"] == {"yolo11n.onnx": None}
+    assert len(yolo["sources"]) == 1
+
+
 async def test_removing_is_a_job(client: httpx2.AsyncClient, house: House):
     installed(house)
     answer = await client.delete("/api/v1/models/mine")
