@@ -9,6 +9,8 @@ from pydantic import BaseModel, TypeAdapter
 from api.problems import Problem
 from api.routes.gestures import PredictRequest
 from api.routes.jobs import CancelRequest
+from api.routes.media_upload import UploadUse
+from api.routes.uploads import DirectUpload
 from api.services.definitions import (
     GraphToConvert,
     PipelineChange,
@@ -24,10 +26,12 @@ _DESCRIPTION = (
     "live events (WebSocket, server-sent events) are described in asyncapi.json."
 )
 _BODIES: tuple[type[BaseModel], ...] = (
+    DirectUpload,
     GraphToConvert,
     PipelineChange,
     PipelineDefinition,
     TextToConvert,
+    UploadUse,
     VariantChange,
     VariantDefinition,
 )
@@ -40,7 +44,8 @@ _TAGS = [
     {"name": "gestures", "description": "Questions answered at once"},
     {"name": "models", "description": "What can be installed, and what is"},
     {"name": "pipelines", "description": "Pipelines, variants and templates; text to graph and back"},
-    {"name": "media", "description": "Videos of the library"},
+    {"name": "media", "description": "The library of videos, photos and image sets"},
+    {"name": "uploads", "description": "Files on their way in: in parts, resumed by tus, or straight to S3"},
     {"name": "metadata", "description": "What pipelines told of each frame"},
     {"name": "benchmarks", "description": "What was measured, and how two results differ"},
     {"name": "devices", "description": "Hardware and workers"},

@@ -22,6 +22,7 @@ from shared.errors import (
     StoreUnavailable,
     TooManyUploads,
     Unavailable,
+    UploadStalled,
     UploadTooLarge,
 )
 from shared.jobs import ErrorInfo
@@ -60,6 +61,8 @@ _STATUS: Mapping[str, int] = {
     "upload-incomplete": 409,
     "upload-used": 409,
     "file-too-large": 413,
+    "upload-stalled": 408,
+    "no-direct-upload": 409,
     "too-many-uploads": 429,
     "pipeline-unreadable": 422,
     "pipeline-not-found": 404,
@@ -163,7 +166,7 @@ def of_error(error: FramelaneError, instance: str) -> Response:
         headers["Retry-After"] = str(seconds)
     if isinstance(error, TooManyUploads):
         headers["Retry-After"] = "30"
-    if isinstance(error, UploadTooLarge):
+    if isinstance(error, UploadTooLarge | UploadStalled):
         headers["Connection"] = "close"  # the rest of the body isn't read
     if isinstance(error, BrokerUnavailable | StoreUnavailable):
         _log.warning("part unavailable", code=error.code, reason=error.detail)

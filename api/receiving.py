@@ -60,7 +60,7 @@ async def receive(
     form = _Form(uploads, {*fields, "sha256"}, accept, most)
     with uploads.slot():
         try:
-            async for chunk in request.stream():
+            async for chunk in uploads.heard(request.stream()):
                 for event in reader.feed(chunk):
                     await form.take(event)
             reader.close()

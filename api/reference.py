@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from api.examples import SPECS
 from api.problems import MEDIA_TYPE
 from api.views import JobView
 
@@ -37,7 +38,7 @@ SPEC_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": _SPEC},
+            "application/json": {"schema": _SPEC, "examples": SPECS},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",

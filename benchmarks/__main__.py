@@ -9,11 +9,14 @@ NAMES = (
     "predict",
     "batch",
     "device_batch",
+    "images",
     "inference_core",
     "graph_parser",
     "pipeline_supervision",
     "first_frame",
     "gva_elements",
+    "uploads",
+    "warm_up",
     "density_rule",
 )
 

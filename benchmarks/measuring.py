@@ -1,7 +1,7 @@
 """Whether benchmarks can be trusted: the same question asked again and again of real pipelines on this machine.
 
-``python -m benchmarks measuring`` asks a few times; ``python -m benchmarks.measuring 10`` ten times, as the targets
-say (about half an hour).
+``python -m benchmarks measuring`` asks a few times, ``python -m benchmarks.measuring 10`` as often as the targets
+say (half an hour).
 """
 
 import statistics

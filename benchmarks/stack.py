@@ -34,7 +34,7 @@ def running(lanes: tuple[str, ...] = LANES) -> Generator[LocalStack]:
 def _install_models() -> None:
     """Download the models, once per machine and list of them."""
     done = SEED / "models-installed"
-    if done.exists():
+    if done.exists() and done.read_text("utf-8") == " ".join(MODELS):
         return
     shutil.rmtree(SEED, ignore_errors=True)
     with LocalStack(SEED, lanes=LANES) as stack, Framelane(stack.url) as client:
@@ -43,4 +43,4 @@ def _install_models() -> None:
     if ended.state is not JobState.COMPLETED:
         msg = f"the models can't be installed: {ended.outcome}"
         raise SystemExit(msg)
-    done.touch()
+    done.write_text(" ".join(MODELS), "utf-8")

@@ -9,6 +9,9 @@ from shared.devices import AUTO, DeviceRequest
 from shared.inputs import Wire
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+ModelName = Annotated[
+    str, Field(min_length=1, max_length=117, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}(?:@[0-9a-f]{16})?$")
+]
 InputName = Annotated[
     str, Field(min_length=1, max_length=107, pattern=r"^(?:camera:)?[A-Za-z0-9][A-Za-z0-9._-]*$")
 ]

@@ -28,6 +28,8 @@ FramelaneError
 │  ├─ UploadIncomplete
 │  ├─ UploadUsed               a job has made something of it already
 │  ├─ UploadTooLarge
+│  ├─ UploadStalled            its client fell silent
+│  ├─ NoDirectUpload           the artifact store has no address of its own
 │  └─ TooManyUploads
 ├─ InputUnreadable             the bytes of an input can't be decoded
 ├─ ArtifactNotFound
@@ -236,6 +238,18 @@ class UploadTooLarge(UploadError):
     """The file is too large."""
 
     code = "file-too-large"
+
+
+class UploadStalled(UploadError):
+    """Nothing of the file came for too long."""
+
+    code = "upload-stalled"
+
+
+class NoDirectUpload(UploadError):
+    """Files go through the gateway here."""
+
+    code = "no-direct-upload"
 
 
 class TooManyUploads(UploadError):

@@ -87,6 +87,15 @@ class FileInput(Wire):
     file: Annotated[str, Field(min_length=1, max_length=200)]
 
 
+class MediaInput(Wire):
+    """A photo or an image set of the library, by its name, as it is when the job runs.
+
+    A set counts as its images: each has a prediction of its own. A job looks at 10,000 images at most.
+    """
+
+    media: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
 class Tensor(Wire):
     """Rows of landmarks in bulk: little-endian float32, row after row, in base64.
 
@@ -104,7 +113,7 @@ class TensorInput(Wire):
     tensor: Tensor
 
 
-_FORMS = ("landmarks", "sequence", "data", "file", "tensor")
+_FORMS = ("landmarks", "sequence", "data", "file", "tensor", "media")
 
 
 def _form(value: Any) -> str | None:
@@ -118,10 +127,12 @@ InferenceInput = Annotated[
     | Annotated[SequenceInput, Tag("sequence")]
     | Annotated[DataInput, Tag("data")]
     | Annotated[FileInput, Tag("file")]
-    | Annotated[TensorInput, Tag("tensor")],
+    | Annotated[TensorInput, Tag("tensor")]
+    | Annotated[MediaInput, Tag("media")],
     Discriminator(
         _form,
         custom_error_type="input_form",
-        custom_error_message="give exactly one of landmarks, sequence, data (base64), file (part name) or tensor",
+        custom_error_message="give exactly one of landmarks, sequence, data (base64), file (part name), media "
+        "(name) or tensor",
     ),
 ]

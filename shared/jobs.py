@@ -60,12 +60,25 @@ OUTCOME_STATES: dict[str, JobState] = {
 }
 
 
+class Transfer(Answer):
+    """Files that come over a network now: their bytes so far, and of all of them where that is known.
+
+    ``bytes_per_s``: over the last seconds; null until that can be told, as is ``left_s``.
+    """
+
+    done_bytes: int
+    total_bytes: int | None = None
+    bytes_per_s: float | None = None
+    left_s: float | None = None
+
+
 class Progress(Answer):
     """How far a job is: ``fraction`` in [0, 1], and the name of what it is doing."""
 
     fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
     stage: str = "queued"
     message: str | None = None
+    transfer: Transfer | None = None
 
 
 class Attempt(Answer):

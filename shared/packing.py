@@ -27,6 +27,7 @@ from shared.inputs import (
     FileInput,
     Frame,
     LandmarksInput,
+    MediaInput,
     Point,
     SequenceInput,
     Tensor,
@@ -54,7 +55,8 @@ class PackedInput(BaseModel):
     """Where the bytes of one or more inputs are.
 
     ``rows``: hands in a landmarks or tensor blob (x 63 float32), the kept frames of a sequence (x 258), 1 for an
-    image. Each landmarks row answers one input; a tensor as a whole answers one.
+    image. Each landmarks row answers one input; a tensor as a whole answers one. ``media``: images of the library
+    by its name, instead of a blob.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,6 +64,7 @@ class PackedInput(BaseModel):
     kind: PackedKind
     blob: int
     rows: int
+    media: str | None = None
 
 
 class InferenceTask(InferenceFields):
@@ -179,7 +182,7 @@ class _Packer:
     def add(
         self,
         pointer: str,
-        item: LandmarksInput | SequenceInput | DataInput | FileInput | TensorInput,
+        item: LandmarksInput | SequenceInput | DataInput | FileInput | TensorInput | MediaInput,
     ) -> None:
         match item:
             case LandmarksInput():
@@ -189,18 +192,13 @@ class _Packer:
                 self._push("sequence", floats(_frame_values(kept)), len(kept))
             case TensorInput():
                 self._tensor(pointer, item.tensor)
+            case MediaInput():
+                self.packed.append(PackedInput(kind="image", blob=0, rows=1, media=item.media))
             case DataInput():
-                image = decode_base64(item.data)
-                if image is None:
-                    self.broken.append((f"{pointer}/data", "not standard base64"))
-                else:
-                    self._image(f"{pointer}/data", image)
+                self._image(f"{pointer}/data", decode_base64(item.data), "not standard base64")
             case FileInput():
-                image = self.files.get(item.file)
-                if image is None:
-                    self.broken.append((f"{pointer}/file", f"the request has no part named {item.file!r}"))
-                else:
-                    self._image(f"{pointer}/file", image)
+                missing = f"the request has no part named {item.file!r}"
+                self._image(f"{pointer}/file", self.files.get(item.file), missing)
 
     def _push(self, kind: PackedKind, blob: bytes | bytearray, rows: int) -> None:
         self.packed.append(PackedInput(kind=kind, blob=len(self.blobs), rows=rows))
@@ -233,7 +231,10 @@ class _Packer:
         else:
             self._push("tensor", raw, tensor.shape[0])
 
-    def _image(self, pointer: str, image: bytes) -> None:
+    def _image(self, pointer: str, image: bytes | None, missing: str) -> None:
+        if image is None:
+            self.broken.append((pointer, missing))
+            return
         try:
             self.check_image(image)
         except ValueError as error:

@@ -109,6 +109,12 @@ class UploadSettings(BaseModel):
     )
     kept: Annotated[PositiveInt, Field(description="of all clients, until a job has used them")] = 64
     at_once: Annotated[PositiveInt, Field(description="received by one gateway at the same time")] = 8
+    silence_s: Annotated[
+        PositiveFloat, Field(description="a client that sends nothing for so long makes room for others")
+    ] = 30.0
+    direct_s: Annotated[
+        int, Field(ge=1, le=900, description="to begin sending a file straight to the S3 server")
+    ] = 900
     idle_s: Annotated[
         PositiveFloat, Field(description="uploads that nobody went on with, or used, are removed after this")
     ] = 86_400.0

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, FiniteFloat, TypeAdapter, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from shared.common import CommonSpec, Label, Name, SourceInput, UploadId, no_accelerator
+from shared.common import CommonSpec, Label, ModelName, Name, SourceInput, UploadId, no_accelerator
 from shared.devices import LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
 from shared.measurements import MOST_STREAMS, DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
@@ -85,9 +85,10 @@ class ModelDownloadSpec(CommonSpec):
     """Fetch models, check them, make their variants and install them."""
 
     kind: Literal["model_download"] = "model_download"
-    models: Annotated[list[Name], Field(max_length=50, description="of the catalogue")] = Field(
-        default_factory=list[str]
-    )
+    models: Annotated[
+        list[ModelName],
+        Field(max_length=50, description="of the catalogue; `name@version` is a kept version of an installed one"),
+    ] = Field(default_factory=list[str])
     source: Annotated[SourceModel | None, Field(description="a model that isn't in the catalogue")] = None
     precisions: Annotated[
         list[Precision], Field(max_length=2, description="OpenVINO variants to make, where the model has one")

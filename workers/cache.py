@@ -130,7 +130,7 @@ class Cache:
         for lock in self._directory.glob(f"*/.*{_USE}"):
             path = lock.with_name(lock.name.removeprefix(".").removesuffix(_USE))
             with suppress(FileNotFoundError):
-                yield lock.stat().st_mtime, path, sum(each.stat().st_size for each in path.iterdir())
+                yield lock.stat().st_mtime, path, sum(each.stat().st_size for each in path.rglob("*"))
 
     def _remove(self, path: Path) -> bool:
         """Whether nobody used it."""

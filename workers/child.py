@@ -93,7 +93,8 @@ def pin(lane: Lane, device: str, settings: WorkerSettings, devices: Devices | No
 def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHandlers, devices: Devices) -> Shift:
     """Make the parts and wire them; ``build`` makes the handlers and loads their libraries. Raises CannotStart."""
     me, host = f"{lane.name}@{socket.gethostname()}-{os.getpid()}", settings.worker.host or socket.gethostname()
-    scratch = ScratchRoot(settings.worker.data_dir, me)
+    data = settings.worker.data_dir
+    scratch = ScratchRoot(data, me)
     store, beacon, artifacts = (
         RedisAttemptStore(settings),
         RedisWorkerBeacon(settings),
@@ -107,8 +108,8 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         lane=lane,
         catalogue=load_catalogue(settings.worker.catalogue),
         media=load_media(),
-        model_store=ModelStore(settings.worker.data_dir / "models", artifacts, beacon),
-        media_store=MediaStore(settings.worker.data_dir / "media", artifacts, beacon),
+        model_store=ModelStore(data / "models", artifacts, beacon, settings.models.cache_bytes),
+        media_store=MediaStore(data / "media", artifacts, beacon, settings.models.media_cache_bytes),
         artifacts=artifacts,
         beacon=beacon,
         attempts=store,

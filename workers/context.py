@@ -19,7 +19,7 @@ from shared.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from shared.jobs import ArtifactRef, JobRecord, Progress, artifact_key
+from shared.jobs import ArtifactRef, JobRecord, Progress, Transfer, artifact_key
 from shared.packing import AnyTask
 from shared.ports import ArtifactStore, AttemptStore, Claim, ObjectInfo, Record
 from shared.results import StreamFigures
@@ -92,12 +92,14 @@ class JobContext:
         timeout = self.task.timeout_s
         self._deadline = None if timeout is None else self._clock() + timeout
 
-    def progress(self, fraction: float, stage: str, message: str | None = None) -> None:
+    def progress(
+        self, fraction: float, stage: str, message: str | None = None, transfer: Transfer | None = None
+    ) -> None:
         """Tell how far the work is: ``fraction`` in [0, 1] (else cut to it). Cheap enough for inner loops.
 
         At most five a second are told. Never raises because of the store: progress isn't worth an attempt.
         """
-        news = Progress(fraction=min(max(fraction, 0.0), 1.0), stage=stage, message=message)
+        news = Progress(fraction=min(max(fraction, 0.0), 1.0), stage=stage, message=message, transfer=transfer)
         with self._lock:
             self._pending = news
         self.tell()

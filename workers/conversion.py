@@ -2,16 +2,15 @@
 
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from shared.catalogue import CatalogueEntry, load_catalogue
+from shared.catalogue import CatalogueEntry
 from shared.errors import ModelUnusable
 from shared.results import VariantDetails
-from shared.settings import Settings
 from workers.processes import ProcessFailed, run_watched
 
 CONVERTER = "workers.runtimes.convert"
@@ -42,17 +41,6 @@ class ConversionRequest(BaseModel):
 def variant_name(precision: str) -> str:
     """The stem of a variant's files, and how an installed model lists it."""
     return f"openvino-{precision}"
-
-
-def convert(
-    settings: Settings, name: str, folder: Path, precisions: Sequence[str], check: Callable[[], None]
-) -> None:
-    """The same for a model of the catalogue, compared on fewer inputs."""
-    entry = load_catalogue(settings.worker.catalogue).by_name.get(name)
-    if entry is None:
-        raise ModelUnusable(f"{name} isn't in the catalogue")
-    request = ConversionRequest(entry=entry, folder=folder, precisions=list(precisions), samples=16)
-    make_variants(request, check)
 
 
 def make_variants(

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import structlog
 
-from shared.errors import ArtifactNotFound, Unavailable
+from shared.errors import ArtifactNotFound, ModelNotInstalled, ModelUnusable, Unavailable
 from shared.ports import ArtifactStore, WorkerBeacon
 from shared.results import InstalledFile, InstalledModel, VariantDetails
 from workers.model_right import HOLD_S, ModelRight
@@ -202,6 +202,31 @@ def succeeding(
     older = [each for each in before if each.version != record.version]
     details = {name: each for name, each in known.items() if name in record.variants} | record.details
     return record.model_copy(update={"older": older[:kept], "details": details}), older[kept:]
+
+
+def restore(
+    artifacts: ArtifactStore, beacon: WorkerBeacon, name: str, version: str, check: Callable[[], None]
+) -> InstalledModel:
+    """Make a kept version the installed one again; the one before it is kept in its place.
+
+    Raises ModelNotInstalled for a version that isn't kept, ModelUnusable if its files are gone.
+    """
+    right = ModelRight(beacon)
+    try:
+        right.take(check)
+        known = beacon.models().get(name)
+        found = next((each for each in versions(known) if each.version == version), None) if known else None
+        if known is None or found is None:
+            kept = ", ".join(each.version for each in versions(known)) if known else "none"
+            raise ModelNotInstalled(f"there is no version {version} of {name}; there are: {kept}")
+        if not is_whole(artifacts, found):
+            raise ModelUnusable(f"files of {name} {version} are missing from the artifact store")
+        record, _ = succeeding(found.model_copy(update={"older": []}), known, len(known.older))
+        beacon.install(record)
+    finally:
+        right.release()
+    log.info("model_restored", model=name, version=version)
+    return record
 
 
 def keys_of(model: InstalledModel) -> list[str]:

@@ -4,7 +4,7 @@ import mimetypes
 import re
 import tarfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -42,13 +42,14 @@ _REFUSED = {
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A file as it came. ``listed``: it is of the catalogue, which pins it."""
+    """A file as it came. ``listed``: it is of the catalogue, which pins it. ``sha256``: where it is known."""
 
     path: Path
     name: str
     kind: MediumKind
     licence: str
     listed: bool = False
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,10 @@ def make(raw: Raw, folder: Path, settings: Settings, check: Callable[[], None]) 
         path = folder / f"{raw.name}.tar"
         _pack(images, path, seen.suffix, check)
         seen = seen.model_copy(update={"suffix": ".tar"})
+        raw = replace(raw, path=path, sha256="")
     else:
-        path = raw.path
-        seen = probe(raw.kind, path, thumbnail, limits, check)
-    return _described(raw, path, thumbnail, seen, check)
+        seen = probe(raw.kind, raw.path, thumbnail, limits, check)
+    return _described(raw, thumbnail, seen, check)
 
 
 def _unpack(archive: Path, target: Path, settings: Settings, check: Callable[[], None]) -> None:
@@ -106,9 +107,11 @@ def _natural(path: Path) -> list[tuple[int, str]]:
     return [(int(each), "") if each.isdecimal() else (-1, each) for each in _DIGITS.split(path.name)]
 
 
-def _described(raw: Raw, path: Path, thumbnail: Path, seen: Seen, check: Callable[[], None]) -> Made:
-    file = _file(path, raw.name.removesuffix(seen.suffix) + seen.suffix, check)
-    small = _file(thumbnail, thumbnail.name, check)
+def _described(raw: Raw, thumbnail: Path, seen: Seen, check: Callable[[], None]) -> Made:
+    name = raw.name.removesuffix(seen.suffix) + seen.suffix
+    sha256 = raw.sha256 or file_sha256(raw.path, check)
+    file = InstalledFile(name=name, size=raw.path.stat().st_size, sha256=sha256)
+    small = InstalledFile(name=thumbnail.name, size=thumbnail.stat().st_size, sha256=file_sha256(thumbnail))
     origin: Literal["catalogue", "upload"] = "catalogue" if raw.listed else "upload"
     medium = InstalledMedium(
         name=raw.name,
@@ -126,11 +129,7 @@ def _described(raw: Raw, path: Path, thumbnail: Path, seen: Seen, check: Callabl
     return Made(
         medium,
         [
-            Content(content_key(file.sha256), path, file, media_type),
+            Content(content_key(file.sha256), raw.path, file, media_type),
             Content(thumbnail_key(file.sha256), thumbnail, small, _JPEG),
         ],
     )
-
-
-def _file(path: Path, name: str, check: Callable[[], None]) -> InstalledFile:
-    return InstalledFile(name=name, size=path.stat().st_size, sha256=file_sha256(path, check))

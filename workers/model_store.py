@@ -8,6 +8,9 @@ from shared.ports import ArtifactStore, WorkerBeacon
 from shared.results import InstalledModel
 from workers.cache import LIMIT, Cache, Pin, Wanted, file_sha256, mismatch
 
+MODELS = "models/"
+"""Where all of them are in the artifact store."""
+
 __all__ = ["InstalledModelDir", "ModelStore", "file_sha256", "mismatch", "model_key"]
 
 
@@ -70,4 +73,4 @@ class ModelStore:
 
 def model_key(name: str, version: str, file: str) -> str:
     """Where a model's file is in the artifact store."""
-    return f"models/{name}/{version}/{file}"
+    return f"{MODELS}{name}/{version}/{file}"

@@ -25,11 +25,14 @@ def held(
     with the name that somebody else has, a few times a second; what it raises ends the wait.
     All take them in the same order, so that no two wait for each other.
     """
-    mine = list[str]()
+    wanted, mine = sorted(set(names)), list[str]()
+    if not wanted:
+        yield
+        return
     keeper = Loop("rights", ttl_s / 4, lambda: _prolong(beacon, list(mine), token, ttl_s), ttl_s / 4)
     keeper.start()
     try:
-        for name in sorted(set(names)):
+        for name in wanted:
             while not beacon.hold(name, token, ttl_s):
                 on_wait(name)
                 threading.Event().wait(_PAUSE_S)

@@ -7,6 +7,7 @@ from shared.errors import UploadNotFound
 from shared.media_library import MediaLibrary
 from shared.ports import ArtifactStore, UploadStore, WorkerBeacon
 from shared.uploads import UPLOADS
+from workers.model_sweep import sweep_models
 
 
 @dataclass(slots=True)
@@ -39,9 +40,12 @@ class Tidying:
         self._tidy_uploads(told, orphan_s, check)
         if self._unused_s:
             self._tidy_media(told, check)
-        count, size = self._library.sweep(orphan_s, check)
-        told.orphans += count
-        told.freed_bytes += size
+        for count, size in (
+            self._library.sweep(orphan_s, check),
+            sweep_models(self._artifacts, self._beacon, orphan_s, check),
+        ):
+            told.orphans += count
+            told.freed_bytes += size
         return told
 
     def _tidy_uploads(self, told: Tidied, orphan_s: float, check: Callable[[], None]) -> None:

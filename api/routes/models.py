@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response
 
 from api.dependencies import Here, Prefer, preferred_wait, travelling_headers
@@ -14,10 +14,11 @@ from api.reference import ACCEPTED, problems
 from api.routes.submit import answer
 from api.services.documents import validated
 from api.services.submit import Ticket
-from shared.catalogue import CatalogueEntry
+from shared.catalogue import CatalogueEntry, TensorContract
+from shared.inputs import Wire
 from shared.packing import PackedKind
 from shared.results import InstalledModel
-from shared.sources import describe
+from shared.sources import Category, describe
 from shared.specs import ModelDeleteSpec
 
 router = APIRouter(tags=["models"])
@@ -34,7 +35,9 @@ class ModelView(BaseModel):
     ``installed`` is null until a `model_download` job has brought it; it tells of variants with their drift
     (``details``) and of ``older`` versions that are kept. ``origin``: `custom` for uploads, and for downloads from
     sources of the caller's. ``accepts``: kinds of input; ``requires``: models that must be installed for some of
-    them; ``sha256``: of each file, null where it couldn't be pinned. ``sources`` are tried in order.
+    them; ``sha256``: of each file, null where it couldn't be pinned; ``verified``: all are pinned. ``sources`` are
+    tried in order. ``labels`` and ``points`` name what it tells, in the order of its outputs; ``inputs`` and
+    ``outputs`` are the network's own tensors; ``precisions``: of its files. ``default``: worth having first.
     ``used_by_pipelines``: ids of the registry.
     """
 
@@ -50,6 +53,13 @@ class ModelView(BaseModel):
     devices: list[str]
     runtimes: list[str]
     classes: int
+    labels: list[str]
+    points: list[str]
+    precisions: list[str]
+    inputs: list[TensorContract]
+    outputs: list[TensorContract]
+    default: bool
+    verified: bool
     sha256: dict[str, str | None]
     sources: list[str]
     installed: InstalledModel | None
@@ -71,6 +81,13 @@ class ModelView(BaseModel):
             devices=list(entry.devices),
             runtimes=list(entry.runtimes),
             classes=len(entry.labels),
+            labels=entry.labels,
+            points=entry.points,
+            precisions=list(entry.precisions),
+            inputs=entry.inputs,
+            outputs=entry.outputs,
+            default=entry.default,
+            verified=entry.verified,
             sha256={file.name: file.sha256 for file in entry.files},
             sources=list(dict.fromkeys(describe(source) for file in entry.files for source in file.sources)),
             installed=installed,
@@ -84,10 +101,23 @@ class ModelList(BaseModel):
     models: list[ModelView]
 
 
-@router.get("/models", responses=problems(503))
-async def list_models(here: Here) -> ModelList:
+class Choice(Wire):
+    """Which models a list has."""
+
+    category: Category | None = None
+    installed: Annotated[bool | None, Field(description="only those that are, or aren't")] = None
+    default: Annotated[bool | None, Field(description="only those worth having first, or the others")] = None
+
+
+@router.get("/models", responses=problems(422, 503))
+async def list_models(here: Here, choice: Annotated[Choice, Query()]) -> ModelList:
     """The catalogue with what of it is installed, and installed models that aren't in it."""
-    return ModelList(models=await catalogue(here))
+    found = [
+        model
+        for model in await catalogue(here, choice.category)
+        if choice.installed in {None, model.installed is not None} and choice.default in {None, model.default}
+    ]
+    return ModelList(models=found)
 
 
 @router.get("/models/{name}", responses=problems(404, 503))

@@ -8,16 +8,17 @@ from email.utils import format_datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 from starlette.responses import Response
 
 from api.dependencies import Here
 from api.gateway import Gateway
 from api.problems import Refused
-from api.reference import problems
-from api.uploads import media_type
+from api.reference import json_body, problems
+from api.uploads import media_type, read_json
 from api.views import PREFIX, base_url
 from shared.errors import InvalidSpec
+from shared.inputs import Wire
 from shared.results import Answer
 from shared.uploads import Upload
 
@@ -49,6 +50,28 @@ class UploadView(Answer):
     def of(cls, upload: Upload) -> "UploadView":
         """What is told of an upload."""
         return cls.model_validate({**upload.model_dump(exclude={"parts"}), "offset": upload.offset})
+
+
+class DirectUpload(Wire):
+    """A file to send straight to the S3 server."""
+
+    filename: Annotated[str, Field(min_length=1, max_length=255)]
+    length: Annotated[int, Field(strict=True, ge=1, description="bytes: the server takes exactly as many")]
+    sha256: Annotated[
+        str, Field(pattern=r"^(?:[0-9a-f]{64})?$", description="checked by the job that uses it")
+    ] = ""
+
+
+class DirectUploadView(Answer):
+    """Where to send it: by POST, as multipart form data, the fields first."""
+
+    upload: UploadView
+    url: str
+    fields: dict[str, str]
+    expires_s: int
+
+
+_DIRECT: TypeAdapter[DirectUpload] = TypeAdapter(DirectUpload)
 
 
 @router.options("/uploads", status_code=204)
@@ -91,6 +114,31 @@ async def create_upload(
     upload = await here.uploads.begin(told.get("filename", ""), length, sha256)
     location = f"{base_url(request)}{PREFIX}/uploads/{upload.id}"
     return _answer(here, upload, 201, {"Location": location})
+
+
+@router.post(
+    "/uploads/direct",
+    status_code=201,
+    responses=problems(409, 413, 415, 422, 429, 503),
+    openapi_extra=json_body("DirectUpload"),
+)
+async def create_direct_upload(request: Request, here: Here) -> DirectUploadView:
+    """Begin an upload that goes straight to the S3 server: to `url`, the fields first, then the part `file`.
+
+    Afterwards say so with `POST /uploads/{id}/complete`. 409 where the artifact store isn't an S3 server.
+    """
+    asked = await read_json(request, _DIRECT)
+    upload, form = await here.uploads.begin_direct(asked.filename, asked.length, asked.sha256)
+    expires_s = here.uploads.settings.direct_s
+    return DirectUploadView(
+        upload=UploadView.of(upload), url=form.url, fields=dict(form.fields), expires_s=expires_s
+    )
+
+
+@router.post("/uploads/{upload_id}/complete", responses=problems(404, 409, 503))
+async def complete_upload(here: Here, upload_id: str) -> UploadView:
+    """Say that a direct upload has arrived. 409 if it hasn't."""
+    return UploadView.of(await here.uploads.finish_direct(upload_id))
 
 
 @router.head("/uploads/{upload_id}", responses=problems(404, 412, 503))

@@ -149,7 +149,7 @@ def _text(value: object) -> str:
 
 def _doubts(a: Comparable, b: Comparable) -> Iterator[str]:
     for name, result in (("a", a), ("b", b)):
-        if not isinstance(result, OptimizeResult) and not result.trusted:
+        if not result.trusted:
             yield f"{name} was disturbed: too few of its runs were left alone"
         if isinstance(result, DensityResult) and result.ended != "found":
             limit = "budget" if result.ended == "budget" else "max_streams"

@@ -2,20 +2,22 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from anyio import CapacityLimiter, to_thread
 
 from api.errors import MediumInUse, MediumNotFound
+from api.services.library_images import images_of
 from api.services.pipeline_jobs import media_of
 from api.services.pipelines import Registry
 from shared.errors import MediumNotInstalled
 from shared.graph.names import places
 from shared.media import MediaEntry, content_key, thumbnail_key
 from shared.media_library import MediaLibrary, patient
-from shared.needs import RUN_PIPELINES, pipelines_of
+from shared.needs import pipelines_of
+from shared.packing import AnyTask, InferenceTask
 from shared.ports import ArtifactStore, JobQuery, JobStore, WorkerDirectory
 from shared.results import InstalledMedium
+from shared.specs import ModelConvertSpec
 from shared.states import JobState
 
 _PATIENCE_S = 2.0
@@ -109,11 +111,22 @@ class MediaShelf:
 
     async def _jobs(self, name: str) -> list[str]:
         found: list[str] = []
-        for kind, state in product(RUN_PIPELINES, _LIVE):
+        for state in _LIVE:
             cursor: str | None = None
             while len(found) <= _USERS_TOLD:
-                page = await self._store.find(JobQuery(kind=kind, state=state, limit=_PAGE, cursor=cursor))
-                found += [job.id for job in page.jobs if name in media_of(pipelines_of(job.spec))]
+                page = await self._store.find(JobQuery(state=state, limit=_PAGE, cursor=cursor))
+                found += [job.id for job in page.jobs if name in _read(job.spec)]
                 if (cursor := page.next_cursor) is None:
                     break
         return found
+
+
+def _read(task: AnyTask) -> Collection[str]:
+    """Media that a job reads."""
+    match task:
+        case InferenceTask():
+            return images_of(task)
+        case ModelConvertSpec():
+            return task.calibration.media
+        case _:
+            return media_of(pipelines_of(task))

@@ -1,6 +1,6 @@
 """Who uses a model, and which files may become one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from api.errors import ModelInUse
 from api.services.pipelines import Registry
@@ -17,6 +17,7 @@ from shared.packing import (
     ValidateTask,
 )
 from shared.ports import JobQuery, JobStore
+from shared.results import InstalledModel
 from shared.specs import JobKind, ModelConvertSpec, ModelUploadSpec
 from shared.states import JobState
 from shared.uploads import Upload
@@ -65,6 +66,20 @@ def models_of(task: AnyTask) -> Iterable[str]:
             return sorted({name for each in pipelines_of(task) for name in pipeline_models(each.graph)})
         case _:
             return []
+
+
+def require_versions(names: Sequence[str], installed: Mapping[str, InstalledModel]) -> None:
+    """Raises InvalidSpec for a ``name@version`` that isn't kept."""
+    broken: list[tuple[str, str]] = []
+    for number, (name, _, version) in enumerate(each.partition("@") for each in names):
+        model = installed.get(name)
+        known = [each.version for each in (model, *model.older)] if model else []
+        if version and version not in known:
+            broken.append(
+                (f"/models/{number}", f"{name} has no such version; there are: {', '.join(known) or 'none'}")
+            )
+    if broken:
+        raise InvalidSpec(*broken)
 
 
 def require_files(task: ModelUploadSpec, uploads: Sequence[Upload], pickles: bool) -> None:

@@ -8,7 +8,7 @@ from api.services.source_rules import source_rules
 from shared.addresses import literal_host_refused
 from shared.catalogue import CatalogueEntry
 from shared.devices import AUTO, family_of
-from shared.inputs import DataInput, FileInput, LandmarksInput, SequenceInput, TensorInput
+from shared.inputs import DataInput, FileInput, LandmarksInput, MediaInput, SequenceInput, TensorInput
 from shared.media import MediaCatalogue
 from shared.packing import AnyTask, InferenceTask, PackedKind
 from shared.settings import Settings
@@ -34,6 +34,7 @@ _KINDS: dict[type, PackedKind] = {
     DataInput: "image",
     FileInput: "image",
     TensorInput: "tensor",
+    MediaInput: "image",
 }
 
 
@@ -67,7 +68,8 @@ class Rules:
                 return []
 
     def _download(self, spec: ModelDownloadSpec) -> Broken:
-        unknown = self._unknown_names((f"/models/{number}", name) for number, name in enumerate(spec.models))
+        names = (name.partition("@")[0] for name in spec.models)
+        unknown = self._unknown_names((f"/models/{number}", name) for number, name in enumerate(names))
         found = source_rules(spec.source, self.entries.shipped, self._settings) if spec.source else []
         return [*unknown, *found]
 
@@ -157,4 +159,12 @@ def _wrong_place(entry: CatalogueEntry, spec: InferenceSpec) -> Broken:
         broken.append(("/device", f"model {entry.name} runs on {', '.join(entry.devices)} only"))
     if spec.options.runtime != "auto" and spec.options.runtime not in entry.runtimes:
         broken.append(("/options/runtime", f"model {entry.name} runs with {', '.join(entry.runtimes)} only"))
+    broken += _wrong_precision(entry, spec)
     return broken
+
+
+def _wrong_precision(entry: CatalogueEntry, spec: InferenceSpec) -> Broken:
+    options = spec.options
+    if options.precision and (options.runtime == "torch" or "openvino" not in entry.runtimes):
+        return [("/options/precision", "is of OpenVINO variants only: leave it out, or the runtime")]
+    return []

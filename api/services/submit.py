@@ -11,8 +11,9 @@ from anyio import CapacityLimiter, to_thread
 from api.errors import ModelInUse
 from api.services.courier import Courier
 from api.services.lanes import Lanes
+from api.services.library_images import require_images
 from api.services.measurement_jobs import variants_of
-from api.services.model_use import ModelUse, require_files
+from api.services.model_use import ModelUse, require_files, require_versions
 from api.services.models import InstalledModels
 from api.services.pipeline_jobs import missing_media
 from api.services.pipelines import Registry
@@ -35,13 +36,20 @@ from shared.jobs import Completed
 from shared.measurements import OptimizeSpec
 from shared.media_library import taken
 from shared.needs import needs_of
-from shared.packing import PipelineTask, ValidateTask
+from shared.packing import AnyTask, InferenceTask, PipelineTask, ValidateTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, JobStore, NewJob, WorkerDirectory
 from shared.results import PipelineResult
 from shared.routing import Route
 from shared.settings import JobSettings
-from shared.specs import AnySpec, MediaUploadSpec, ModelConvertSpec, ModelDeleteSpec, ModelUploadSpec
+from shared.specs import (
+    AnySpec,
+    MediaUploadSpec,
+    ModelConvertSpec,
+    ModelDeleteSpec,
+    ModelDownloadSpec,
+    ModelUploadSpec,
+)
 from shared.states import JobState
 
 SMALL_BYTES = 32 * 1024
@@ -189,24 +197,31 @@ class Submitter:
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
         rules = self._preparer.rules
-        pipelines = self._preparer.pipelines.runnable(task)
-        await self._models.require([*rules.needs(task), *self._preparer.pipelines.needs(pipelines)])
-        if pipelines:
-            await self._require_media(pipelines)
-        if isinstance(task, ValidateTask):
-            await self._require_reference(task)
+        await self._require_for_pipelines(task)
+        if isinstance(task, InferenceTask) and any(item.media for item in task.inputs):
+            require_images(task, await self._directory.media())
         if isinstance(task, MediaUploadSpec):
             await self._require_upload(task)
         if isinstance(task, ModelUploadSpec):
             require_files(
                 task, [await self._uploads.ready(file.upload) for file in task.model.files], rules.pickles
             )
+        if isinstance(task, ModelDownloadSpec) and any("@" in name for name in task.models):
+            require_versions(task.models, await self._models.now())
         if isinstance(task, ModelConvertSpec):
             await self._require_library(task.calibration.media)
         if isinstance(task, ModelDeleteSpec) and not task.force:
             await self._use.require_unused(task.models)
         needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
         return await self._lanes.route(task.kind, task, needs)
+
+    async def _require_for_pipelines(self, task: AnyTask) -> None:
+        pipelines = self._preparer.pipelines.runnable(task)
+        await self._models.require([*self._preparer.rules.needs(task), *self._preparer.pipelines.needs(pipelines)])
+        if pipelines:
+            await self._require_media(pipelines)
+        if isinstance(task, ValidateTask):
+            await self._require_reference(task)
 
     async def _require_media(self, pipelines: Sequence[PipelineTask]) -> None:
         installed = await self._directory.media()

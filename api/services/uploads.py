@@ -1,6 +1,7 @@
 """Files on their way in: cut into parts as they come, so that little of them is ever in memory."""
 
-from collections.abc import AsyncIterator, Callable, Generator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from typing import TypeVar
@@ -10,11 +11,20 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 from starlette.requests import ClientDisconnect
 
-from shared.errors import FramelaneError, TooManyUploads, UploadChanged, UploadNotFound, UploadTooLarge
-from shared.ports import ArtifactStore, UploadStore
+from shared.errors import (
+    FramelaneError,
+    NoDirectUpload,
+    TooManyUploads,
+    UploadChanged,
+    UploadNotFound,
+    UploadStalled,
+    UploadTooLarge,
+)
+from shared.ports import ArtifactStore, UploadForm, UploadStore
 from shared.settings import UploadSettings
 from shared.uploads import Upload, UploadPart, upload_prefix
 
+_DIRECT = "part-direct"
 _ANY_TYPE = "application/octet-stream"
 
 _log = structlog.stdlib.get_logger()
@@ -43,6 +53,25 @@ class Uploads:
         )
         return await self._in_thread(lambda: self._store.create(upload, self.settings.kept))
 
+    async def begin_direct(self, filename: str, length: int, sha256: str) -> tuple[Upload, UploadForm]:
+        """A new one whose bytes go straight to the artifact store. Raises NoDirectUpload, and as ``begin``."""
+        upload = await self.begin(filename, length, sha256)
+        key, expires_s = f"{upload.prefix}{_DIRECT}", self.settings.direct_s
+        form = await self._in_thread(lambda: self._artifacts.upload_form(key, length, expires_s))
+        if form is None:
+            await self.delete(upload.id)
+            msg = "this gateway's artifact store takes no files itself; send them by PATCH (tus), or as multipart"
+            raise NoDirectUpload(msg)
+        return upload, form
+
+    async def finish_direct(self, upload_id: str) -> Upload:
+        """The bytes are there; again: nothing happens. Raises UploadNotFound, UploadIncomplete, UploadUsed."""
+        upload = await self.get(upload_id)
+        if not upload.complete:
+            upload = await self._in_thread(lambda: self._finish_direct(upload))
+        upload.must_be_ready()
+        return upload
+
     async def get(self, upload_id: str) -> Upload:
         """Raises UploadNotFound."""
         known = canonical(upload_id)
@@ -64,13 +93,26 @@ class Uploads:
         with self.slot():
             inflow = self.inflow(upload)
             try:
-                async for chunk in chunks:
+                async for chunk in self.heard(chunks):
                     await inflow.write(chunk)
-            except (ClientDisconnect, UploadTooLarge):
+            except (ClientDisconnect, UploadTooLarge, UploadStalled):
                 await inflow.flush()
                 raise
             await inflow.flush()
             return inflow.upload
+
+    async def heard(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+        """The same, as long as they come. Raises UploadStalled."""
+        silence_s = self.settings.silence_s
+        while True:
+            try:
+                async with asyncio.timeout(silence_s):
+                    chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise UploadStalled(f"nothing came for {silence_s:g} s") from None
+            yield chunk
 
     def inflow(self, upload: Upload, most: int | None = None) -> "Inflow":
         """Takes the next bytes of it, at most ``most`` in all. Hold a ``slot`` for as long as it is used."""
@@ -95,6 +137,11 @@ class Uploads:
     async def complete(self, upload: Upload, digest: str = "") -> Upload:
         """Nothing more comes."""
         return await self._in_thread(lambda: self._store.replace(upload.completed(digest)))
+
+    def _finish_direct(self, upload: Upload) -> Upload:
+        for found in self._artifacts.listing(upload.prefix + _DIRECT):
+            return self._store.replace(upload.with_part(UploadPart(name=_DIRECT, size=found.size)))
+        return upload
 
     def _keep_part(self, upload: Upload, content: bytes) -> Upload:
         if len(upload.parts) >= self.settings.parts:

@@ -10,9 +10,10 @@ from client.cli import specs
 from client.cli.bench import bench
 from client.cli.dead import dead, requeue
 from client.cli.media import media
+from client.cli.models import models
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, complain, err, out, print_json
 from client.cli.pipelines import pipelines
-from client.cli.render import device_table, job_table, model_table, show
+from client.cli.render import device_table, job_table, show
 from client.cli.submitting import show_end, submit
 from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway
 from client.cli.up import up
@@ -49,6 +50,7 @@ app.command()(requeue)
 app.add_typer(pipelines)
 app.add_typer(media)
 app.add_typer(bench)
+app.add_typer(models)
 
 
 def _tell_version(asked: bool) -> None:
@@ -136,17 +138,6 @@ def devices(url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = Fals
         print_json(found)
     else:
         show(out(), device_table(found), "no worker is alive")
-
-
-@app.command()
-def models(url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = False) -> None:
-    """List the catalogue and what of it is installed."""
-    with gateway(url, data_dir) as client:
-        found = client.models()
-    if as_json:
-        print_json(found)
-    else:
-        show(out(), model_table(found), "the catalogue is empty")
 
 
 def main() -> None:

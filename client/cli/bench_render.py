@@ -25,6 +25,7 @@ from shared.figures import Figure
 
 _VERDICTS = {"faster": "green", "slower": "red", "same": "cyan", "cannot_tell": "yellow"}
 _MOST_CANDIDATES = 12
+_DOUBTFUL = "  too few runs were left alone: don't trust these figures"
 
 
 def benchmark_table(benchmarks: Iterable[BenchmarkSummary]) -> Table:
@@ -119,6 +120,9 @@ def _optimize(result: OptimizeResult) -> Iterator[Text]:
     yield Text(f"  {result.pipeline_description}")
     if result.saved_as:
         yield Text(f"  saved as {result.saved_as}", style="green")
+    yield from (Text(f"  {note}", style="yellow") for note in result.notes)
+    if not result.trusted:
+        yield Text(_DOUBTFUL, style="bold yellow")
 
 
 def _validate(result: ValidateResult) -> Iterator[Text]:
@@ -143,7 +147,7 @@ def _runs(runs: list[MeasuredRun], *, trusted: bool) -> Iterator[Text]:
             f"  {len(disturbed)} of {len(runs)} runs were disturbed, such as: {disturbed[0]}", style="yellow"
         )
     if not trusted:
-        yield Text("  too few runs were left alone: don't trust these figures", style="bold yellow")
+        yield Text(_DOUBTFUL, style="bold yellow")
 
 
 def _environment(environment: Environment) -> Iterator[Text]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from client.cli.bench_render import measured_lines
 from client.cli.media_render import medium_line
+from client.cli.predictions import prediction
 from client.cli.tables import plain_table
 from client.sdk.answers import DeviceView, ModelView
 from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, ValidateResult
@@ -16,16 +17,17 @@ from shared.graph.emitter import emit
 from shared.jobs import Cancelled, Completed, Failed, Job
 from shared.pipelines import Pipeline
 from shared.results import (
-    BatchPrediction,
+    ConvertResult,
     DownloadResult,
-    GesturePrediction,
     InferenceResult,
-    KeypointsPrediction,
     MediaResult,
     MediaUploadResult,
+    ModelDeleteResult,
+    ModelUploadResult,
     PipelineResult,
     Result,
     SweepResult,
+    VariantDetails,
 )
 from shared.states import JobState
 
@@ -85,12 +87,13 @@ def device_table(devices: Iterable[DeviceView]) -> Table:
 
 def model_table(models: Iterable[ModelView]) -> Table:
     """One line per model of the catalogue."""
-    table = plain_table("model", "installed", "licence", "variants", "what")
+    table = plain_table("model", "category", "installed", "licence", "variants", "what")
     for each in models:
         installed = each.installed
         version = Text(installed.version, style="green") if installed else Text("no", style="dim")
         variants = " ".join(installed.variants) if installed else ""
-        table.add_row(each.name, version, each.licence, variants, each.display_name)
+        what = Text(each.display_name).append("" if each.verified else "  (unverified)", style="yellow")
+        table.add_row(each.name, each.category, version, each.licence, variants, what)
     return table
 
 
@@ -138,11 +141,8 @@ def _answered(result: Result) -> list[Text]:  # noqa: PLR0911  one for each kind
             lines = [Text("  ").append(prediction(each)) for each in shown]
             left = len(result.predictions) - len(shown)
             return lines + [Text(f"  … and {left} more; --json shows all", style="dim")] * (left > 0)
-        case DownloadResult():
-            return [
-                Text(f"  {model.name} {model.version}: {', '.join(model.variants) or 'as it is'}")
-                for model in result.models
-            ]
+        case DownloadResult() | ConvertResult() | ModelUploadResult() | ModelDeleteResult():
+            return [Text(f"  {line}") for line in model_lines(result)]
         case MediaResult():
             return [Text(f"  {medium_line(each)}") for each in result.media]
         case MediaUploadResult():
@@ -153,8 +153,30 @@ def _answered(result: Result) -> list[Text]:  # noqa: PLR0911  one for each kind
         case PerformanceResult() | DensityResult() | OptimizeResult() | ValidateResult():
             return measured_lines(result)
         case SweepResult():
-            left = f"{result.orphans} files of no job, {result.uploads} unfinished uploads"
+            left = f"{result.orphans} files of nothing, {result.uploads} uploads, {result.media} media"
             return [Text(f"  removed {result.jobs} jobs, {result.artifacts} artifacts, {left}")]
+
+
+def model_lines(result: DownloadResult | ConvertResult | ModelUploadResult | ModelDeleteResult) -> list[str]:
+    """What became of models."""
+    match result:
+        case DownloadResult(models=models):
+            return [f"{model.name} {model.version}: {', '.join(model.variants) or 'as it is'}" for model in models]
+        case ConvertResult():
+            return [f"{name}: {variant_line(each)}" for name, each in result.variants.items()]
+        case ModelUploadResult(model=model):
+            return [f"{model.name} {model.version}: {', '.join(model.variants)}"]
+        case ModelDeleteResult():
+            return [f"removed {', '.join(result.models) or 'nothing'}, {size(result.freed_bytes)} freed"]
+
+
+def variant_line(details: VariantDetails) -> str:
+    """How far a variant is from its model, and what that was looked at with."""
+    drift = details.drift
+    if drift is None:
+        return "its answers can't be compared"
+    agreed = "" if drift.top1_agreement is None else f", {drift.top1_agreement:.0%} of answers the same"
+    return f"off by {drift.max_abs:.2g} at most, {drift.mean_abs:.2g} on average{agreed} ({drift.inputs})"
 
 
 def pipeline_lines(result: PipelineResult) -> list[Text]:
@@ -168,26 +190,6 @@ def pipeline_lines(result: PipelineResult) -> list[Text]:
     records = f", {result.records} records" if result.records else ""
     lines.append(Text(f"  {result.total_fps:.1f} FPS in all over {result.run_s:.1f} s{records}"))
     return lines + [Text(f"  {warning}", style="yellow") for warning in result.warnings]
-
-
-def prediction(of: GesturePrediction | BatchPrediction | KeypointsPrediction) -> Text:
-    """One answer in a line."""
-    match of:
-        case GesturePrediction(detected=False):
-            return Text("no hand found", style="yellow")
-        case GesturePrediction():
-            text = Text().append(of.label or "(below the wanted confidence)", style="bold green")
-            if of.confidence is not None:
-                text.append(f"  {of.confidence:.1%}")
-            others = ", ".join(f"{score.label} {score.confidence:.1%}" for score in of.top[1:])
-            return text.append(f"   then {others}" if others else "", style="dim")
-        case BatchPrediction():
-            return Text(f"{of.rows} rows, {len(set(of.indices))} different labels")
-        case KeypointsPrediction():
-            seen = [f"{len(of.hands)} hand{'' if len(of.hands) == 1 else 's'}"] + ["a pose"] * (
-                of.pose is not None
-            )
-            return Text(" and ".join(seen) if of.detected else "nothing found")
 
 
 def milliseconds(value: float | None) -> str:

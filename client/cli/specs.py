@@ -39,12 +39,13 @@ class Inference:
     model: str | None = None
     images: Sequence[Path] = ()
     landmarks: Sequence[Path] = ()
+    media: Sequence[str] = ()
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def given(self) -> bool:
         """Whether any of them was used."""
-        return bool(self.model or self.images or self.landmarks or self.options)
+        return bool(self.model or self.images or self.landmarks or self.media or self.options)
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,15 @@ class Request:
 
 def inference(asked: Inference, common: Common) -> Request:
     """Photos travel as files beside the spec, many of them and landmarks inside it. Raises WrongUsage."""
-    if not asked.model or not (asked.images or asked.landmarks):
-        msg = "`submit inference` needs --model and at least one --image or --landmarks"
+    if not asked.model or not (asked.images or asked.landmarks or asked.media):
+        msg = "`submit inference` needs --model and at least one --image, --landmarks or --input"
         raise WrongUsage(msg)
     files = {f"image-{number}": readable(path) for number, path in enumerate(asked.images)}
     inputs: list[dict[str, Any]] = [{"file": name} for name in files]
     if len(files) > MOST_PARTS:
         inputs, files = [{"data": _base64(path)} for path in files.values()], {}
     inputs += [landmarks_input(path) for path in asked.landmarks]
+    inputs += [{"media": name} for name in asked.media]
     spec: dict[str, Any] = {"kind": "inference", "model": asked.model, "inputs": inputs, **common.fields()}
     return Request(spec | ({"options": asked.options} if asked.options else {}), files)
 

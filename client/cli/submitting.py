@@ -34,11 +34,18 @@ Landmarks = Annotated[
 ]
 Annotate = Annotated[bool, typer.Option("--annotate", help="For `inference`: keep a drawing of the result.")]
 Mirror = Annotated[bool, typer.Option("--mirror", help="For `inference`: flip left and right first.")]
-TopK = Annotated[int | None, typer.Option(help="For `inference`: how many labels to answer.")]
+TopK = Annotated[int | None, typer.Option(help="For `inference`: how many labels or objects to answer.")]
+MinConfidence = Annotated[
+    float | None, typer.Option(help="For `inference`: labels, objects and texts below it are left out.")
+]
 Variant = Annotated[str | None, typer.Option(help="For `pipeline`: which of its variants.")]
 Media = Annotated[
     list[str] | None,
-    typer.Option("--input", help="For `pipeline`: a medium to read instead; one for each of its sources."),
+    typer.Option(
+        "--input",
+        help="A medium of the library. For `inference`: a photo or image set to look at; for `pipeline`: what "
+        "to read instead, one for each of its sources.",
+    ),
 ]
 Streams = Annotated[int | None, typer.Option(min=1, help="For `pipeline`: copies that run at once.")]
 Output = Annotated[
@@ -73,6 +80,7 @@ def submit(
     annotate: Annotate = False,
     mirror: Mirror = False,
     top_k: TopK = None,
+    min_confidence: MinConfidence = None,
     variant: Variant = None,
     medium: Media = None,
     streams: Streams = None,
@@ -96,7 +104,7 @@ def submit(
     """Submit a job: `inference --model asl --image hand.jpg`, `download asl vgt`, `media bikes`,
     `pipeline ID --variant cpu`, or a spec such as `job.json`.
     """  # noqa: D205  one sentence
-    options = _given(annotate=annotate or None, mirror=mirror or None, top_k=top_k)
+    options = _given(annotate=annotate or None, mirror=mirror or None, top_k=top_k, min_confidence=min_confidence)
     fields = _given(
         streams=streams,
         output_mode=output,
@@ -105,8 +113,8 @@ def submit(
         max_runtime_s=runtime,
     )
     asked = (
-        specs.Inference(model, image or (), landmarks or (), options),
-        specs.Pipeline(variant, medium or (), fields),
+        specs.Inference(model, image or (), landmarks or (), () if what != "inference" else medium or (), options),
+        specs.Pipeline(variant, () if what == "inference" else medium or (), fields),
     )
     common = specs.Common(device, priority, timeout, label or ())
     request = _request(what, names or [], asked, file or [], common, force=force)
@@ -154,7 +162,10 @@ def _request(
         msg = f"{' '.join(names)}: only `submit {'`, `submit '.join(_NAMED)}` take names after it"
         raise WrongUsage(msg)
     if inference.given and what != "inference":
-        msg = "--model, --image, --landmarks, --annotate, --mirror and --top-k belong to `submit inference`"
+        msg = (
+            "--model, --image, --landmarks, --annotate, --mirror, --top-k and --min-confidence belong to "
+            "`submit inference`"
+        )
         raise WrongUsage(msg)
     if pipeline.given and what != "pipeline":
         msg = (

@@ -38,8 +38,18 @@ class WorkerList(Answer):
     workers: list[WorkerInfo]
 
 
+class DeviceLeaseView(Answer):
+    """A job that has a device for itself, for ``left_s`` more seconds unless it renews that."""
+
+    job_id: str
+    left_s: float
+
+
 class DeviceView(Answer):
-    """A device of a host, over all workers pinned to it. ``busy`` of ``slots`` work."""
+    """A device of a host, over all workers pinned to it. ``busy`` of ``slots`` work.
+
+    ``unready``: why its workers take no jobs. ``service_ms``: means of what jobs took, by their work; ``*``: all.
+    """
 
     id: str
     host: str
@@ -53,6 +63,13 @@ class DeviceView(Answer):
     workers: int
     slots: int
     busy: int
+    vendor: str | None = None
+    uuid: str | None = None
+    capabilities: list[str] = Field(default_factory=list[str])
+    memory_free_bytes: int | None = None
+    unready: str | None = None
+    lease: DeviceLeaseView | None = None
+    service_ms: dict[str, float] = Field(default_factory=dict[str, float])
 
 
 class DeviceList(Answer):
@@ -62,13 +79,19 @@ class DeviceList(Answer):
 
 
 class ModelView(Answer):
-    """A model of the catalogue. ``installed`` is null until a download has brought it."""
+    """A model of the catalogue. ``installed`` is null until a download has brought it.
+
+    ``verified``: its files are checked against known sums; ``default``: worth having first.
+    """
 
     name: str
     display_name: str
     category: str
     licence: str
     description: str
+    labels: list[str] = Field(default_factory=list[str])
+    default: bool = False
+    verified: bool = True
     accepts: list[str]
     requires: dict[str, list[str]]
     runtimes: list[str]

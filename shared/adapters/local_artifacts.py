@@ -22,7 +22,7 @@ from shared.adapters.files import appear_as, appearing
 from shared.adapters.keys import checked_key, is_key
 from shared.adapters.links import LinkSigner
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
-from shared.ports import ObjectInfo, StoredObject
+from shared.ports import ObjectInfo, StoredObject, UploadForm
 
 _CHUNK = 1024 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -121,6 +121,10 @@ class LocalArtifactStore:
                     if error.errno not in _NOT_THERE:
                         raise
                 _remove_empty(path.parent, root)
+
+    def upload_form(self, key: str, size: int, expires_s: int) -> UploadForm | None:  # noqa: ARG002 - of the port
+        """See the port. There is none: files go through the gateway."""
+        return None
 
     def link(self, key: str, expires_s: int, filename: str) -> str:
         """See the port."""

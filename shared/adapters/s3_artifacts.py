@@ -3,14 +3,14 @@
 import errno
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import file_digest, sha256
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import urllib3
-from minio.datatypes import Upload
+from minio.datatypes import PostPolicy, Upload
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
@@ -20,7 +20,7 @@ from shared.adapters.keys import checked_key
 from shared.adapters.links import attachment
 from shared.adapters.s3_client import DatedPool, S3Client
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
-from shared.ports import ObjectInfo, StoredObject
+from shared.ports import ObjectInfo, StoredObject, UploadForm
 from shared.settings import ArtifactSettings
 
 _CHUNK = 1024 * 1024
@@ -42,6 +42,7 @@ class S3ArtifactStore:
     def __init__(self, settings: ArtifactSettings) -> None:
         self._bucket = settings.bucket
         self._region = settings.region
+        self._base = f"{'https' if settings.secure else 'http'}://{settings.endpoint}"
         self._http = DatedPool(
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
             retries=urllib3.Retry(total=1, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504)),
@@ -135,6 +136,15 @@ class S3ArtifactStore:
         checked_key(key)
         with suppress(ArtifactNotFound), self._errors(key):
             self._client.remove_object(self._bucket, key)
+
+    def upload_form(self, key: str, size: int, expires_s: int) -> UploadForm | None:
+        """See the port. The server itself refuses another key or size."""
+        policy = PostPolicy(self._bucket, datetime.now(UTC) + timedelta(seconds=expires_s))
+        policy.add_equals_condition("key", checked_key(key))
+        policy.add_content_length_range_condition(size, size)
+        with self._errors(key):
+            fields = self._client.presigned_post_policy(policy)
+        return UploadForm(f"{self._base}/{self._bucket}", {"key": key, **fields})
 
     def link(self, key: str, expires_s: int, filename: str) -> str:
         """See the port."""

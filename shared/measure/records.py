@@ -29,7 +29,8 @@ def record_of(line: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise ValueError("a record isn't a JSON object")  # noqa: TRY004 - one error for all that is wrong with it
     found = cast("dict[str, Any]", record)
-    if not all(_has_box(each) for each in found.get("objects", [])):
+    objects = found.get("objects", [])
+    if not isinstance(objects, list) or not all(map(_has_box, cast("list[Any]", objects))):
         raise ValueError("an object of a record has no box")
     return found
 

@@ -8,7 +8,7 @@ All of them raise StoreUnavailable (the queue: BrokerUnavailable) within their s
 behind them doesn't answer.
 """
 
-from shared.ports.artifacts import ArtifactStore, ObjectInfo, StoredObject
+from shared.ports.artifacts import ArtifactStore, ObjectInfo, StoredObject, UploadForm
 from shared.ports.attempts import AttemptStore, Callback, Claim, Lapsed, Record
 from shared.ports.benchmarks import BenchmarkPage, BenchmarkQuery, BenchmarkStore, BenchmarkWriter
 from shared.ports.events import EventBus, Published
@@ -45,6 +45,7 @@ __all__ = [
     "Record",
     "RecordPage",
     "StoredObject",
+    "UploadForm",
     "UploadStore",
     "VariantWriter",
     "WorkerBeacon",

@@ -1,6 +1,6 @@
 """The door to files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,14 @@ class StoredObject:
     key: str
     size: int
     age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """A POST of multipart form data to ``url``: these fields first, then a part ``file`` with the content."""
+
+    url: str
+    fields: Mapping[str, str]
 
 
 class ArtifactStore(Protocol):
@@ -73,6 +81,13 @@ class ArtifactStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; nothing happens if there is none."""
+        ...
+
+    def upload_form(self, key: str, size: int, expires_s: int) -> UploadForm | None:
+        """Lets anyone who has it store this one object, of ``size`` bytes, within ``expires_s`` seconds.
+
+        None where the store has no address of its own.
+        """
         ...
 
     def link(self, key: str, expires_s: int, filename: str) -> str:

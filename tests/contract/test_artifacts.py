@@ -12,7 +12,7 @@ from shared.adapters.links import PATH
 from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.s3_artifacts import S3ArtifactStore
 from shared.errors import ArtifactNotFound
-from shared.ports import ArtifactStore, ObjectInfo
+from shared.ports import ArtifactStore, ObjectInfo, UploadForm
 
 TEXT = "text/plain"
 
@@ -314,3 +314,36 @@ def test_a_link_shuts_in_time(artifacts: ArtifactStore):
     deadline = time.monotonic() + 10
     while visit(artifacts, link)[0]:
         assert time.monotonic() < deadline
+
+
+def post(form: UploadForm, content: bytes, **changes: str) -> bool:
+    """Whether the store took it."""
+    fields = {**form.fields, **changes, "file": ("any name", content)}
+    return urllib3.request("POST", form.url, fields=fields, retries=False).status < 300
+
+
+def test_a_form_stores_one_object_of_one_size(artifacts: ArtifactStore):
+    artifacts.ping()
+    form = artifacts.upload_form("uploads/1/part-0", 5, 60)
+    if form is None:
+        assert not isinstance(artifacts, S3ArtifactStore)
+        return
+    for content in (b"hell", b"hello!"):
+        assert not post(form, content)
+    assert not post(form, b"hello", key="uploads/2/part-0")
+    assert not post(form, b"hello", **{"x-amz-signature": "0" * 64})
+    assert list(artifacts.listing("uploads/")) == []
+
+    assert post(form, b"hello")
+    assert content_of(artifacts, "uploads/1/part-0") == b"hello"
+    (found,) = artifacts.listing("uploads/1/")
+    assert (found.key, found.size) == ("uploads/1/part-0", 5)
+
+
+def test_a_form_is_good_for_some_time(artifacts: ArtifactStore):
+    artifacts.ping()
+    form = artifacts.upload_form("uploads/1/part-0", 5, 1)
+    if form is not None:
+        deadline = time.monotonic() + 10
+        while post(form, b"hello"):
+            assert time.monotonic() < deadline

@@ -9,8 +9,11 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from api.contracts import FOLDER, REFRESH, documents
+from api.examples import SPECS
 from api.main import create_app
+from shared.catalogue import load_catalogue
 from shared.settings import PipelineSettings, Settings
+from shared.specs import JOB_SPEC, InferenceSpec, ModelDownloadSpec
 from tests.support.gateway import HAND, SPEC, House, calling
 
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text("utf-8"))
@@ -43,6 +46,15 @@ def test_every_operation_is_named_grouped_and_described() -> None:
         assert set(operation["tags"]) <= groups, name
         assert operation["tags"], name
         assert operation["description"], name
+
+
+def test_examples_are_specs() -> None:
+    models = load_catalogue().by_name
+    for example in SPECS.values():
+        spec = JOB_SPEC.validate_python(example["value"])
+        assert isinstance(spec, InferenceSpec | ModelDownloadSpec)
+        named = [spec.model] if isinstance(spec, InferenceSpec) else spec.models
+        assert set(named) <= models.keys()
 
 
 def test_every_operation_that_can_fail_says_how() -> None:
@@ -89,6 +101,26 @@ CONTRACT = {
     "get /api/v1/pipeline-templates/{template_id}",
     "post /api/v1/convert/to-graph",
     "post /api/v1/convert/to-description",
+    "get /api/v1/videos",
+    "post /api/v1/videos",
+    "get /api/v1/videos/{name}",
+    "delete /api/v1/videos/{name}",
+    "get /api/v1/videos/{name}/content",
+    "get /api/v1/videos/{name}/thumbnail",
+    "get /api/v1/images",
+    "post /api/v1/images",
+    "get /api/v1/images/{name}",
+    "delete /api/v1/images/{name}",
+    "get /api/v1/images/{name}/content",
+    "get /api/v1/images/{name}/thumbnail",
+    "options /api/v1/uploads",
+    "post /api/v1/uploads",
+    "head /api/v1/uploads/{upload_id}",
+    "get /api/v1/uploads/{upload_id}",
+    "patch /api/v1/uploads/{upload_id}",
+    "delete /api/v1/uploads/{upload_id}",
+    "post /api/v1/uploads/direct",
+    "post /api/v1/uploads/{upload_id}/complete",
     "get /api/v1/devices",
     "get /api/v1/workers",
     "get /api/v1/status",

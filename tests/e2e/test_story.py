@@ -11,10 +11,13 @@ from client.local import LocalStack
 from client.sdk import ApiProblem, AsyncFramelane, Framelane, NothingDetected
 from shared.events import Progressed, Snapshot, StateChanged
 from shared.inputs import DataInput, FileInput, Frame, LandmarksInput, Point
-from shared.jobs import Job
+from shared.jobs import Completed, Job
+from shared.predictions import DetectionPrediction
 from shared.specs import InferenceOptions, InferenceSpec, ModelDownloadSpec
 from shared.states import JobState
-from tests.support.models import photo
+from tests.support.gst import video
+from tests.support.models import CORE, photo
+from tests.support.pictures import frame_of, png
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
 
@@ -54,6 +57,22 @@ def test_a_photo_becomes_a_letter_on_another_process(client: Framelane, stack: L
     with Image.open(drawn) as picture, Image.open(photo("nocurl")) as original:
         assert picture.size == original.size
         assert picture.convert("RGB").tobytes() != original.convert("RGB").tobytes()
+
+
+def test_a_frame_of_a_video_shows_a_person(client: Framelane, tmp_path: Path):
+    options = InferenceOptions(annotate=True, min_confidence=0.5)
+    image = png(frame_of(str(video("carphone_pristine")), 10))
+    spec = InferenceSpec(model="person-ssdlite", inputs=[FileInput(file="frame")], options=options)
+    done = client.wait(client.submit(spec, files={"frame": image}).id, WITHIN_S)
+    assert isinstance(done.outcome, Completed), done.outcome
+    result = done.outcome.result
+    assert (result.model, result.runtime, result.device) == ("person-ssdlite", "openvino", "CPU")
+    [seen] = result.predictions
+    assert isinstance(seen, DetectionPrediction)
+    assert [one.label for one in seen.objects] == ["person"]
+    assert seen.objects[0].box.width > seen.width / 4
+    with Image.open(client.download(done.id, "annotated-0.jpg", tmp_path)) as picture:
+        assert picture.size == (seen.width, seen.height)
 
 
 def test_the_points_of_the_photo_give_the_same_letter(client: Framelane, hand_points: list[Point]):
@@ -171,6 +190,6 @@ def test_what_the_machine_has(client: Framelane):
     (device,) = client.devices()
     assert (device.id, device.lanes) == ("CPU", ["cpu", "io"])
     assert {"torch", "openvino", "mediapipe"} <= set(device.runtimes)
-    assert all(model.installed for model in client.models())
+    assert {model.name for model in client.models() if model.installed} == set(CORE)
     assert client.status().phase == "ready"
     assert client.status().workers == 2

@@ -56,7 +56,7 @@ def worker(lane: str, **changes: Any) -> WorkerInfo:
         lane=lane,
         queues=list(place.queues),
         device=device,
-        runtimes=["torch"],
+        runtimes=["torch", "openvino", "mediapipe"],
         concurrency=2,
     )
     return info.model_copy(update=changes)

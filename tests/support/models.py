@@ -21,9 +21,8 @@ from client.demo.photo import npm_command
 from shared.catalogue import CatalogueEntry, load_catalogue
 from shared.ports import ArtifactStore, WorkerBeacon
 from shared.results import InstalledModel
-from shared.settings import Settings
 from shared.sources import ModelFile, PackageSource
-from workers.conversion import convert
+from workers.conversion import ConversionRequest, make_variants
 from workers.installation import Installation, StagedModel, stage
 from workers.model_store import file_sha256
 
@@ -110,7 +109,8 @@ def _make(entry: CatalogueEntry, folder: Path) -> None:
             (files / file.name).write_bytes(archive.read(source.member))
         assert file_sha256(files / file.name) == file.sha256, file.name
     if "openvino" in entry.runtimes and entry.architecture != "network":
-        convert(Settings(), entry.name, files, ["FP32"], lambda: None)
+        request = ConversionRequest(entry=entry, folder=files, precisions=["FP32"], samples=16)
+        make_variants(request, lambda: None)
     record = stage(entry.name, files, "pinned packages", lambda: None).record
     (folder / _RECORD).write_text(record.model_dump_json())
 

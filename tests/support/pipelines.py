@@ -1,5 +1,6 @@
 """Pipeline jobs for tests, and whether this machine can run them."""
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ import pytest
 
 from shared.graph.parser import parse
 from shared.packing import PipelineTask
+from shared.pipelines import Pipeline, Variant
 from shared.ports import NewJob
 from workers.gst.available import NoGStreamer, available
 
@@ -38,3 +40,19 @@ def task(text: str, **fields: Any) -> PipelineTask:
 def new_job(text: str, lane: str = "cpu.long", **fields: Any) -> NewJob:
     """The same, about to be kept."""
     return NewJob(id=str(uuid4()), task=task(text, **fields), lane=lane, fingerprint="-")
+
+
+def user_pipeline(pipeline_id: str) -> Pipeline:
+    """One that somebody made, with a variant ``cpu``."""
+    graph, at = parse(WHOLE), datetime(2026, 1, 2, tzinfo=UTC)
+    variant = Variant(
+        id="cpu",
+        name="CPU",
+        read_only=False,
+        pipeline_graph=graph,
+        pipeline_graph_simple=graph,
+        created_at=at,
+        modified_at=at,
+    )
+    fields = {"description": "", "source": "USER_CREATED", "tags": [], "created_at": at, "modified_at": at}
+    return Pipeline.model_validate({"id": pipeline_id, "name": pipeline_id, "variants": [variant], **fields})

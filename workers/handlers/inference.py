@@ -8,7 +8,7 @@ from shared.results import InferenceResult, InstalledModel
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
 from workers.handlers.inference_gestures import letters, words
-from workers.handlers.inference_inputs import Inputs
+from workers.handlers.inference_inputs import Inputs, images
 from workers.handlers.inference_keypoints import hands, pose
 from workers.handlers.inference_networks import look
 from workers.runtimes import registry
@@ -29,6 +29,8 @@ class InferenceHandler:
 
     def __init__(self, environment: WorkerEnvironment, host: Host) -> None:
         self._entries = environment.catalogue.by_name
+        self._entry_of = environment.entry
+        self._media = environment.media_store
         self._device = host.device
         settings = environment.settings.worker
         self._inline_bytes = settings.inline_bytes
@@ -39,11 +41,12 @@ class InferenceHandler:
         task = context.task
         if not isinstance(task, InferenceTask):
             raise TypeError(task.kind)
-        entry = self._entries.get(task.model)
+        entry = self._entries.get(task.model) or self._entry_of(task.model)
         if entry is None:
-            msg = f"{task.model} isn't in this worker's catalogue: {', '.join(self._entries)}"
+            msg = f"{task.model} isn't installed, nor in this worker's catalogue: {', '.join(self._entries)}"
             raise ModelUnusable(msg)
-        inputs = Inputs(context, task, entry)
+        read = {item.media: self._media.ensure(item.media) for item in task.inputs if item.media}
+        inputs = Inputs(context, task, entry, {name: images(medium) for name, medium in read.items()})
         match entry.architecture:
             case "hand_landmarker":
                 return hands(inputs, self._models)

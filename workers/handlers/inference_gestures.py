@@ -33,7 +33,7 @@ class _Part:
 
 def letters(inputs: Inputs, models: LoadedModels, device: str) -> InferenceResult:
     """What single hands spell. All rows of a job, from whatever inputs, go through the network at once."""
-    loaded = models.classifier(inputs.entry, inputs.options.runtime)
+    loaded = models.classifier(inputs.entry, inputs.options.runtime, inputs.options.precision)
     parts, rows = _read_hands(inputs, models)
     inputs.context.check()
     with inputs.timed("model_ms"):
@@ -47,7 +47,7 @@ def letters(inputs: Inputs, models: LoadedModels, device: str) -> InferenceResul
 
 def words(inputs: Inputs, models: LoadedModels, device: str) -> InferenceResult:
     """What movements say."""
-    loaded = models.classifier(inputs.entry, inputs.options.runtime)
+    loaded = models.classifier(inputs.entry, inputs.options.runtime, inputs.options.precision)
     items = iter(inputs)
     predictions: list[Prediction] = []
     while some := list(islice(items, _SEQUENCES_AT_ONCE)):

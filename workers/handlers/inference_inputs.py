@@ -1,9 +1,11 @@
 """The inputs of an inference job, as arrays, with the time it took to make them."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -14,6 +16,7 @@ from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
 from shared.packing import InferenceTask, PackedInput, PackedKind
 from shared.results import InferenceTimings
 from workers.context import JobContext
+from workers.media_store import MediumFile
 from workers.vision.features import Floats, mirror_frames, mirror_rows
 from workers.vision.images import Pixels, decode, flipped, to_jpeg
 
@@ -22,23 +25,44 @@ Step = Literal["decode_ms", "landmarks_ms", "model_ms", "annotate_ms"]
 _LITTLE_ENDIAN = np.dtype("<f4")
 
 
+def images(medium: MediumFile) -> list[Path]:
+    """The files of a photo or image set, in their order. Raises InputUnreadable for a video."""
+    if medium.medium.kind == "video":
+        msg = f"{medium.medium.name} is a video; an inference job looks at photos and image sets"
+        raise InputUnreadable(msg)
+    if medium.medium.kind == "photo":
+        return [medium.path]
+    return sorted(medium.path.iterdir(), key=lambda path: (len(path.name), path.name))
+
+
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A packed input, and the number of the first of the client's inputs that it holds."""
+    """A packed input, and the number of the first prediction it gets. ``path``: of an image of the library."""
 
     number: int
     packed: PackedInput
+    path: Path | None = None
 
 
 class Inputs:
     """Reads one job's inputs. Mirroring is done here: everything later sees the mirrored ones."""
 
-    def __init__(self, context: JobContext, task: InferenceTask, entry: CatalogueEntry) -> None:
+    def __init__(
+        self,
+        context: JobContext,
+        task: InferenceTask,
+        entry: CatalogueEntry,
+        media: Mapping[str, Sequence[Path]] = MappingProxyType({}),
+    ) -> None:
+        """``media``: the files of those that the task names."""
         self.context = context
+        self._media = media
         self.entry = entry
         self.options = task.options
         self._packed = task.inputs
-        self._photos = sum(item.kind == "image" for item in task.inputs)
+        self._photos = sum(
+            len(media[item.media]) if item.media else 1 for item in task.inputs if item.kind == "image"
+        )
         self._photos_read = 0
         self._spent: dict[str, float] = {}
 
@@ -61,8 +85,9 @@ class Inputs:
         number = 0
         for packed in self._packed:
             self._check_kind(packed.kind, number)
-            yield Numbered(number, packed)
-            number += packed.rows if packed.kind == "landmarks" else 1
+            for path in self._media[packed.media] if packed.media else [None]:
+                yield Numbered(number, packed, path)
+                number += packed.rows if packed.kind == "landmarks" else 1
 
     def _check_kind(self, kind: PackedKind, number: int) -> None:
         if kind not in self.entry.accepts:
@@ -107,7 +132,9 @@ class Inputs:
     def photo(self, item: Numbered) -> Pixels:
         """The decoded photo. Raises InputUnreadable."""
         with self.timed("decode_ms"):
-            image = decode(self.context.blobs[item.packed.blob], f"input {item.number}")
+            blobs = self.context.blobs
+            content = item.path.read_bytes() if item.path else blobs[item.packed.blob]
+            image = decode(content, f"input {item.number}")
             return flipped(image) if self.options.mirror else image
 
     def next_photo(self) -> None:

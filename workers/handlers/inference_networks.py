@@ -33,7 +33,7 @@ _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
 def look(inputs: Inputs, models: LoadedModels, device: str, inline_bytes: int) -> InferenceResult:
     """What each picture shows. Outputs of more than ``inline_bytes`` that nobody can read become artifacts."""
-    loaded = models.network(inputs.entry, inputs.options.runtime)
+    loaded = models.network(inputs.entry, inputs.options.runtime, inputs.options.precision)
     reader = models.text_reader(inputs.entry)
     looker = _Looker(inputs, loaded.model, reader and reader.model, inline_bytes)
     predictions = [looker.answer(item) for item in inputs]

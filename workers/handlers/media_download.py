@@ -68,7 +68,7 @@ class MediaDownload:
         file.over()
         making = context.scratch / "making" / entry.name
         making.mkdir(parents=True)
-        raw = Raw(path, entry.name, entry.kind, entry.licence, listed=True)
+        raw = Raw(path, entry.name, entry.kind, entry.licence, listed=True, sha256=entry.file.sha256)
         try:
             made = make(raw, making, self._settings, context.check)
         except MediumRefused as error:

@@ -43,9 +43,11 @@ class MediaUpload:
         upload.must_be_ready(context.job.id)
         if upload.used_by:
             return self._added_before(task.name, upload)
-        path = self._assembled(context, upload)
+        path, sha256 = self._assembled(context, upload)
         try:
-            result = self._add(context, task, path)
+            result = self._add(
+                context, Raw(path, task.name, task.medium, task.licence, sha256=sha256), replace=task.replace
+            )
         except MediumRefused:
             use_up(self._uploads, self._artifacts, upload, context.job.id)
             raise
@@ -60,21 +62,20 @@ class MediaUpload:
             raise UploadUsed(msg)
         return MediaUploadResult(medium=medium, known=True)
 
-    def _assembled(self, context: JobContext, upload: Upload) -> Path:
+    def _assembled(self, context: JobContext, upload: Upload) -> tuple[Path, str]:
         folder = context.scratch / "upload"
         folder.mkdir()
         path = folder / "file"  # the client's name for it is never a path
-        assemble(self._artifacts, upload, path, _meter(context, path, upload.offset))
-        return path
+        whole = assemble(self._artifacts, upload, path, _meter(context, path, upload.offset))
+        return path, whole.sha256
 
-    def _add(self, context: JobContext, task: MediaUploadSpec, path: Path) -> MediaUploadResult:
-        context.progress(0.5, "looking", task.name)
+    def _add(self, context: JobContext, raw: Raw, *, replace: bool) -> MediaUploadResult:
+        context.progress(0.5, "looking", raw.name)
         folder = context.scratch / "making"
         folder.mkdir()
-        raw = Raw(path, task.name, task.medium, task.licence)
         made = make(raw, folder, self._settings, context.check)
-        context.progress(0.8, "storing", task.name)
-        known = self._library.add(made.medium, made.contents, context.check, replace=task.replace)
+        context.progress(0.8, "storing", raw.name)
+        known = self._library.add(made.medium, made.contents, context.check, replace=replace)
         return MediaUploadResult(medium=made.medium, known=known)
 
     def warm(self, models: Sequence[InstalledModel]) -> None:

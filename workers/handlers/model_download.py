@@ -13,20 +13,22 @@ from pathlib import Path
 import structlog
 
 from shared.catalogue import CatalogueEntry
-from shared.results import DownloadResult, DownloadTimings, InstalledModel
-from shared.settings import Settings
+from shared.results import DownloadResult, DownloadTimings, InstalledModel, VariantDetails
 from shared.specs import ModelDownloadSpec
 from workers.context import JobContext
-from workers.conversion import convert
+from workers.conversion import ConversionRequest, make_variants
 from workers.handlers import WorkerEnvironment
-from workers.handlers.model_wants import inside, is_current, precisions_of, wanted
+from workers.handlers.model_wants import apart, inside, is_current, precisions_of, wanted
 from workers.hubs.fetcher import Fetched, Fetcher
 from workers.hubs.meter import Abandoned, JobMeter
 from workers.hubs.partials import Partials
-from workers.installation import Installation, StagedModel, is_whole, stage
+from workers.installation import Installation, StagedModel, is_whole, restore, stage
 from workers.rights import held
 
-Convert = Callable[[Settings, str, Path, Sequence[str], Callable[[], None]], None]
+Convert = Callable[[ConversionRequest, Callable[[], None]], dict[str, VariantDetails]]
+
+_SAMPLES = 16
+"""Inputs that a variant is compared with the original on: a look, where a conversion job takes more."""
 
 log = structlog.stdlib.get_logger()
 
@@ -39,7 +41,7 @@ def build(environment: WorkerEnvironment) -> "ModelDownload":
 class ModelDownload:
     """Handler of ``model_download`` jobs; holds nothing between them."""
 
-    def __init__(self, environment: WorkerEnvironment, converter: Convert = convert) -> None:
+    def __init__(self, environment: WorkerEnvironment, converter: Convert = make_variants) -> None:
         self._settings = environment.settings
         self._catalogue = environment.catalogue
         self._artifacts = environment.artifacts
@@ -54,15 +56,21 @@ class ModelDownload:
             msg = f"not a download: {context.task.kind}"
             raise TypeError(msg)
         self._partials.sweep()
-        entries = wanted(self._catalogue, context.task)
+        task, kept = apart(context.task)
+        restored = [restore(self._artifacts, self._beacon, *each, context.check) for each in kept]
+        result = self._download(context, task)
+        return result.model_copy(update={"models": [*restored, *result.models]})
+
+    def _download(self, context: JobContext, task: ModelDownloadSpec) -> DownloadResult:
+        entries = wanted(self._catalogue, task)
 
         def wait(right: str) -> None:
             context.check()
             context.progress(0.0, "wait", f"another job downloads {right.partition(':')[2]}")
 
-        rights = [f"download:{entry.name}" for entry in self._due(context.task, entries)]
+        rights = [f"download:{entry.name}" for entry in self._due(task, entries)]
         with held(self._beacon, rights, context.job.id, self._settings.sources.hold_s, wait):
-            return self._install(context, context.task, entries)
+            return self._install(context, task, entries)
 
     def _due(self, task: ModelDownloadSpec, entries: Sequence[CatalogueEntry]) -> list[CatalogueEntry]:
         installed = self._beacon.models()
@@ -143,15 +151,17 @@ class ModelDownload:
         self, context: JobContext, entry: CatalogueEntry, fetched: Sequence[Fetched], precisions: Sequence[str]
     ) -> StagedModel:
         folder = _folder(context, entry)
+        details: dict[str, VariantDetails] = {}
         if precisions:
             context.progress(0.9, "convert", f"{entry.name}: {', '.join(precisions)}")
-            self._convert(self._settings, entry.name, folder, precisions, context.check)
+            request = ConversionRequest(entry=entry, folder=folder, precisions=list(precisions), samples=_SAMPLES)
+            details = self._convert(request, context.check)
         known = {file.name: got.sha256 for file, got in zip(entry.files, fetched, strict=True)}
         source = "; ".join(dict.fromkeys(got.source for got in fetched))
         own = (
             None if entry.name in self._catalogue.by_name else entry.model_dump(mode="json", exclude_defaults=True)
         )
-        return stage(entry.name, folder, source, context.check, known=known, entry=own)
+        return stage(entry.name, folder, source, context.check, known=known, details=details, entry=own)
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """Downloads need no model."""

@@ -10,6 +10,13 @@ from shared.specs import ModelDownloadSpec, SourceModel
 from workers.conversion import variant_name
 
 
+def apart(task: ModelDownloadSpec) -> tuple[ModelDownloadSpec, list[tuple[str, str]]]:
+    """What is to be downloaded, and names with kept versions that are to be installed again."""
+    versions = [name.split("@") for name in dict.fromkeys(task.models) if "@" in name]
+    names = [name for name in task.models if "@" not in name]
+    return task.model_copy(update={"models": names}), [(name, version) for name, version in versions]
+
+
 def wanted(catalogue: Catalogue, task: ModelDownloadSpec) -> list[CatalogueEntry]:
     """The entries of the task's models and of all they require, required ones first, each once.
 
@@ -41,7 +48,7 @@ def entry_of(model: SourceModel) -> CatalogueEntry:
         labels=model.labels,
         model_proc=model.model_proc,
         accepts=["image"],
-        runtimes=[],
+        runtimes=["openvino"],
     )
 
 

@@ -1,7 +1,7 @@
 """The models of a pipeline as files on this machine."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,11 @@ class FoundModels:
 
 
 def find_models(
-    names: Iterable[str], folder: Path, store: ModelStore, catalogue: Mapping[str, CatalogueEntry], device: str
+    names: Iterable[str],
+    folder: Path,
+    store: ModelStore,
+    entry_of: Callable[[str], CatalogueEntry | None],
+    device: str,
 ) -> FoundModels:
     """All of them, fetched if need be; what elements must know of them is written into ``folder``.
 
@@ -33,7 +37,7 @@ def find_models(
     for value in names:
         name, precision = model_of(value)
         model = store.ensure(name)
-        entry = catalogue.get(name)
+        entry = entry_of(name)
         if entry is None or entry.architecture != "network":
             msg = f"{name} can't be used in pipelines: no element knows its input and output"
             raise ModelUnusable(msg)

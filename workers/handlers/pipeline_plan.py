@@ -88,7 +88,7 @@ class Planner:
     def __init__(self, environment: WorkerEnvironment, elements: Callable[[], AbstractSet[str]]) -> None:
         self._models = environment.model_store
         self._media = environment.media_store
-        self._catalogue = environment.catalogue.by_name
+        self._entry_of = environment.entry
         self._device = environment.device.id
         self._settings = environment.settings.pipelines
         self._elements = elements
@@ -102,7 +102,7 @@ class Planner:
         server = LiveServer.of(self._settings, job_id) if task.output_mode == "live_stream" else None
         named = [renamed_sources(task.graph, task.inputs_of(number)) for number in range(task.streams)]
         found = find(_read(*named), self._media, self._settings.cameras)
-        models = find_models(_names(task.graph, "model"), folder, self._models, self._catalogue, self._device)
+        models = find_models(_names(task.graph, "model"), folder, self._models, self._entry_of, self._device)
         files = [_Files(folder, number, task.streams) for number in range(task.streams)]
         files[0].named.mkdir(parents=True, exist_ok=True)
         graphs = [

@@ -29,11 +29,13 @@ class Meter(Protocol):
 class Origin:
     """What was read. ``name``: the source for people, a revision resolved.
 
-    ``sha256``: what the hub itself says of the file; ``resumed``: its beginning came with an earlier transfer.
+    ``sha256`` was taken while it was written, if it was; ``announced`` is what the hub itself says of the file.
+    ``resumed``: its beginning came with an earlier transfer.
     """
 
     name: str
     sha256: str | None = None
+    announced: str | None = None
     resumed: bool = False
 
 

@@ -116,8 +116,8 @@ class Fetcher:
 
 def _proved(file: ModelFile | PinnedFile, origin: Origin, target: Path, meter: Meter) -> Fetched:
     size = target.stat().st_size
-    got = file_sha256(target, lambda: meter.transferred(size, size))
-    expected = file.sha256 or origin.sha256
+    got = origin.sha256 or file_sha256(target, lambda: meter.transferred(size, size))
+    expected = file.sha256 or origin.announced
     if expected not in {None, got}:
         raise mismatch(file.name, str(expected), got)
     return Fetched(origin.name, got, size, expected is not None)

@@ -4,7 +4,7 @@ import io
 import socket
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urljoin
@@ -75,13 +75,15 @@ class Getter:
     ) -> HTTPResponse:
         connection = HTTPConnection(target.host, target.port)
         # Not connected by itself: it would look the name up again.
-        connection.sock = _Wire(sock, self._settings.silence_s, on_wait)
+        connection.sock = wire = _Wire(sock, self._settings.silence_s, on_wait)
         said = {"Host": target.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
         try:
             connection.request("GET", target.path, headers={**said, "Connection": "close"})
-            return connection.getresponse()
+            response = connection.getresponse()
         except (OSError, HTTPException) as error:
             raise SourceUnavailable(f"{target.authority}: {said_by(error)}") from error
+        wire.head_is_over()
+        return response
 
 
 def said_by(error: OSError | HTTPException) -> str:
@@ -108,17 +110,23 @@ class _Wire:
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self._read, _BUFFER)
 
+    def head_is_over(self) -> None:
+        """From now on it may take its time, as long as something comes."""
+        self._read.until = float("inf")
+
     def close(self) -> None:
         """Not yet: the answer is still to be read."""
 
 
 class _Reading(io.RawIOBase):
-    """What comes, and while nothing does, the question whether to go on."""
+    """What comes; four times a second the question whether to go on. ``until``: nothing is awaited after that."""
 
     def __init__(self, sock: socket.socket, silence_s: float, on_wait: OnWait) -> None:
         self._sock = sock
         self._silence_s = silence_s
         self._on_wait = on_wait
+        self._asked_at = time.monotonic()
+        self.until = self._asked_at + silence_s
         sock.settimeout(LOOK_S)
 
     @override
@@ -128,10 +136,10 @@ class _Reading(io.RawIOBase):
     @override
     def readinto(self, buffer: Any, /) -> int:
         give_up_at = time.monotonic() + self._silence_s
-        while True:
-            try:
+        while (now := time.monotonic()) < min(give_up_at, self.until):
+            if now - self._asked_at >= LOOK_S:
+                self._asked_at = now
+                self._on_wait()
+            with suppress(TimeoutError):
                 return self._sock.recv_into(buffer)
-            except TimeoutError:
-                if time.monotonic() >= give_up_at:
-                    raise
-            self._on_wait()
+        raise TimeoutError

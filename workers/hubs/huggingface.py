@@ -44,9 +44,9 @@ class HuggingFaceHub:
         about = awaited(lambda: self._about(source), lambda: meter.transferred(0, None))
         found = source.model_copy(update={"revision": about.commit_hash or source.revision})
         headers = build_hf_headers(token=get_token() or False)
-        resumed = self._transfers.fetch(self._url(found), target, meter, describe(found), headers)
+        arrived = self._transfers.fetch(self._url(found), target, meter, describe(found), headers)
         told = about.etag if about.etag and _SHA256.match(about.etag) else None
-        return Origin(describe(found), sha256=told, resumed=resumed)
+        return Origin(describe(found), arrived.sha256, told, arrived.resumed)
 
     def _about(self, source: HubSource) -> HfFileMetadata:
         try:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared.jobs import Transfer
 from workers.context import JobContext
 
 _TOLD_S = 0.1
@@ -85,8 +86,8 @@ class JobMeter:
             if now - self._told_at < _TOLD_S and done not in {0, total}:
                 return
             self._told_at = now
-            fraction, message = self._fraction(), self._message(now)
-        self._context.progress(fraction, "download", message)
+            fraction, names, transfer = self._fraction(), self._names(), self._transfer(now)
+        self._context.progress(fraction, "download", f"{names}: {_said(transfer)}", transfer)
 
     def over(self, entry: _File) -> None:
         """The file is here."""
@@ -96,18 +97,18 @@ class JobMeter:
     def _fraction(self) -> float:
         return self._share * min(sum(file.share for file in self._files) / self._count, 1.0)
 
-    def _message(self, now: float) -> str:
-        """Of all files that are on their way now."""
-        files = [file for file in self._files if file.begun and not file.over]
+    def _on_their_way(self) -> list[_File]:
+        return [file for file in self._files if file.begun and not file.over]
+
+    def _names(self) -> str:
+        return ", ".join(dict.fromkeys(file.name for file in self._on_their_way()))
+
+    def _transfer(self, now: float) -> Transfer:
+        files, rate = self._on_their_way(), self._rate(now)
         done, totals = sum(file.done for file in files), [file.total for file in files if file.total is not None]
-        names = ", ".join(dict.fromkeys(file.name for file in files))
-        rate = self._rate(now)
-        if not done:
-            return f"{names}: waiting for its source"
-        if len(totals) < len(files):
-            return f"{names}: {done / 1e6:.1f} MB{_speed(rate)}"
-        left = f", {(sum(totals) - done) / rate:.0f} s left" if rate and sum(totals) > done else ""
-        return f"{names}: {done / 1e6:.1f} of {sum(totals) / 1e6:.1f} MB{_speed(rate)}{left}"
+        total = sum(totals) if len(totals) == len(files) else None
+        left = round((total - done) / rate, 1) if total is not None and rate else None
+        return Transfer(done_bytes=done, total_bytes=total, bytes_per_s=round(rate, 1) or None, left_s=left)
 
     def _rate(self, now: float) -> float:
         """Bytes a second over the last few seconds; 0 if that can't be told yet."""
@@ -134,5 +135,10 @@ class FileMeter:
         self._job.over(self._entry)
 
 
-def _speed(rate: float) -> str:
-    return f", {rate / 1e6:.1f} MB/s" if rate else ""
+def _said(transfer: Transfer) -> str:
+    done, total = transfer.done_bytes, transfer.total_bytes
+    if not done:
+        return "waiting for its source"
+    speed = f", {transfer.bytes_per_s / 1e6:.1f} MB/s" if transfer.bytes_per_s else ""
+    left = f", {transfer.left_s:.0f} s left" if transfer.left_s else ""
+    return f"{done / 1e6:.1f} {'' if total is None else f'of {total / 1e6:.1f} '}MB{speed}{left}"

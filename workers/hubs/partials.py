@@ -30,9 +30,9 @@ class Partial:
         self._about = path.with_suffix(".json")
 
     @property
-    def folder(self) -> Path:
-        """Where it is."""
-        return self._path.parent
+    def path(self) -> Path:
+        """Its file."""
+        return self._path
 
     @property
     def size(self) -> int:

@@ -27,7 +27,8 @@ class S3Hub:
     def fetch(self, source: S3Source, target: Path, meter: Meter) -> Origin:
         """See the port."""
         name = describe(source)
-        return Origin(name, resumed=self._transfers.fetch(self._link(source), target, meter, name))
+        arrived = self._transfers.fetch(self._link(source), target, meter, name)
+        return Origin(name, arrived.sha256, resumed=arrived.resumed)
 
     def _link(self, source: S3Source) -> str:
         bucket, _, key = source.s3.partition("/")

@@ -1,7 +1,8 @@
 """Files over HTTP, that go on where they broke off."""
 
+import hashlib
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,6 +30,14 @@ class _Anew(Exception):
     """What there is of the file is of no use."""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """``resumed``: its beginning came with an earlier transfer; ``sha256``: taken while it came, if it was."""
+
+    resumed: bool
+    sha256: str | None = None
+
+
 class Transfers:
     """Fetches addresses. Threads share one."""
 
@@ -40,8 +49,8 @@ class Transfers:
 
     def fetch(
         self, url: str, target: Path, meter: Meter, name: str = "", headers: Mapping[str, str] | None = None
-    ) -> bool:
-        """Write the file to ``target``; True: its beginning came with an earlier transfer.
+    ) -> Arrived:
+        """Write the file to ``target``.
 
         ``name``: the source's, if the address changes or holds a key. A connection that breaks is made anew as
         long as each brings something. Raises as a hub's fetch does.
@@ -51,7 +60,7 @@ class Transfers:
             for _ in range(_TRIES):
                 before = partial.size
                 try:
-                    resumed = self._go_on(_Transfer(said, partial, meter, self._room, target), url, headers or {})
+                    arrived = self._go_on(_Transfer(said, partial, meter, self._room, target), url, headers or {})
                 except _Anew:
                     partial.drop()
                 except _Broken as error:
@@ -59,17 +68,16 @@ class Transfers:
                         raise SourceUnavailable(f"{said}: {error}") from error
                 else:
                     partial.take(target)
-                    return resumed
+                    return arrived
             raise SourceUnavailable(f"{said}: it broke off {_TRIES} times")
 
-    def _go_on(self, transfer: "_Transfer", url: str, headers: Mapping[str, str]) -> bool:
+    def _go_on(self, transfer: "_Transfer", url: str, headers: Mapping[str, str]) -> Arrived:
         if transfer.whole:
-            return True
+            return Arrived(resumed=True)
         with self._getter.get(url, {**headers, **transfer.asks()}, transfer.tell) as response:
             transfer.begin(response)
             resumed = transfer.done > 0
-            transfer.read(response)
-            return resumed
+            return Arrived(resumed, transfer.read(response))
 
 
 @contextmanager
@@ -131,8 +139,11 @@ class _Transfer:
         self._require_room(max(self.total or 0, self.done))
         self.tell()
 
-    def read(self, response: HTTPResponse) -> None:
-        """Write what comes. Raises _Broken if that isn't all."""
+    def read(self, response: HTTPResponse) -> str:
+        """Write what comes; the sha256 of the whole file. Raises _Broken if that isn't all."""
+        digest = hashlib.sha256()
+        for piece in self._beginning() if self.done else ():
+            digest.update(piece)
         look_at = self.done + _LOOK_BYTES
         with self.partial.begin(self._note, self.done) as file:
             while chunk := _chunk(response):
@@ -141,9 +152,19 @@ class _Transfer:
                     look_at = self.done + _LOOK_BYTES
                     self._require_room(self.done)
                 _write(file, chunk)
+                digest.update(chunk)
                 self.tell()
         if self.total is not None and self.done != self.total:
             raise _Broken(f"it ended after {self.done} of {self.total} bytes")
+        return digest.hexdigest()
+
+    def _beginning(self) -> Iterator[bytes]:
+        left = self.done
+        with self.partial.path.open("rb") as file:
+            while left > 0 and (piece := file.read(min(_CHUNK, left))):
+                yield piece
+                left -= len(piece)
+                self.tell()
 
     def _require_room(self, size: int) -> None:
         try:

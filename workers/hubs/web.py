@@ -15,5 +15,5 @@ class WebHub:
 
     def fetch(self, source: UrlSource, target: Path, meter: Meter) -> Origin:
         """See the port."""
-        resumed = self._transfers.fetch(source.url, target, meter)
-        return Origin(source.url, resumed=resumed)
+        arrived = self._transfers.fetch(source.url, target, meter)
+        return Origin(source.url, arrived.sha256, resumed=arrived.resumed)

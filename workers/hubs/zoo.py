@@ -18,4 +18,5 @@ class ZooHub:
     def fetch(self, source: ZooSource, target: Path, meter: Meter) -> Origin:
         """See the port."""
         url = f"{self._base}/{quote(source.omz)}"
-        return Origin(describe(source), resumed=self._transfers.fetch(url, target, meter))
+        arrived = self._transfers.fetch(url, target, meter)
+        return Origin(describe(source), arrived.sha256, resumed=arrived.resumed)

@@ -26,11 +26,15 @@ def variant(precision: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where a model runs: the lane's device id, threads one call may use, and how many calls come at once."""
+    """Where a model runs: the lane's device id, threads one call may use, and how many calls come at once.
+
+    ``precision``: of the OpenVINO variant that is loaded; None: the most exact.
+    """
 
     device: str = "CPU"
     threads: int = 1
     slots: int = 1
+    precision: str | None = None
 
 
 class FoundHand(NamedTuple):

@@ -71,7 +71,7 @@ def quantized(model: ov.Model, calibration: Samples) -> ov.Model:
     try:
         import nncf
     except ImportError as error:
-        raise ModelUnusable("nncf isn't installed on this worker (pip install 'framelane[openvino]')") from error
+        raise ModelUnusable("nncf isn't installed on this worker (pip install 'framelane[nncf]')") from error
     nncf.set_log_level(40)
     try:
         return nncf.quantize(model, nncf.Dataset(calibration), subset_size=len(calibration))

@@ -81,15 +81,27 @@ def bound(device: str) -> str:
 
 def load(entry: CatalogueEntry, folder: Path, host: Host) -> OpenVinoModel:
     """The most precise variant there is, compiled for the lane's device. Raises ModelUnusable."""
-    found = [folder / variant(precision) for precision in PRECISIONS if (folder / variant(precision)).is_file()]
-    if not found:
+    path = variant_file(entry, folder, host)
+    if path is None:
         msg = f"{entry.name} has no OpenVINO variant; download it again with precisions FP32 and force"
         raise ModelUnusable(msg)
     try:
-        return _compiled(found[0], host)
+        return _compiled(path, host)
     except RuntimeError as error:
         msg = f"OpenVINO can't run {entry.name} on {host.device}: {error}"
         raise ModelUnusable(msg) from error
+
+
+def variant_file(entry: CatalogueEntry, folder: Path, host: Host) -> Path | None:
+    """Of the precision asked for, else the most exact. Raises ModelUnusable if one is asked for in vain."""
+    asked = (host.precision,) if host.precision else PRECISIONS
+    found = [folder / variant(precision) for precision in asked if (folder / variant(precision)).is_file()]
+    if host.precision and not found:
+        remedy = f'{{"kind": "model_convert", "model": "{entry.name}", "precisions": ["{host.precision}"]}}'
+        raise ModelUnusable(
+            f"{entry.name} has no {host.precision} variant; make one with POST /api/v1/jobs {remedy}"
+        )
+    return found[0] if found else None
 
 
 def _compiled(path: Path, host: Host) -> OpenVinoModel:

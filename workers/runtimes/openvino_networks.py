@@ -14,8 +14,8 @@ from workers.networks.placing import Fit, placed
 from workers.networks.reading import Reader, reader_of
 from workers.networks.recipe import Recipe, told
 from workers.networks.shapes import Outputs
-from workers.runtimes.contract import PRECISIONS, Host, variant
-from workers.runtimes.openvino import bound, config, core
+from workers.runtimes.contract import Host
+from workers.runtimes.openvino import bound, config, core, variant_file
 from workers.runtimes.pictured import OPEN, output_name, output_shape, prepared, rt_info, settled
 from workers.vision.images import Pixels
 
@@ -62,9 +62,8 @@ class OpenVinoNetwork:
 
 
 def load(entry: CatalogueEntry, folder: Path, host: Host) -> OpenVinoNetwork:
-    """The most precise variant there is, else the first file, compiled for the lane's device. ModelUnusable if not."""
-    made = [folder / variant(precision) for precision in PRECISIONS if (folder / variant(precision)).is_file()]
-    path = made[0] if made else folder / entry.files[0].name
+    """The most precise variant, else the first file, compiled for the lane's device. Raises ModelUnusable."""
+    path = variant_file(entry, folder, host) or folder / entry.files[0].name
     try:
         return _network(entry, path, host)
     except (RuntimeError, ValueError) as error:

@@ -109,7 +109,7 @@ def load(entry: CatalogueEntry, folder: Path, host: Host) -> TorchModel:
     """The model on the lane's device; the process is pinned, so its GPU is always CUDA's first."""
     torch.set_num_threads(host.threads)
     if family_of(host.device) is Device.GPU:
-        # Matrix units would round to TF32's ten bits of mantissa: answers would differ from the CPU's by 1e-3.
+        # Matrix units would round to TF32's ten bits of mantissa: answers would differ from the CPU's.
         torch.backends.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue] - not in the stubs
         return TorchModel(network(entry, folder), torch.device("cuda:0"))
     return TorchModel(network(entry, folder), torch.device("cpu"))

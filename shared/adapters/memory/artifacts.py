@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from shared.adapters.keys import checked_key
 from shared.adapters.links import LinkSigner
 from shared.errors import ArtifactNotFound
-from shared.ports import ObjectInfo, StoredObject
+from shared.ports import ObjectInfo, StoredObject, UploadForm
 
 _CHUNK = 64 * 1024
 
@@ -73,6 +73,10 @@ class MemoryArtifactStore:
         """See the port."""
         with self._lock:
             self._objects.pop(checked_key(key), None)
+
+    def upload_form(self, key: str, size: int, expires_s: int) -> UploadForm | None:  # noqa: ARG002 - of the port
+        """See the port. There is none: files go through the gateway."""
+        return None
 
     def link(self, key: str, expires_s: int, filename: str) -> str:
         """See the port."""

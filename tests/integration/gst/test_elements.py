@@ -212,8 +212,7 @@ def test_what_is_wrong_is_said_on_the_bus(element: str, reason: str) -> None:
     assert reason in said
 
 
-@pytest.mark.parametrize("by", ["environment", "ie-config"])
-def test_a_cache_of_models_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+def test_a_cache_of_models_changes_nothing(tmp_path: Path) -> None:
     model, proc = pipeline_model("text_direction")
     paths = [tmp_path / f"{name}.jsonl" for name in ("without", "first", "second")]
     config = F32
@@ -222,10 +221,7 @@ def test_a_cache_of_models_changes_nothing(tmp_path: Path, monkeypatch: pytest.M
             f"videotestsrc num-buffers=3 ! gvainference model={model} model-proc={proc} {config}"
             f" ! {published(path, 'add-tensor-data=true')} ! fakesink"
         )
-        if by == "environment":
-            monkeypatch.setenv("FRAMELANE_MODEL_CACHE", str(tmp_path / "cache"))
-        else:
-            config = f"{F32},CACHE_DIR={tmp_path}/cache"
+        config = f"{F32},CACHE_DIR={tmp_path}/cache"
     assert list((tmp_path / "cache").glob("*.xml"))
     told = [[record["tensors"][0]["data"] for record in records(path)] for path in paths]
     assert told[0] == pytest.approx(np.array(told[1]), abs=1e-5)

@@ -1,6 +1,9 @@
 """What networks see in pictures, as jobs answer it, beside what the same files say when they are run plainly."""
 
 import base64
+import hashlib
+import io
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ import pytest
 from shared.catalogue import Catalogue, CatalogueEntry, load_catalogue
 from shared.errors import InputUnreadable, ModelNotInstalled, ModelUnusable
 from shared.jobs import OUTCOME, Completed
+from shared.media import content_key
 from shared.predictions import (
     ClassificationPrediction,
     DetectionPrediction,
@@ -20,11 +24,12 @@ from shared.predictions import (
     RawPrediction,
     TextPrediction,
 )
+from shared.results import InstalledFile, InstalledMedium
 from tests.support.gst import video
 from tests.support.models import SHARED_DATA, install_into, model_folder, obtainable, photo
 from tests.support.pictures import data, frame_of, page, png
 from tests.support.workplace import Workplace
-from workers.runtimes.contract import Host
+from workers.runtimes.contract import HandFinder, Host
 from workers.runtimes.openvino_networks import load
 
 pytestmark = pytest.mark.models
@@ -178,16 +183,16 @@ async def test_the_points_of_a_person_cut_out(place: Workplace, caller: np.ndarr
     assert (await ask(place, "pose_landmarks", np.full((200, 200, 3), 127, np.uint8))).poses == []
 
 
-async def test_the_points_of_a_hand_cut_out_are_those_of_the_landmarker(place: Workplace) -> None:
+async def test_the_points_of_a_hand_are_those_of_the_landmarker(place: Workplace, hand_finder: HandFinder) -> None:
     image = cv2.imread(str(photo("nocurl")))
-    seen = await ask(place, "palm_detector", image)
-    assert [one.label for one in seen.objects] == ["palm"]
-    wrist = seen.objects[0].keypoints[0]
-    assert wrist.name == "wrist"
-    hand = await ask(place, "hand_landmarks", image)
-    for pose in hand.poses:
-        assert len(pose.keypoints) == 21
-        assert pose.keypoints[0].visibility is None
+    [found] = hand_finder.find(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+    [pose] = (await ask(place, "hand_landmarks", image)).poses
+    points = np.array([(point.x, point.y) for point in pose.keypoints])
+    assert np.abs(points - found.points[:, :2]).mean() < 0.05
+    assert {point.visibility for point in pose.keypoints} == {None}
+    [palm] = (await ask(place, "palm_detector", image)).objects
+    assert (palm.label, palm.keypoints[0].name, pose.keypoints[0].name) == ("palm", "wrist", "wrist")
+    assert (palm.keypoints[0].x, palm.keypoints[0].y) == pytest.approx(found.points[0, :2].tolist(), abs=0.1)
 
 
 async def test_mirrored_pictures_are_answered_as_their_flipped_copies(
@@ -240,6 +245,42 @@ async def test_drawings(place: Workplace, person: np.ndarray, model: str) -> Non
     changed = np.abs(drawn.astype(int) - image).max(axis=2) > 60
     assert 0.001 < changed.mean() < 0.4
     assert result.timings.annotate_ms > 0
+
+
+def shelve(place: Workplace, name: str, kind: str, content: bytes, frames: int = 1) -> None:
+    """Into the library."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    place.artifacts.put_bytes(content_key(sha256), content, "application/octet-stream")
+    file = InstalledFile(
+        name=f"{name}.{'tar' if kind == 'image_set' else 'png'}", size=len(content), sha256=sha256
+    )
+    numbers = {"width": 176, "height": 144, "fps": 0, "frames": frames, "duration_s": 0}
+    texts = {"container": "", "codec": "png", "licence": "MIT", "installed_at": ""}
+    place.beacon.add_medium(
+        InstalledMedium(name=name, version=sha256[:16], kind=kind, file=file, **numbers, **texts)  # type: ignore[arg-type]
+    )
+
+
+async def test_images_of_the_library_are_looked_at(place: Workplace, person: np.ndarray) -> None:
+    views = [person, cv2.flip(person, 1), np.zeros((9, 9, 3), np.uint8)]
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for number, image in enumerate(views, 1):
+            member = tarfile.TarInfo(f"{number:06}.png")
+            member.size = len(png(image))
+            tar.addfile(member, io.BytesIO(png(image)))
+    shelve(place, "walk", "image_set", archive.getvalue(), frames=3)
+    shelve(place, "driver", "photo", png(person))
+    shelve(place, "bikes", "video", b"a film")
+    inputs = [{"media": "driver"}, {"media": "walk"}, data(png(person))]
+    context = await place.context({"model": "face_detector", "inputs": inputs, "options": {"annotate": True}})
+    seen = place.handler.run(context).predictions
+    assert [artifact.name for artifact in context.artifacts] == [f"annotated-{number}.jpg" for number in range(5)]
+    assert seen[0] == seen[1] == seen[4]
+    assert [len(one.objects) for one in seen] == [1, 1, 1, 0, 1]  # type: ignore[union-attr]
+    assert seen[2] == await ask(place, "face_detector", views[1])
+    with pytest.raises(InputUnreadable, match="bikes is a video"):
+        await place.run({"model": "face_detector", "inputs": [{"media": "bikes"}]})
 
 
 async def test_the_contracts_of_the_catalogue_are_the_files_own() -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.adapters.redis_jobs import RedisJobStore
 from shared.adapters.redis_leases import RedisDeviceLeases
+from shared.routing import Route, task_name
 from shared.settings import Settings
 from shared.states import JobState
 from tests.support.fake_device_worker import GONE, MODULE
+from tests.support.jobs import new_job
 from tests.support.odd_worker import LEDGER
 from tests.support.processes import LIMIT_S, System
 
@@ -109,3 +112,35 @@ async def test_a_worker_whose_device_disappears_says_so_and_takes_no_jobs_until_
     job = await system.ended(waiting)
     assert (job.state, len(job.attempts)) == (JobState.COMPLETED, 1)
     assert [one.worker for one in job.attempts] == worker.lives[1:], "the warden started it anew"
+
+
+async def test_jobs_that_named_no_device_go_on_elsewhere_when_their_lane_dies(system, leases):
+    dying = system.start("npu", MODULE)
+    system.start("gpu.1", MODULE, FRAMELANE_ROUTING__MOVE_AFTER_S="0.3")
+    key = (await worker_of(system, "npu")).device.key
+    assert leases.acquire(HOST, key, "bench/1", 60), "so that they wait"
+    dying.says("takes_no_jobs")
+    store = RedisJobStore(system.settings)
+    try:
+        news = [new_job(lane="npu", device=device) for device in ("AUTO", "AUTO", "NPU")]
+        for new in news:
+            await store.create(new)
+            route = Route(task=task_name("inference"), queue="npu", priority=5)
+            await asyncio.to_thread(system.queue.send, route, new.id, {})
+            await store.published(new.id)
+        dying.stop()
+        first, second = [await system.ended(new.id) for new in news[:2]]
+        for job in (first, second):
+            assert (job.state, job.attempt, len(job.attempts)) == (JobState.COMPLETED, 0, 1)
+            assert job.lane in {"gpu", "gpu.1"}, "its worker reads both"
+            assert job.outcome.result.device == "GPU.1"
+        assert (await store.get(news[2].id)).state is JobState.PENDING, "it asked for that device"
+
+        leases.release(HOST, key, "bench/1")
+        system.start("npu", MODULE)
+        third = await system.ended(news[2].id)
+        assert (third.lane, third.outcome.result.device) == ("npu", "NPU")
+        for new in news:
+            assert len((await store.get(new.id)).attempts) == 1, "messages left in the dead lane run nothing twice"
+    finally:
+        await store.close()

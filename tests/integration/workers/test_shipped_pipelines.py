@@ -13,7 +13,7 @@ from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.catalogue import SHIPPED
 from shared.graph.emitter import emit
 from shared.settings import PipelineSettings, Settings
-from tests.support.models import install_into
+from tests.support.models import CORE, install_into
 from tests.support.pipeline_lab import FRAMES, VIDEO, Lab, frames_in, result_of
 from tests.support.pipelines import needs_gstreamer
 from tests.support.processes import System
@@ -30,7 +30,7 @@ def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
     lab = Lab(system)
     lab.furnish()
     beacon = RedisWorkerBeacon(settings)
-    install_into(lab.artifacts, beacon)
+    install_into(lab.artifacts, beacon, [*CORE, "face_detector", "face_landmarks"])
     beacon.close()
     yield lab
     system.close()
@@ -41,9 +41,15 @@ def cpu_text(name: str) -> str:
     return emit(variant.pipeline_graph)
 
 
+def points_of(thing: dict[str, object]) -> list[float]:
+    """The numbers of the one tensor beside the detection."""
+    (tensor,) = [each for each in thing["tensors"] if each.get("data")]  # type: ignore[attr-defined]
+    return tensor["data"]
+
+
 async def test_they_run_and_tell_what_they_are_for(lab: Lab) -> None:
     found: dict[str, list[dict[str, object]]] = {}
-    for name in ("person-detection", "person-tracking", "human-pose", "text-reading", "smart-recorder"):
+    for name in ("person-detection", "person-tracking", "human-pose", "faces", "text-reading", "smart-recorder"):
         job = await lab.run(cpu_text(name), inputs=[VIDEO], metadata_mode="file")
         result = result_of(job)
         assert (result.ended, [each.frames for each in result.streams]) == ("eos", [FRAMES]), name
@@ -60,6 +66,10 @@ async def test_they_run_and_tell_what_they_are_for(lab: Lab) -> None:
     assert {thing["id"] for thing in found["smart-recorder"]} == tracks
     poses = json.dumps(found["human-pose"])
     assert '"data"' in poses, "the points are in the records"
+    faces = found["faces"]
+    assert len(faces) > FRAMES * 0.9, "the person in the car looks into the camera"
+    assert {thing["detection"]["label"] for thing in faces} == {"face"}  # type: ignore[index]
+    assert {len(points_of(thing)) for thing in faces} == {3 * 468}
     assert len(found["text-reading"]) == FRAMES
 
 

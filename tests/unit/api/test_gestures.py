@@ -81,6 +81,7 @@ async def test_query_becomes_options(client: httpx2.AsyncClient, house: House) -
         "mirror": True,
         "annotate": True,
         "runtime": "openvino",
+        "precision": None,
     }
 
 

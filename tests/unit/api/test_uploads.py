@@ -15,7 +15,8 @@ from workers.assembly import assemble
 
 PART = 64 * 1024
 TUS = {"Tus-Resumable": "1.0.0"}
-BYTES = TUS | {"Content-Type": "application/offset+octet-stream"}
+OFFSET_TYPE = "application/offset+octet-stream"
+BYTES = TUS | {"Content-Type": OFFSET_TYPE}
 FILM = bytes(range(256)) * 1024  # four parts
 
 
@@ -122,25 +123,23 @@ async def test_no_more_than_was_announced_is_kept(client: httpx2.AsyncClient):
     assert (await send(client, path, 100, b"x")).status_code == 409
 
 
-@pytest.mark.parametrize(
-    ("headers", "status", "says"),
-    [
-        ({"Upload-Length": str(len(FILM) + 1)}, 413, "at most"),
-        ({"Upload-Length": "-1"}, 422, "Upload-Length"),
-        ({}, 422, "Upload-Length"),
-        ({"Upload-Length": "1", "Tus-Resumable": "0.2.2"}, 412, "tus 1.0.0"),
-        ({"Upload-Length": "1", "Upload-Metadata": "filename %%"}, 422, "base64"),
-        ({"Upload-Length": "1", "Upload-Metadata": "sha256 YWJj"}, 422, "64 hexadecimal"),
-    ],
-)
-async def test_what_can_not_be_begun(
-    client: httpx2.AsyncClient, house: House, headers: dict[str, str], status: int, says: str
-):
-    answer = await client.post("/api/v1/uploads", headers=headers)
+NOT_BEGUN: list[tuple[dict[str, str], int, str]] = [
+    ({"Upload-Length": str(len(FILM) + 1)}, 413, "at most"),
+    ({"Upload-Length": "-1"}, 422, "Upload-Length"),
+    ({}, 422, "Upload-Length"),
+    ({"Upload-Length": "1", "Tus-Resumable": "0.2.2"}, 412, "tus 1.0.0"),
+    ({"Upload-Length": "1", "Upload-Metadata": "filename %%"}, 422, "base64"),
+    ({"Upload-Length": "1", "Upload-Metadata": "sha256 YWJj"}, 422, "64 hexadecimal"),
+]
 
-    assert answer.status_code == status
-    assert says in answer.text
-    assert house.uploads.idle(0) == []
+
+async def test_what_can_not_be_begun(client: httpx2.AsyncClient, house: House):
+    for headers, status, says in NOT_BEGUN:
+        answer = await client.post("/api/v1/uploads", headers=headers)
+
+        assert answer.status_code == status, headers
+        assert says in answer.text
+        assert house.uploads.idle(0) == []
 
 
 async def test_what_is_no_upload(client: httpx2.AsyncClient):
@@ -185,3 +184,43 @@ async def test_only_so_many_are_received_at_once(client: httpx2.AsyncClient):
     go.set()
     assert [each.status_code for each in await asyncio.gather(*busy)] == [204, 204]
     assert (await send(client, paths[2], 0, b"x")).status_code == 204
+
+
+async def test_without_an_s3_server_there_is_no_other_way_in(client: httpx2.AsyncClient, house: House):
+    answer = await client.post("/api/v1/uploads/direct", json={"filename": "a.mp4", "length": 3})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:framelane:error:no-direct-upload")
+    assert "multipart" in answer.json()["detail"]
+    assert house.uploads.idle(0) == []
+    for bad in (
+        {},
+        {"filename": "", "length": 3},
+        {"filename": "a", "length": 0},
+        {"filename": "a", "length": "3"},
+    ):
+        assert (await client.post("/api/v1/uploads/direct", json=bad)).status_code == 422
+
+
+@pytest.mark.parametrize("way", ["resumable", "multipart"])
+async def test_who_falls_silent_makes_room_for_others(way: str):
+    house = House(Settings(uploads=UploadSettings(silence_s=0.05, at_once=1)))
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n'
+    async with serving(house) as server, httpx2.AsyncClient(base_url=f"http://{server.address}") as client:
+        patched = way == "resumable"
+        path = await begin(client) if patched else "/api/v1/videos"
+        kind = OFFSET_TYPE if patched else "multipart/form-data; boundary=b"
+        host, _, port = server.address.partition(":")
+        reader, line = await asyncio.open_connection(host, int(port))
+        line.write(f"{'PATCH' if patched else 'POST'} {path} HTTP/1.1\r\nHost: {server.address}\r\n".encode())
+        line.write(f"Upload-Offset: 0\r\nContent-Type: {kind}\r\nContent-Length: 1000\r\n\r\n".encode())
+        line.write(b"some" if patched else head + b"some")
+        await line.drain()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        line.close()
+
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"urn:framelane:error:upload-stalled" in answer
+        kept = [house.uploads.get(each).offset for each in house.uploads.idle(0)]
+        assert kept == ([4] if patched else []), "what is resumable can be gone on with"
+        if patched:
+            assert (await send(client, path, 4, b"more")).status_code == 204

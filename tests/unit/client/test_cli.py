@@ -46,13 +46,13 @@ def free_port() -> int:
 
 
 def test_photos_go_as_files_and_landmarks_in_the_spec(photo: Path, landmarks: Path):
-    asked = specs.Inference("asl", [photo], [landmarks], {"annotate": True})
+    asked = specs.Inference("asl", [photo], [landmarks], ["walk"], {"annotate": True})
     request = specs.inference(asked, specs.Common(device="CPU", labels=["a=b=c"]))
     assert request.files == {"image-0": photo}
     assert request.spec == {
         "kind": "inference",
         "model": "asl",
-        "inputs": [{"file": "image-0"}, {"landmarks": POINTS}],
+        "inputs": [{"file": "image-0"}, {"landmarks": POINTS}, {"media": "walk"}],
         "options": {"annotate": True},
         "device": "CPU",
         "labels": {"a": "b=c"},
@@ -117,7 +117,7 @@ def test_a_spec_that_cannot_be_read_says_why(source: str, said: str):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("submit inference --model asl", "at least one --image or --landmarks"),
+        ("submit inference --model asl", "at least one --image, --landmarks or --input"),
         ("submit inference --image hand.jpg", "needs --model"),
         ("submit download", "needs the names of models"),
         ("submit download asl --annotate", "belong to `submit inference`"),

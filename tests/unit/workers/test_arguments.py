@@ -1,9 +1,15 @@
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from shared.settings import Settings, WorkerSettings
 from workers.arguments import read
 from workers.errors import CannotStart
 
+ROOT = Path(__file__).parents[3]
 ELSEWHERE = Settings(worker=WorkerSettings(lane="npu", concurrency=7))
 
 
@@ -42,3 +48,15 @@ def test_options_that_can_t_be(given, capsys):
         read(given, ELSEWHERE)
     assert ended.value.code == 2
     assert "--class" in capsys.readouterr().err
+
+
+def test_the_command_is_the_worker_s():
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["framelane-worker"].partition(":")
+    code = f"import sys; from {module} import {function}; sys.argv[1:] = ['--class', 'slow']; {function}()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "usage: framelane-worker" in done.stderr
+    assert "'fast', 'long', 'io'" in done.stderr

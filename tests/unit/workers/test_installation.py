@@ -4,9 +4,10 @@ import threading
 import pytest
 
 from shared.adapters.memory import MemoryArtifactStore, MemoryWorkerBeacon, MemoryWorkers
-from shared.errors import JobCancelled
+from shared.errors import JobCancelled, ModelNotInstalled, ModelUnusable
 from shared.results import VariantDetails
-from workers.installation import Installation, Replaced, is_whole, stage, succeeding
+from workers.installation import Installation, Replaced, is_whole, restore, stage, succeeding
+from workers.model_sweep import sweep_models
 
 
 def nothing() -> None:
@@ -185,3 +186,49 @@ def test_a_version_that_was_to_replace_another_one_is_taken_back(stores):
         install()
     assert versions_of(stores)[0] == sums("v2")
     assert stores.sound
+
+
+def test_what_killed_installations_left_is_swept_once_it_is_old(stores):
+    stores.install("v1")
+    with Installation(stores.artifacts, stores.beacon, versions_kept=1) as job:
+        job.upload(stores.version("v2"), nothing)
+        job.register(nothing)
+    Installation(stores.artifacts, stores.beacon).upload(stores.version("lost"), nothing)  # and killed here
+    stores.artifacts.put_bytes("models/README", b"somebody else's", "text/plain")
+    before = stores.artifacts.keys("")
+    assert sweep_models(stores.artifacts, stores.beacon, 60, nothing) == (0, 0)
+    assert stores.artifacts.keys("") == before
+    assert sweep_models(stores.artifacts, stores.beacon, 0, nothing) == (1, len("lost"))
+    (model,) = stores.beacon.models().values()
+    assert all(is_whole(stores.artifacts, each) for each in (model, *model.older))
+    assert len(stores.artifacts.keys("")) == 3
+    assert stores.beacon.hold_models("next", 60)
+
+
+def test_a_sweep_beside_an_installation_takes_nothing_from_it(stores):
+    with stores.job() as slow:
+        slow.upload(stores.version("v1"), nothing)
+        assert sweep_models(stores.artifacts, stores.beacon, 0, nothing)[0] == 1
+        slow.register(nothing)
+    assert stores.sound
+
+
+def test_a_kept_version_comes_back_and_the_newer_one_is_kept(stores):
+    for content in ("v1", "v2"):
+        with Installation(stores.artifacts, stores.beacon, versions_kept=1) as job:
+            job.upload(stores.version(content), nothing)
+            job.register(nothing)
+    first = stores.version("v1").record.version
+    assert restore(stores.artifacts, stores.beacon, "tiny", first, nothing).version == first
+    assert versions_of(stores)[0] == sums("v1", "v2")
+    assert len(stores.artifacts.keys("")) == 2
+    with pytest.raises(ModelNotInstalled, match=f"no version 0000 of tiny; there are: {first}"):
+        restore(stores.artifacts, stores.beacon, "tiny", "0000", nothing)
+    with pytest.raises(ModelNotInstalled):
+        restore(stores.artifacts, stores.beacon, "other", first, nothing)
+    second = stores.version("v2").record
+    stores.artifacts.delete(f"models/tiny/{second.version}/w.pth")
+    with pytest.raises(ModelUnusable, match="missing"):
+        restore(stores.artifacts, stores.beacon, "tiny", second.version, nothing)
+    assert versions_of(stores)[0] == sums("v1", "v2")
+    assert stores.beacon.hold_models("next", 60)

@@ -1,6 +1,5 @@
 """A model on a device with its infer requests, shared by the elements that name the same instance."""
 
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -15,9 +14,6 @@ import openvino as ov
 from workers.networks.recipe import recipe_of
 from workers.networks.shapes import Array, Outputs
 from workers.runtimes.pictured import output_name, output_shape, own_name, prepared, rt_info, settled
-
-CACHE = "FRAMELANE_MODEL_CACHE"
-"""Environment variable: a folder for compiled models, where ``ie-config`` has no CACHE_DIR."""
 
 Done = Callable[[Outputs | Exception], None]
 """Called once an item is through, in a thread of OpenVINO's. The arrays are the model's own: copy what is kept."""
@@ -53,9 +49,7 @@ class Engine:
 
     def __init__(self, order: Order) -> None:
         core: Any = ov.Core()
-        folder = order.config.get("CACHE_DIR") or os.environ.get(CACHE)
-        if folder:
-            core.set_property({"CACHE_DIR": folder})
+        folder = order.config.get("CACHE_DIR")
         model = _read(core, order.model, Path(folder) if folder else None)
         self.name = own_name(model, order.model.stem)
         self.recipe = recipe_of(order.model_proc, rt_info(model), order.labels)

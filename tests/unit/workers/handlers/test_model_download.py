@@ -13,6 +13,7 @@ from shared.errors import (
     SourceUnavailable,
     StoreUnavailable,
 )
+from shared.results import VariantDetails
 from shared.settings import ModelSettings, Settings
 from tests.support.downloads import Bench, entry, file, member, sha
 from tests.support.wheels import build_wheel
@@ -182,12 +183,13 @@ async def test_a_catalogue_cannot_make_it_write_elsewhere(tmp_path, name):
     assert bench.nothing_behind()
 
 
-def writes_variants(_settings, name, folder, precisions, check):
+def writes_variants(request, check):
     check()
-    assert (name, (folder / "w.pth").read_bytes()) == ("vino", WEIGHTS)
-    for precision in precisions:
-        (folder / f"openvino-{precision}.xml").write_text(f"<net precision='{precision}'/>")
-        (folder / f"openvino-{precision}.bin").write_bytes(precision.encode())
+    assert (request.entry.name, (request.folder / "w.pth").read_bytes()) == ("vino", WEIGHTS)
+    for precision in request.precisions:
+        (request.folder / f"openvino-{precision}.xml").write_text(f"<net precision='{precision}'/>")
+        (request.folder / f"openvino-{precision}.bin").write_bytes(precision.encode())
+    return {f"openvino-{precision}": VariantDetails(precision=precision) for precision in request.precisions}
 
 
 VINO = entry("vino", [file("w.pth", WEIGHTS, member("w.pth"))], runtimes=["torch", "openvino"])
@@ -197,6 +199,7 @@ async def test_variants_are_part_of_the_model_and_those_it_had_stay(tmp_path):
     bench = Bench(tmp_path, [VINO], converter=writes_variants)
     (first,) = (await bench.run("vino", precisions=["FP32"])).models
     assert first.variants == ["openvino-FP32"]
+    assert first.details == {"openvino-FP32": VariantDetails(precision="FP32")}
     assert [one.name for one in first.files] == ["openvino-FP32.bin", "openvino-FP32.xml", "w.pth"]
     (same,) = (await bench.run("vino", precisions=["FP32"])).models
     assert same == first

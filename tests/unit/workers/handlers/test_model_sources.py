@@ -103,9 +103,9 @@ async def test_two_jobs_for_one_model_download_it_once(serve, tmp_path):
     first, second = await place.begin("a"), await place.begin("a")
     waits = threading.Event()
     progress = second.progress
-    second.progress = lambda fraction, stage, message=None: (
+    second.progress = lambda fraction, stage, *more: (
         waits.set() if stage == "wait" else None,
-        progress(fraction, stage, message),
+        progress(fraction, stage, *more),
     )
     one = asyncio.create_task(asyncio.to_thread(place.handler.run, first))
     assert await asyncio.to_thread(gate.entered.wait, 10)

@@ -44,7 +44,7 @@ def of_hub(member, revision=COMMIT):
 def test_a_branch_becomes_the_commit_it_names_and_a_large_file_its_sum(hugging, tmp_path):
     hub = HuggingFaceHub(tools(tmp_path, private_hosts=["127.0.0.2"]))
     origin = hub.fetch(of_hub("onnx/model.onnx", "main"), tmp_path / "m", Readings())
-    assert (origin.name, origin.sha256) == (f"some/repo@{COMMIT} (onnx/model.onnx)", SHA)
+    assert (origin.name, origin.announced) == (f"some/repo@{COMMIT} (onnx/model.onnx)", SHA)
     assert origin.resumed
     assert (tmp_path / "m").read_bytes() == CONTENT
 
@@ -58,7 +58,7 @@ def test_a_token_goes_to_the_hub_and_nowhere_else(hugging, tmp_path):
 
 def test_a_small_file_comes_from_the_hub_itself(hugging, tmp_path):
     origin = HuggingFaceHub(tools(tmp_path)).fetch(of_hub("config.json"), tmp_path / "c", Readings())
-    assert (origin.sha256, (tmp_path / "c").read_bytes()) == (None, b"{}")
+    assert (origin.announced, (tmp_path / "c").read_bytes()) == (None, b"{}")
 
 
 def test_where_a_hub_sends_us_is_judged(hugging, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 
 from shared.errors import JobCancelled
+from shared.jobs import Transfer
 from workers.hubs.meter import Abandoned, JobMeter
 
 MB = 1_000_000
@@ -19,7 +20,8 @@ class Job:
         if self.cancelled:
             raise JobCancelled
 
-    def progress(self, fraction, stage, message=None):
+    def progress(self, fraction, stage, message=None, transfer=None):
+        self.transfer = transfer
         self.told.append((round(fraction, 3), message))
 
 
@@ -46,6 +48,7 @@ def test_bytes_rate_and_what_is_left(job):
         (0.09, "asl: 2.0 of 10.0 MB, 2.0 MB/s, 4 s left"),
         (0.18, "asl: 4.0 of 10.0 MB, 2.0 MB/s, 3 s left"),
     ]
+    assert job.transfer == Transfer(done_bytes=4 * MB, total_bytes=10 * MB, bytes_per_s=2e6, left_s=3.0)
 
 
 def test_the_rate_is_that_of_the_last_seconds(job):
@@ -63,6 +66,7 @@ def test_files_at_the_same_time_are_told_together(job):
     asl.transferred(1 * MB, 4 * MB)
     vgt.transferred(1 * MB, None)
     assert job.told[-1][1].startswith("asl, vgt: 2.0 MB, ")
+    assert (job.transfer.done_bytes, job.transfer.total_bytes, job.transfer.left_s) == (2 * MB, None, None)
     asl.over()
     vgt.transferred(2 * MB, 2 * MB)
     assert job.told[-1][0] == 0.9

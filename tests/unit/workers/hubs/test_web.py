@@ -265,6 +265,40 @@ def test_a_server_that_falls_silent_is_given_up(fetch, serve):
         silent.set()
 
 
+@pytest.mark.parametrize("words", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b""])
+def test_a_head_that_drips_is_given_up_and_can_be_cancelled(fetch, serve, words):
+    def drip(request):
+        request.wfile.write(words)
+        while not over.wait(0.02):
+            request.wfile.write(b"H")
+
+    over, url = threading.Event(), serve({"/drip": drip})
+    asked = Readings()
+    try:
+        with pytest.raises(SourceUnavailable, match="it fell silent"):
+            fetch(f"{url}/drip", asked, silence_s=0.8)
+        assert len(asked.seen) > 1
+    finally:
+        over.set()
+
+
+def test_what_is_called_is_what_was_looked_at():
+    """And the server is told the name."""
+    hosts = []
+
+    def answer(request):
+        hosts.append(request.headers["Host"])
+        send(b"here")(request)
+
+    with http_server({"/x": answer}) as url:
+        port = url.rpartition(":")[2]
+        settings = SourceSettings(private_hosts=["models.test"])
+        getter = Getter(settings, resolve=lambda _host, port: [(socket.AF_INET, ("127.0.0.1", port))])
+        with getter.get(f"http://models.test:{port}/x", {}, list) as response:
+            assert response.read() == b"here"
+    assert hosts == [f"models.test:{port}"]
+
+
 def unannounced(request):
     request.send_response(200)
     request.end_headers()
