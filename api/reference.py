@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.examples import SPECS
+from api import examples, measurement_examples
 from api.problems import MEDIA_TYPE
 from api.views import JobView
 
@@ -38,7 +38,7 @@ SPEC_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": _SPEC, "examples": SPECS},
+            "application/json": {"schema": _SPEC, "examples": examples.SPECS | measurement_examples.SPECS},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",

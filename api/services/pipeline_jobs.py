@@ -159,9 +159,9 @@ def _placed(spec: PipelineSpec, graph: Graph, broken: Sequence[Broken]) -> list[
             return within("/pipeline/variant_id", graph, broken)
 
 
-def missing_media(pipelines: Sequence[PipelineTask], installed: AbstractSet[str], known: AbstractSet[str]) -> str:
+def missing_media(media: Iterable[str], installed: AbstractSet[str], known: AbstractSet[str]) -> str:
     """A sentence that says how to get the media that aren't there; empty if all are. ``known``: the catalogue."""
-    missing = [name for name in media_of(pipelines) if name not in installed]
+    missing = [name for name in media if name not in installed]
     if not missing:
         return ""
     says = f"not in the library: {', '.join(missing)}"

@@ -15,7 +15,7 @@ from api.services.library_images import require_images
 from api.services.measurement_jobs import variants_of
 from api.services.model_use import ModelUse, require_files, require_versions
 from api.services.models import InstalledModels
-from api.services.pipeline_jobs import missing_media
+from api.services.pipeline_jobs import media_of, missing_media
 from api.services.pipelines import Registry
 from api.services.prepare import LookedUp, Prepared, Preparer, fingerprint
 from api.services.uploads import Uploads
@@ -36,7 +36,7 @@ from shared.jobs import Completed
 from shared.measurements import OptimizeSpec
 from shared.media_library import taken
 from shared.needs import needs_of
-from shared.packing import AnyTask, InferenceTask, PipelineTask, ValidateTask
+from shared.packing import AnyTask, InferenceTask, ValidateTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, JobStore, NewJob, WorkerDirectory
 from shared.results import PipelineResult
@@ -218,14 +218,11 @@ class Submitter:
     async def _require_for_pipelines(self, task: AnyTask) -> None:
         pipelines = self._preparer.pipelines.runnable(task)
         await self._models.require([*self._preparer.rules.needs(task), *self._preparer.pipelines.needs(pipelines)])
-        if pipelines:
-            await self._require_media(pipelines)
+        media, known = media_of(pipelines), self._preparer.rules.media
         if isinstance(task, ValidateTask):
             await self._require_reference(task)
-
-    async def _require_media(self, pipelines: Sequence[PipelineTask]) -> None:
-        installed = await self._directory.media()
-        if says := missing_media(pipelines, installed.keys(), self._preparer.rules.media):
+            media = [name for name in media if name in known]  # a name that nobody knows is part of the verdict
+        if media and (says := missing_media(media, (await self._directory.media()).keys(), known)):
             raise MediumNotInstalled(says)
 
     async def _require_library(self, names: Sequence[str]) -> None:

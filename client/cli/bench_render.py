@@ -89,15 +89,15 @@ def _density(result: DensityResult) -> Iterator[Text]:
     for step in sorted(result.steps, key=lambda step: step.streams):
         style = "green" if step.judgement == "keeps" else "red" if step.judgement == "misses" else "yellow"
         runs = f" in {step.slowest_fps.runs} runs" if step.slowest_fps.runs > 1 else ""
-        yield Text(f"  {step.streams:>4} streams: slowest {_figure(step.slowest_fps)}{runs} ").append(
+        yield Text(f"  {step.streams:>4}: slowest {_figure(step.slowest_fps)}{runs} ").append(
             step.judgement, style=style
         )
     if not result.n_streams:
         yield Text(f"  not even one stream keeps {result.fps_floor:g} FPS", style="bold yellow")
     else:
         shares = ", ".join(f"{each.pipeline_id} x{each.streams}" for each in result.streams_per_pipeline)
-        streams = f"{result.n_streams} stream{'s'[: result.n_streams != 1]}"
-        yield Text(f"  {streams} keep {result.fps_floor:g} FPS: {shares}", style="bold")
+        streams = "1 stream keeps" if result.n_streams == 1 else f"{result.n_streams} streams keep"
+        yield Text(f"  {streams} {result.fps_floor:g} FPS: {shares}", style="bold")
     if result.at_most > result.n_streams:
         yield Text(f"  up to {result.at_most} may; between the two it can't be told", style="yellow")
     if result.ended != "found":

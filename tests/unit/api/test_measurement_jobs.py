@@ -99,8 +99,9 @@ async def test_what_cannot_run_is_validated_all_the_same(client: httpx2.AsyncCli
         "videotestsrc ! ! fakesink",
         "gvapython module=x ! fakesink",
         "filesrc location=/etc/passwd ! x",
+        "filesrc location=nobody-knows ! decodebin3 ! gvadetect model=none ! fakesink",
     ):
-        task = await accepted(client, house, validate(text(pipeline), inputs=["gone"]))
+        task = await accepted(client, house, validate(text(pipeline)))
         assert isinstance(task, ValidateTask)
         assert task.graph is None
     task = await accepted(client, house, validate(variant("person-detection")))
