@@ -14,6 +14,7 @@ from api.main import create_app
 from shared.catalogue import load_catalogue
 from shared.settings import PipelineSettings, Settings
 from shared.specs import JOB_SPEC, InferenceSpec, ModelDownloadSpec
+from tests.support.benchmarks import benchmark, density, optimize, performance, validate
 from tests.support.gateway import HAND, SPEC, House, calling
 
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text("utf-8"))
@@ -121,6 +122,10 @@ CONTRACT = {
     "delete /api/v1/uploads/{upload_id}",
     "post /api/v1/uploads/direct",
     "post /api/v1/uploads/{upload_id}/complete",
+    "get /api/v1/benchmarks",
+    "get /api/v1/benchmarks/compare",
+    "get /api/v1/benchmarks/{benchmark_id}",
+    "delete /api/v1/benchmarks/{benchmark_id}",
     "get /api/v1/devices",
     "get /api/v1/workers",
     "get /api/v1/status",
@@ -225,6 +230,30 @@ async def test_answers_about_pipelines_are_as_described() -> None:
             ("change_pipeline", 412, await client.patch(yard, json={"name": "x"}, headers={"If-Match": "x"})),
             ("get_pipeline", 404, await client.get(f"{pipelines}/none")),
             ("convert_to_graph", 422, await client.post("/api/v1/convert/to-graph", json={})),
+        ]
+        for name, status, answer in failed:
+            assert answer.status_code == status, name
+            schema_of(name, status, "application/problem+json").validate(answer.json())
+
+
+async def test_answers_about_benchmarks_are_as_described() -> None:
+    house = House()
+    for result in (performance(), density(), optimize(), validate()):
+        house.benchmarks.keep(benchmark(result))
+    async with calling(house) as client:
+        benchmarks = "/api/v1/benchmarks"
+        asked = [("get_benchmark", 200, await client.get(f"{benchmarks}/b{number}")) for number in (1, 2, 3, 4)]
+        asked += [
+            ("list_benchmarks", 200, await client.get(f"{benchmarks}?kind=density")),
+            ("compare_benchmarks", 200, await client.get(f"{benchmarks}/compare?a=b2&b=b2")),
+        ]
+        for name, status, answer in asked:
+            assert answer.status_code == status, (name, answer.text)
+            schema_of(name, status).validate(answer.json())
+        failed = [
+            ("compare_benchmarks", 422, await client.get(f"{benchmarks}/compare?a=b1&b=b2")),
+            ("get_benchmark", 404, await client.get(f"{benchmarks}/none")),
+            ("delete_benchmark", 404, await client.delete(f"{benchmarks}/none")),
         ]
         for name, status, answer in failed:
             assert answer.status_code == status, name
