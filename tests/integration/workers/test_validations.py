@@ -1,10 +1,14 @@
 """Validations on a real worker of a long lane, with the GStreamer of this machine."""
 
+import asyncio
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from shared.benchmarks import ValidateResult
@@ -29,7 +33,7 @@ DETECT = (
 @pytest.fixture
 def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
     system = System(settings, tmp_path, SHIPPED)
-    yield Lab(system, FRAMELANE_PIPELINES__ALLOW='["crash*"]')
+    yield Lab(system)
     system.close()
 
 
@@ -65,12 +69,55 @@ async def test_the_first_stage_that_fails_is_told(lab: Lab) -> None:
         "gvadetect model=nonsense ! fakesink": ("policy", "'nonsense'"),
         "videotestsrc ! audioconvert name=ear ! fakesink": ("link", "ear"),
         f"filesrc location={VIDEO} ! decodebin3 ! audioconvert name=ear ! fakesink": ("link", ""),
-        "videotestsrc ! video/x-raw,width=64 ! identity ! video/x-raw,width=32 ! fakesink": ("negotiate", ""),
+        f"filesrc location={VIDEO} ! rawvideoparse format=bgr ! video/x-raw,format=RGB ! fakesink": (
+            "negotiate",
+            "none in common",
+        ),
         "videotestsrc ! identity error-after=3 name=tired ! fakesink": ("run", "tired"),
         "videotestsrc num-buffers=0 ! fakesink": ("produce", "no frame"),
     }
     for text, (stage, word) in odd.items():
         result = await verdict(lab, text, max_runtime_s=1.0)
-        print(stage, result.failed_stage, said(result) if not result.valid else "VALID")
         assert (result.valid, result.failed_stage) == (False, stage), (text, result)
         assert word in said(result)
+
+
+async def test_a_crash_is_no_verdict(lab: Lab) -> None:
+    paced = "videotestsrc is-live=true ! video/x-raw,framerate=30/1 ! fakesink"
+    job_id = await lab.send(new(paced, max_runtime_s=60.0))
+    await lab.system.when(job_id, lambda job: job.progress.stage == "run")
+    deadline = time.monotonic() + 30
+    while not (found := playing(lab)):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    found[0].send_signal(signal.SIGSEGV)
+    code, detail = error_of(await lab.system.ended(job_id))
+    assert (code, "SIGSEGV" in detail) == ("pipeline-failed", True)
+
+
+def playing(lab: Lab) -> list[psutil.Process]:
+    """Processes of pipelines."""
+    below = psutil.Process(lab.worker.child).children(recursive=True)
+    return [each for each in below if "workers.gst.child" in each.cmdline()]
+
+
+@pytest.mark.models
+async def test_what_is_found_is_compared_with_what_is_expected(lab: Lab) -> None:
+    lab.furnish(model=True)
+    truth = await lab.run(DETECT, metadata_mode="file")
+    same = await verdict(lab, DETECT, expect={"labels": {"person": FRAMES // 2}, "reference_job": truth.id})
+    assert (same.valid, same.agreement) == (True, 1.0)
+    assert same.labels["person"] >= FRAMES // 2
+
+    strict = DETECT.replace("threshold=0.5", "threshold=0.99")
+    less = await verdict(lab, strict, expect={"labels": {"dog": 1}, "reference_job": truth.id})
+    assert less.failed_stage == "match"
+    assert less.agreement is not None
+    assert less.agreement < 0.95
+    assert "dog: 0, not 1" in said(less)
+    assert "agreement" in said(less)
+
+    code, detail = error_of(
+        await lab.system.ended(await lab.send(new(DETECT, expect={"reference_job": str(uuid4())})))
+    )
+    assert (code, "metadata_mode" in detail) == ("invalid-spec", True)
