@@ -66,11 +66,10 @@ def _print(curl: float, copy: float, summed: float, job: float, fetch: float, in
         f"A model of {SIZE / 1e6:.0f} MB, medians of {ROUNDS} ({machine()})",
         [
             ("curl to disk", _speed(curl), ""),
-            ("download through the job, checksum included", _speed(fetch), ""),
-            ("  of curl alone", f"{curl / fetch:.2f}", ">= 0.80"),
-            ("  of curl and sha256sum", f"{(curl + summed) / fetch:.2f}", ""),
+            ("download through the job, without the checksum", _speed(fetch), ""),
+            ("  of curl", f"{curl / fetch:.2f}", ">= 0.80"),
             ("cp and sha256sum", f"{copy + summed:.2f} s", ""),
-            ("installation by the job, once downloaded", f"{install:.2f} s", ""),
+            ("installation by the job, checksum and all", f"{install:.2f} s", ""),
             ("  of cp and sha256sum", f"{install / (copy + summed):.2f}", "<= 1.30"),
             ("the whole job, from POST to answer", f"{job:.2f} s", ""),
             ("  of curl, cp and sha256sum together", f"{job / (curl + copy + summed):.2f}", ""),
@@ -83,7 +82,7 @@ def _speed(seconds: float) -> str:
 
 
 def _download(stack: LocalStack, url: str, digest: str) -> tuple[float, float, float]:
-    """Seconds of the whole job, of its download, and of what came after that."""
+    """Seconds of the whole job, of its download, and of the rest: the checksum (taken on the way), the store."""
     files = [{"name": "weights.bin", "sha256": digest, "sources": [{"url": url}]}]
     model = {"name": "large", "category": "detection", "files": files}
     spec = {"kind": "model_download", "source": model, "force": True}
@@ -95,7 +94,8 @@ def _download(stack: LocalStack, url: str, digest: str) -> tuple[float, float, f
     if job["state"] != "COMPLETED":
         raise SystemExit(f"the download didn't complete: {job}")
     timings = job["outcome"]["result"]["timings"]
-    return took, timings["fetch_ms"] / 1000, (timings["convert_ms"] + timings["store_ms"]) / 1000
+    check, store = timings["check_ms"] / 1000, timings["store_ms"] / 1000
+    return took, timings["fetch_ms"] / 1000 - check, check + store
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -123,9 +123,13 @@ class InstalledModel(Answer):
 
 
 class DownloadTimings(Answer):
-    """Milliseconds: transfers with their checksums, making variants, storing and registering."""
+    """Milliseconds: transfers with their checksums, making variants, storing and registering.
+
+    ``check_ms``: what the checksums alone took, summed over files, some of which came at the same time.
+    """
 
     fetch_ms: float = 0.0
+    check_ms: float = 0.0
     convert_ms: float = 0.0
     store_ms: float = 0.0
 
