@@ -84,7 +84,8 @@ class Drift(Answer):
     """How far a variant's numbers are from the original's, over all outputs of the same sample inputs.
 
     ``top1_agreement``: share of rows whose largest value is at the same place; null where outputs aren't rows of
-    classes. ``inputs`` says what the samples were.
+    classes. ``boxes_agreement``: share of both models' boxes that the other has too, with the same label and half
+    of the area in common; null where there are none. ``inputs`` says what the samples were.
     """
 
     samples: int
@@ -92,6 +93,7 @@ class Drift(Answer):
     max_abs: float
     mean_abs: float
     top1_agreement: float | None = None
+    boxes_agreement: float | None = None
 
 
 class VariantDetails(Answer):
