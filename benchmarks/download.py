@@ -39,7 +39,7 @@ with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
 
 def main() -> None:
     """Print the medians and their ratios."""
-    curl, job, fetch, install, copy = ([] for _ in range(5))
+    curl, copy, summed, job, fetch, install = columns = [list[float]() for _ in range(6)]
     with tempfile.TemporaryDirectory(prefix="framelane-bench-") as name:
         folder = Path(name)
         served = folder / "served" / "weights.bin"
@@ -50,29 +50,29 @@ def main() -> None:
                 digest = _another(served, number)
                 took = (
                     _timed(lambda: _run("curl", "-s", "-f", "-o", str(target), f"{url}/weights.bin")),
-                    _timed(lambda: _copy_and_sum(target)),
-                    _download(stack, f"{url}/weights.bin", digest),
+                    _timed(lambda: _run("cp", str(target), str(target.with_suffix(".copy")))),
+                    _timed(lambda: _run("sha256sum", str(target))),
+                    *_download(stack, f"{url}/weights.bin", digest),
                 )
-                if number >= 0:  # the first round warms everything up
-                    curl.append(took[0])
-                    copy.append(took[1])
-                    for values, value in zip((job, fetch, install), took[2], strict=True):
-                        values.append(value)
-    _print(*(statistics.median(values) for values in (curl, copy, job, fetch, install)))
+                for path in (target, target.with_suffix(".copy")):
+                    path.unlink()
+                for values, value in zip(columns, took if number >= 0 else (), strict=number >= 0):
+                    values.append(value)  # the first round warms everything up
+    _print(*(statistics.median(values) for values in (curl, copy, summed, job, fetch, install)))
 
 
-def _print(curl: float, copy: float, job: float, fetch: float, install: float) -> None:
+def _print(curl: float, copy: float, summed: float, job: float, fetch: float, install: float) -> None:
     print_figures(
         f"A model of {SIZE / 1e6:.0f} MB, medians of {ROUNDS} ({machine()})",
         [
             ("curl to disk", _speed(curl), ""),
-            ("download through the job, checksum included", _speed(fetch), ""),
+            ("download through the job, without the checksum", _speed(fetch), ""),
             ("  of curl", f"{curl / fetch:.2f}", ">= 0.80"),
-            ("cp and sha256sum", f"{copy:.2f} s", ""),
-            ("installation by the job, once downloaded", f"{install:.2f} s", ""),
-            ("  of cp and sha256sum", f"{install / copy:.2f}", "<= 1.30"),
+            ("cp and sha256sum", f"{copy + summed:.2f} s", ""),
+            ("installation by the job, checksum and all", f"{install:.2f} s", ""),
+            ("  of cp and sha256sum", f"{install / (copy + summed):.2f}", "<= 1.30"),
             ("the whole job, from POST to answer", f"{job:.2f} s", ""),
-            ("  of curl, cp and sha256sum together", f"{job / (curl + copy):.2f}", ""),
+            ("  of curl, cp and sha256sum together", f"{job / (curl + copy + summed):.2f}", ""),
         ],
     )
 
@@ -82,7 +82,7 @@ def _speed(seconds: float) -> str:
 
 
 def _download(stack: LocalStack, url: str, digest: str) -> tuple[float, float, float]:
-    """Seconds of the whole job, of its download, and of what came after that."""
+    """Seconds of the whole job, of its download, and of the rest: the checksum (taken on the way), the store."""
     files = [{"name": "weights.bin", "sha256": digest, "sources": [{"url": url}]}]
     model = {"name": "large", "category": "detection", "files": files}
     spec = {"kind": "model_download", "source": model, "force": True}
@@ -94,15 +94,8 @@ def _download(stack: LocalStack, url: str, digest: str) -> tuple[float, float, f
     if job["state"] != "COMPLETED":
         raise SystemExit(f"the download didn't complete: {job}")
     timings = job["outcome"]["result"]["timings"]
-    return took, timings["fetch_ms"] / 1000, (timings["convert_ms"] + timings["store_ms"]) / 1000
-
-
-def _copy_and_sum(path: Path) -> None:
-    copy = path.with_suffix(".copy")
-    _run("cp", str(path), str(copy))
-    _run("sha256sum", str(copy))
-    copy.unlink()
-    path.unlink()
+    check, store = timings["check_ms"] / 1000, timings["store_ms"] / 1000
+    return took, timings["fetch_ms"] / 1000 - check, check + store
 
 
 def _timed(work: Callable[[], object]) -> float:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from pydantic import ValidationError
+
 from shared.catalogue import CatalogueEntry
 from shared.devices import Device
 from shared.errors import InvalidSpec
@@ -27,6 +29,13 @@ from shared.specs import JobKind, ModelConvertSpec
 
 RUN_PIPELINES: tuple[JobKind, ...] = ("pipeline", "performance", "density", "optimize", "validate")
 
+_SUFFICIENT = {
+    "INT8": frozenset({"INT8"}),
+    "FP16": frozenset({"FP16", "FP32"}),
+    "FP32": frozenset({"FP16", "FP32"}),
+}
+"""What a device must be capable of for a variant; floating point is computed in what it has of that."""
+
 _FAMILY = re.compile(r"\b(?:CPU|GPU|NPU)\b")
 
 
@@ -43,12 +52,13 @@ def needs_of(
 ) -> Needs:
     """Models that nobody knows are believed to run everywhere and to take no memory."""
     if isinstance(task, InferenceTask):
-        entry = entries.get(task.model)
+        entry = _entry(task.model, entries, installed)
         return Needs(
             families=frozenset(Device) if entry is None else frozenset(entry.devices),
             work=work_of(task),
             model=task.model,
             memory_bytes=estimated_bytes(installed.get(task.model), settings),
+            precisions=_SUFFICIENT.get(task.options.precision or "", frozenset()),
             runtimes=_runtimes(task, entry),
         )
     if isinstance(task, ModelConvertSpec):
@@ -56,7 +66,9 @@ def needs_of(
     families, memory_bytes = frozenset(Device), 0
     for pipeline in pipelines_of(task):
         models = pipeline_models(pipeline.graph)
-        families &= pipeline_families(pipeline.graph, [entries[name] for name in models if name in entries])
+        families &= pipeline_families(
+            pipeline.graph, [entry for name in models if (entry := _entry(name, entries, installed))]
+        )
         memory_bytes += sum(estimated_bytes(installed.get(name), settings) for name in models)
     return Needs(families=families, work=work_of(task), memory_bytes=memory_bytes)
 
@@ -89,6 +101,18 @@ def _to_validate(task: ValidateTask) -> Graph | None:
                 return None
         case _:
             return task.graph
+
+
+def _entry(
+    name: str, entries: Mapping[str, CatalogueEntry], installed: Mapping[str, InstalledModel]
+) -> CatalogueEntry | None:
+    """The catalogue's, or the one that an uploaded or converted model brought."""
+    if name in entries or name not in installed:
+        return entries.get(name)
+    try:
+        return CatalogueEntry.model_validate(installed[name].entry)
+    except ValidationError:  # it has none, or one of a later version
+        return None
 
 
 def _runtimes(task: InferenceTask, entry: CatalogueEntry | None) -> frozenset[str]:

@@ -86,7 +86,8 @@ class Drift(Answer):
     """How far a variant's numbers are from the original's, over all outputs of the same sample inputs.
 
     ``top1_agreement``: share of rows whose largest value is at the same place; null where outputs aren't rows of
-    classes. ``inputs`` says what the samples were.
+    classes. ``boxes_agreement``: share of both models' boxes that the other has too, with the same label and half
+    of the area in common; null where there are none. ``inputs`` says what the samples were.
     """
 
     samples: int
@@ -94,6 +95,7 @@ class Drift(Answer):
     max_abs: float
     mean_abs: float
     top1_agreement: float | None = None
+    boxes_agreement: float | None = None
 
 
 class VariantDetails(Answer):
@@ -125,9 +127,13 @@ class InstalledModel(Answer):
 
 
 class DownloadTimings(Answer):
-    """Milliseconds: transfers with their checksums, making variants, storing and registering."""
+    """Milliseconds: transfers with their checksums, making variants, storing and registering.
+
+    ``check_ms``: what the checksums alone took, summed over files, some of which came at the same time.
+    """
 
     fetch_ms: float = 0.0
+    check_ms: float = 0.0
     convert_ms: float = 0.0
     store_ms: float = 0.0
 

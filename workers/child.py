@@ -4,11 +4,11 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import structlog
 
-from shared import moving
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_benchmarks import RedisBenchmarkWriter
@@ -18,10 +18,12 @@ from shared.adapters.redis_pipelines import RedisVariantWriter
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.adapters.redis_uploads import RedisUploadStore
-from shared.catalogue import load_catalogue
+from shared.catalogue import Catalogue, load_catalogue
 from shared.devices import DeviceInfo, Lane, LaneClass
 from shared.errors import StoreUnavailable
 from shared.media import load_media
+from shared.moving import EVERY_S as MOVE_EVERY_S
+from shared.moving import Movers
 from shared.ports import ArtifactStore
 from shared.settings import ArtifactSettings, Settings, WorkerSettings
 from shared.specs import JobKind
@@ -90,47 +92,56 @@ def pin(lane: Lane, device: str, settings: WorkerSettings, devices: Devices | No
     return found.info
 
 
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """The adapters of one process."""
+
+    store: RedisAttemptStore
+    beacon: RedisWorkerBeacon
+    artifacts: ArtifactStore
+    queue: CeleryJobQueue
+    uploads: RedisUploadStore
+    leases: RedisDeviceLeases
+    benchmarks: RedisBenchmarkWriter
+    variants: RedisVariantWriter
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_Doors":
+        return cls(
+            RedisAttemptStore(settings),
+            RedisWorkerBeacon(settings),
+            _artifacts(settings.artifacts),
+            CeleryJobQueue(settings),
+            RedisUploadStore(settings),
+            RedisDeviceLeases(settings),
+            RedisBenchmarkWriter(settings),
+            RedisVariantWriter(settings),
+        )
+
+    @property
+    def closers(self) -> list[Callable[[], None]]:
+        closed_last = (self.benchmarks, self.variants, self.uploads, self.store)
+        return [each.close for each in (self.queue, self.beacon, self.leases, *closed_last)]
+
+
 def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHandlers, devices: Devices) -> Shift:
     """Make the parts and wire them; ``build`` makes the handlers and loads their libraries. Raises CannotStart."""
-    me, host = f"{lane.name}@{socket.gethostname()}-{os.getpid()}", settings.worker.host or socket.gethostname()
-    data = settings.worker.data_dir
-    scratch = ScratchRoot(data, me)
-    store, beacon, artifacts = (
-        RedisAttemptStore(settings),
-        RedisWorkerBeacon(settings),
-        _artifacts(settings.artifacts),
-    )
-    queue, uploads, leases = CeleryJobQueue(settings), RedisUploadStore(settings), RedisDeviceLeases(settings)
-    benchmarks, variants = RedisBenchmarkWriter(settings), RedisVariantWriter(settings)
-    environment = WorkerEnvironment(
-        settings=settings,
-        device=device,
-        lane=lane,
-        catalogue=load_catalogue(settings.worker.catalogue),
-        media=load_media(),
-        model_store=ModelStore(data / "models", artifacts, beacon, settings.models.cache_bytes),
-        media_store=MediaStore(data / "media", artifacts, beacon, settings.models.media_cache_bytes),
-        artifacts=artifacts,
-        beacon=beacon,
-        attempts=store,
-        uploads=uploads,
-        exclusive=Exclusive(host, leases, beacon),
-        benchmarks=benchmarks,
-        variants=variants,
-    )
+    worker, doors = settings.worker, _Doors.of(settings)
+    me, host = f"{lane.name}@{socket.gethostname()}-{os.getpid()}", worker.host or socket.gethostname()
+    scratch = ScratchRoot(worker.data_dir, me)
+    store, slots = doors.store, _slots(worker, lane)
+    environment = _environment(settings, lane, device, host, doors)
     handlers = build(environment)
-    worker = settings.worker
-    slots = _slots(worker, lane)
     keeper = Keeper(store, worker.lease_s, worker.renew_s, _grace_s(settings, lane))
-    outbox = Outbox(store, queue, worker.retry_base_s)
+    outbox = Outbox(store, doors.queue, worker.retry_base_s)
     identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s, lane.queues)
     intake, times = Intake(), ServiceTimes()
-    runner = Runner(identity, store, artifacts, handlers, keeper, outbox, intake, times)
-    tasks.register(queue.app, handlers, runner.run)
+    runner = Runner(identity, store, doors.artifacts, handlers, keeper, outbox, intake, times)
+    tasks.register(doors.queue.app, handlers, runner.run)
     vigil = DeviceVigil(device, devices, intake, worker.probe_s)
     presence = Presence(
         _introduced(me, host, lane, device, slots),
-        beacon,
+        doors.beacon,
         list(handlers.values()),
         lambda: keeper.busy,
         worker.heartbeat_s,
@@ -138,8 +149,6 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         more=lambda: _state(intake, times, vigil),
     )
     intake.on_change(presence.refresh)
-    upkeep = Upkeep(store, queue, resend_s=settings.jobs.resend_s, retry_base_s=worker.retry_base_s)
-    movers = moving.Movers(store, beacon.workers, beacon.models, environment.catalogue.by_name, settings.routing)
     crew = Crew(
         runner=runner,
         intake=intake,
@@ -149,29 +158,52 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         pulse=Pulse(me, worker.lease_s),
         beside=[
             vigil,
-            Loop("moving", moving.EVERY_S, movers.round, _UPKEEP_PAUSE_S),
-            LeaseVigil(me, host, device, leases, intake, worker.lease_look_s),
-            Loop("upkeep", upkeep.every_s, upkeep.round, _UPKEEP_PAUSE_S),
-            *errands(settings, lane, store, queue, lambda: RedisJobStore(settings)),
+            LeaseVigil(me, host, device, doors.leases, intake, worker.lease_look_s),
+            *_upkeep(settings, doors, environment.catalogue),
+            *errands(settings, lane, store, doors.queue, lambda: RedisJobStore(settings)),
         ],
-        closers=[
-            *(one.close for one in handlers.values()),
-            scratch.close,
-            queue.close,
-            beacon.close,
-            leases.close,
-            benchmarks.close,
-            variants.close,
-            uploads.close,
-            store.close,
-        ],
+        closers=[*(one.close for one in handlers.values()), scratch.close, *doors.closers],
     )
-    return Shift(
-        *(queue.app, crew, me, lane.queues),
-        slots=slots,
-        drain_s=worker.drain_s,
-        grace_s=worker.grace_s,
+    names = (doors.queue.app, crew, me, lane.queues)
+    return Shift(*names, slots=slots, drain_s=worker.drain_s, grace_s=worker.grace_s)
+
+
+def _environment(
+    settings: Settings, lane: Lane, device: DeviceInfo, host: str, doors: _Doors
+) -> WorkerEnvironment:
+    data, models = settings.worker.data_dir, settings.models
+    return WorkerEnvironment(
+        settings=settings,
+        device=device,
+        lane=lane,
+        catalogue=load_catalogue(settings.worker.catalogue),
+        media=load_media(),
+        model_store=ModelStore(data / "models", doors.artifacts, doors.beacon, models.cache_bytes),
+        media_store=MediaStore(data / "media", doors.artifacts, doors.beacon, models.media_cache_bytes),
+        artifacts=doors.artifacts,
+        beacon=doors.beacon,
+        attempts=doors.store,
+        uploads=doors.uploads,
+        exclusive=Exclusive(host, doors.leases, doors.beacon),
+        benchmarks=doors.benchmarks,
+        variants=doors.variants,
     )
+
+
+def _upkeep(settings: Settings, doors: _Doors, catalogue: Catalogue) -> list[Loop]:
+    """What every worker does for the jobs of all."""
+    upkeep = Upkeep(
+        doors.store,
+        doors.queue,
+        resend_s=settings.jobs.resend_s,
+        retry_base_s=settings.worker.retry_base_s,
+    )
+    beacon = doors.beacon
+    movers = Movers(doors.store, beacon.workers, beacon.models, catalogue.by_name, settings.routing)
+    return [
+        Loop("upkeep", upkeep.every_s, upkeep.round, _UPKEEP_PAUSE_S),
+        Loop("moving", MOVE_EVERY_S, movers.round, _UPKEEP_PAUSE_S),
+    ]
 
 
 def _state(intake: Intake, times: ServiceTimes, vigil: DeviceVigil) -> dict[str, object]:

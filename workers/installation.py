@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import structlog
 
-from shared.errors import ArtifactNotFound, ModelNotInstalled, ModelUnusable, Unavailable
+from shared.errors import ArtifactNotFound, ModelNotInstalled, ModelUnusable, OutOfSpace, Unavailable
 from shared.ports import ArtifactStore, WorkerBeacon
 from shared.results import InstalledFile, InstalledModel, VariantDetails
 from workers.model_right import HOLD_S, ModelRight
@@ -87,17 +87,25 @@ class Installation:
     download of the model repairs it, for downloads look at the files too. What a killed process stored and didn't
     register is an orphan that a sweep removes.
 
-    ``versions_kept``: older versions that stay.
+    ``versions_kept``: older versions that stay. ``quota``: bytes of these models and of all others, kept versions
+    included; 0: no limit.
     """
 
     def __init__(
-        self, artifacts: ArtifactStore, beacon: WorkerBeacon, hold_s: float = HOLD_S, *, versions_kept: int = 0
+        self,
+        artifacts: ArtifactStore,
+        beacon: WorkerBeacon,
+        hold_s: float = HOLD_S,
+        *,
+        versions_kept: int = 0,
+        quota: int = 0,
     ) -> None:
         self._artifacts = artifacts
         self._beacon = beacon
         self._right = ModelRight(beacon, hold_s)
         self._hold_s = hold_s
         self._versions_kept = versions_kept
+        self._quota = quota
         self._staged: list[StagedModel] = []
         self._stored: list[tuple[InstalledModel, str]] = []
 
@@ -111,8 +119,9 @@ class Installation:
             self._take_back()
 
     def upload(self, model: StagedModel, check: Callable[[], None]) -> None:
-        """Store its files; those that are there already stay."""
+        """Store its files; those that are there already stay. Raises OutOfSpace, also beyond the quota."""
         self._staged.append(model)
+        self._require_room()
         self._store(model, check)
 
     def register(
@@ -131,6 +140,17 @@ class Installation:
             return {model.record.name: self._install(model.record, before) for model in self._staged}
         finally:
             self._right.release()
+
+    def _require_room(self) -> None:
+        names = {model.record.name for model in self._staged}
+        others = [model for name, model in self._beacon.models().items() if name not in names]
+        kept = sum(size_of(each) for model in others for each in versions(model))
+        asked = sum(size_of(model.record) for model in self._staged)
+        if self._quota and kept + asked > self._quota:
+            raise OutOfSpace(
+                f"{', '.join(sorted(names))}: {asked} bytes, {max(self._quota - kept, 0)} are left of what models "
+                "may take (FRAMELANE_MODELS__QUOTA_BYTES); delete some, or raise it"
+            )
 
     def _install(self, record: InstalledModel, before: Mapping[str, InstalledModel]) -> InstalledModel:
         old = before.get(record.name)
@@ -232,6 +252,11 @@ def restore(
 def keys_of(model: InstalledModel) -> list[str]:
     """Of this version's files."""
     return [model_key(model.name, model.version, file.name) for file in model.files]
+
+
+def size_of(model: InstalledModel) -> int:
+    """Bytes of this version's files."""
+    return sum(file.size for file in model.files)
 
 
 def versions(model: InstalledModel) -> list[InstalledModel]:

@@ -19,20 +19,21 @@ class Entries(Mapping[str, CatalogueEntry]):
         self.shipped = dict(shipped)
         self._all = self.shipped
         self._told: dict[str, dict[str, Any]] = {}
+        self.changes = 0
 
-    def learn(self, installed: Mapping[str, InstalledModel]) -> bool:
-        """Whether that made a difference."""
+    def learn(self, installed: Mapping[str, InstalledModel]) -> None:
+        """What is installed now. ``changes`` counts how often that made a difference."""
         told = {
             name: model.entry
             for name, model in installed.items()
             if model.entry is not None and name not in self.shipped
         }
         if told == self._told:
-            return False
+            return
         own = {name: entry for name, document in told.items() if (entry := _read(name, document))}
         self._all = {**self.shipped, **own}
         self._told = told
-        return True
+        self.changes += 1
 
     def __getitem__(self, name: str) -> CatalogueEntry:
         return self._all[name]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from api.services.entries import Entries
 from shared.errors import ModelNotInstalled, StoreUnavailable
@@ -32,14 +33,16 @@ class InstalledModels:
         self._read_at = begun
         return self._models
 
-    async def news(self) -> bool:
-        """Whether there are models now, or entries of them, that weren't known. False too if nobody answers."""
-        try:
-            models = await self._directory.models()
-        except StoreUnavailable:
-            return False
-        self._models = models
-        return self._entries.learn(models)
+    @property
+    def changes(self) -> int:
+        """How often entries of models became known, or others."""
+        return self._entries.changes
+
+    async def news_since(self, changes: int) -> bool:
+        """Whether there are others by now, looked at anew. If nobody answers: as far as is known."""
+        with suppress(StoreUnavailable):
+            await self.now()
+        return self._entries.changes != changes
 
     async def require(self, names: Sequence[str]) -> None:
         """Raises ModelNotInstalled, saying how to install what is missing; looked at anew before that."""

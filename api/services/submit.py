@@ -114,11 +114,12 @@ class Submitter:
 
     async def read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
         """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable."""
+        changes = self._models.changes
         try:
             return await self._read(document, files, size)
         except InvalidSpec:
             # It may name a model that was installed just now, by way of another gateway.
-            if not await self._models.news():
+            if not await self._models.news_since(changes):
                 raise
             return await self._read(document, files, size)
 

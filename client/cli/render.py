@@ -176,6 +176,7 @@ def variant_line(details: VariantDetails) -> str:
     if drift is None:
         return "its answers can't be compared"
     agreed = "" if drift.top1_agreement is None else f", {drift.top1_agreement:.0%} of answers the same"
+    agreed += "" if drift.boxes_agreement is None else f", {drift.boxes_agreement:.0%} of boxes the same"
     return f"off by {drift.max_abs:.2g} at most, {drift.mean_abs:.2g} on average{agreed} ({drift.inputs})"
 
 

@@ -14,7 +14,7 @@ from api.main import create_app
 from shared.catalogue import load_catalogue
 from shared.settings import PipelineSettings, Settings
 from shared.specs import JOB_SPEC, InferenceSpec, ModelDownloadSpec
-from tests.support.benchmarks import benchmark, density, optimize, performance, validate
+from tests.support import benchmarks as made
 from tests.support.gateway import HAND, SPEC, House, calling
 
 DOCUMENT: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text("utf-8"))
@@ -238,8 +238,8 @@ async def test_answers_about_pipelines_are_as_described() -> None:
 
 async def test_answers_about_benchmarks_are_as_described() -> None:
     house = House()
-    for result in (performance(), density(), optimize(), validate()):
-        house.benchmarks.keep(benchmark(result))
+    for result in (made.performance(), made.density(), made.optimize(), made.validate()):
+        house.benchmarks.keep(made.benchmark(result))
     async with calling(house) as client:
         benchmarks = "/api/v1/benchmarks"
         asked = [("get_benchmark", 200, await client.get(f"{benchmarks}/b{number}")) for number in (1, 2, 3, 4)]

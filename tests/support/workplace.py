@@ -40,8 +40,9 @@ from workers.model_store import ModelStore
 class Workplace:
     """An inference handler with real models, and a job store in memory to give it jobs."""
 
-    def __init__(self, folder: Path, catalogue: Catalogue | None = None, lane: str = "cpu") -> None:
-        settings = Settings(worker=WorkerSettings(concurrency=2, data_dir=folder))
+    def __init__(self, folder: Path, catalogue: Catalogue | None = None, lane: str = "cpu", **worker: Any) -> None:
+        """``worker``: settings of it."""
+        settings = Settings(worker=WorkerSettings(concurrency=2, data_dir=folder, **worker))
         self.artifacts = MemoryArtifactStore()
         self.beacon = MemoryWorkerBeacon(MemoryWorkers())
         self.device = DeviceInfo(id=Lane(lane).device, family=family_of(Lane(lane).device), full_name=lane)

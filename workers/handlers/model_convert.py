@@ -64,11 +64,7 @@ class ModelConvert:
         while True:
             context.progress(0.9, "store", base.model.name)
             staged = _staged(context, base, folder, made)
-            kept = self._environment.settings.models.versions_kept
-            with (
-                suppress(Replaced),
-                Installation(self._environment.artifacts, self._environment.beacon, versions_kept=kept) as job,
-            ):
+            with suppress(Replaced), self._installation() as job:
                 job.upload(staged, context.check)
                 context.check()
                 installed = job.register(context.check, expecting={base.model.name: base.model.version})
@@ -78,6 +74,15 @@ class ModelConvert:
                 raise ModelUnusable(f"{newer.model.name} was replaced while it was converted; ask for it again")
             base = newer
             _take(base, folder, _missing(base, folder))
+
+    def _installation(self) -> Installation:
+        environment, models = self._environment, self._environment.settings.models
+        return Installation(
+            environment.artifacts,
+            environment.beacon,
+            versions_kept=models.versions_kept,
+            quota=models.quota_bytes,
+        )
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """Conversions need no model in memory."""

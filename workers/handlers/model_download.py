@@ -92,6 +92,7 @@ class ModelDownload:
         clock = _Stages()
         fetched = self._fetch_all(context, due, meter, installed)
         clock.next("fetch")
+        checked_ms = round(1000 * sum(got.checked_s for files in fetched.values() for got in files), 1)
         staged = [
             self._stage(context, entry, fetched[entry.name], precisions_of(entry, task, installed.get(entry.name)))
             for entry in due
@@ -109,7 +110,7 @@ class ModelDownload:
         return DownloadResult(
             models=[now[entry.name].model_copy(update={"older": []}) for entry in entries],
             downloaded_bytes=meter.total,
-            timings=DownloadTimings.model_validate(clock.ms),
+            timings=DownloadTimings(check_ms=checked_ms, **clock.ms),
         )
 
     def _fetch_all(

@@ -99,8 +99,10 @@ class ModelUpload:
         own = _completed(entry, found).model_dump(mode="json", exclude_defaults=True)
         source = "uploaded: " + ", ".join(upload.filename for upload in uploads)
         staged = stage(task.name, folder, source[:500], context.check, details=found.details, entry=own)
-        kept = self._settings.models.versions_kept
-        with Installation(self._artifacts, self._beacon, versions_kept=kept) as installation:
+        models = self._settings.models
+        with Installation(
+            self._artifacts, self._beacon, versions_kept=models.versions_kept, quota=models.quota_bytes
+        ) as installation:
             installation.upload(staged, context.check)
             context.check()
             return installation.register(context.check)[task.name]

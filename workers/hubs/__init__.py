@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from shared.settings import SourceSettings
 from shared.sources import Source
+from workers.hubs.checksum import Sum
 from workers.hubs.partials import Partials
 from workers.hubs.room import Room
 
@@ -29,12 +30,12 @@ class Meter(Protocol):
 class Origin:
     """What was read. ``name``: the source for people, a revision resolved.
 
-    ``sha256`` was taken while it was written, if it was; ``announced`` is what the hub itself says of the file.
+    ``sum`` was taken while it was written, if it was; ``announced`` is what the hub itself says of the file.
     ``resumed``: its beginning came with an earlier transfer.
     """
 
     name: str
-    sha256: str | None = None
+    sum: Sum | None = None
     announced: str | None = None
     resumed: bool = False
 

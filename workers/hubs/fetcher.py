@@ -1,6 +1,7 @@
 """One file, from the first of its sources that can be read, and what its content proves to be."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,6 +26,7 @@ from shared.sources import (
     source_refused,
 )
 from workers.hubs import Hub, HubTools, Meter, Origin
+from workers.hubs.checksum import Sum
 from workers.hubs.partials import Partials
 from workers.hubs.room import Room
 from workers.model_store import file_sha256, mismatch
@@ -44,12 +46,16 @@ log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """``source``: where it came from, for people. ``pinned``: its sha256 was compared with one known before."""
+    """``source``: where it came from, for people. ``pinned``: its sha256 was compared with one known before.
+
+    ``checked_s``: seconds that its sha256 took.
+    """
 
     source: str
     sha256: str
     size: int
     pinned: bool
+    checked_s: float = 0.0
 
 
 class Fetcher:
@@ -115,9 +121,11 @@ class Fetcher:
 
 
 def _proved(file: ModelFile | PinnedFile, origin: Origin, target: Path, meter: Meter) -> Fetched:
-    size = target.stat().st_size
-    got = origin.sha256 or file_sha256(target, lambda: meter.transferred(size, size))
+    size, begun = target.stat().st_size, time.perf_counter()
+    if (known := origin.sum) is None:
+        got = file_sha256(target, lambda: meter.transferred(size, size))
+        known = Sum(got, time.perf_counter() - begun)
     expected = file.sha256 or origin.announced
-    if expected not in {None, got}:
-        raise mismatch(file.name, str(expected), got)
-    return Fetched(origin.name, got, size, expected is not None)
+    if expected not in {None, known.sha256}:
+        raise mismatch(file.name, str(expected), known.sha256)
+    return Fetched(origin.name, known.sha256, size, expected is not None, known.seconds)

@@ -46,7 +46,7 @@ class HuggingFaceHub:
         headers = build_hf_headers(token=get_token() or False)
         arrived = self._transfers.fetch(self._url(found), target, meter, describe(found), headers)
         told = about.etag if about.etag and _SHA256.match(about.etag) else None
-        return Origin(describe(found), arrived.sha256, told, arrived.resumed)
+        return Origin(describe(found), arrived.sum, told, arrived.resumed)
 
     def _about(self, source: HubSource) -> HfFileMetadata:
         try:

@@ -28,7 +28,7 @@ class S3Hub:
         """See the port."""
         name = describe(source)
         arrived = self._transfers.fetch(self._link(source), target, meter, name)
-        return Origin(name, arrived.sha256, resumed=arrived.resumed)
+        return Origin(name, arrived.sum, resumed=arrived.resumed)
 
     def _link(self, source: S3Source) -> str:
         bucket, _, key = source.s3.partition("/")

@@ -1,6 +1,5 @@
 """Files over HTTP, that go on where they broke off."""
 
-import hashlib
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +11,14 @@ from pathlib import Path
 
 from shared.errors import JobCancelled, OutOfSpace, SourceUnavailable
 from workers.hubs import HubTools, Meter
+from workers.hubs.checksum import Checksum, Sum
 from workers.hubs.http import Getter, said_by
 from workers.hubs.partials import Note, Partial
 from workers.hubs.room import Room
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 17
+"""Bytes; small enough to be still in the processor's cache when they are written and summed."""
+
 _LOOK_BYTES = 64 << 20
 _TRIES = 5
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)\Z")
@@ -32,10 +34,10 @@ class _Anew(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """``resumed``: its beginning came with an earlier transfer; ``sha256``: taken while it came, if it was."""
+    """``resumed``: its beginning came with an earlier transfer; ``sum``: taken while it came, if it was."""
 
     resumed: bool
-    sha256: str | None = None
+    sum: Sum | None = None
 
 
 class Transfers:
@@ -139,11 +141,11 @@ class _Transfer:
         self._require_room(max(self.total or 0, self.done))
         self.tell()
 
-    def read(self, response: HTTPResponse) -> str:
+    def read(self, response: HTTPResponse) -> Sum:
         """Write what comes; the sha256 of the whole file. Raises _Broken if that isn't all."""
-        digest = hashlib.sha256()
+        checksum = Checksum()
         for piece in self._beginning() if self.done else ():
-            digest.update(piece)
+            checksum.add(piece)
         look_at = self.done + _LOOK_BYTES
         with self.partial.begin(self._note, self.done) as file:
             while chunk := _chunk(response):
@@ -152,11 +154,11 @@ class _Transfer:
                     look_at = self.done + _LOOK_BYTES
                     self._require_room(self.done)
                 _write(file, chunk)
-                digest.update(chunk)
+                checksum.add(chunk)
                 self.tell()
         if self.total is not None and self.done != self.total:
             raise _Broken(f"it ended after {self.done} of {self.total} bytes")
-        return digest.hexdigest()
+        return checksum.sum()
 
     def _beginning(self) -> Iterator[bytes]:
         left = self.done

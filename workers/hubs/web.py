@@ -16,4 +16,4 @@ class WebHub:
     def fetch(self, source: UrlSource, target: Path, meter: Meter) -> Origin:
         """See the port."""
         arrived = self._transfers.fetch(source.url, target, meter)
-        return Origin(source.url, arrived.sha256, resumed=arrived.resumed)
+        return Origin(source.url, arrived.sum, resumed=arrived.resumed)

@@ -19,4 +19,4 @@ class ZooHub:
         """See the port."""
         url = f"{self._base}/{quote(source.omz)}"
         arrived = self._transfers.fetch(url, target, meter)
-        return Origin(describe(source), arrived.sha256, resumed=arrived.resumed)
+        return Origin(describe(source), arrived.sum, resumed=arrived.resumed)

@@ -84,7 +84,7 @@ def _weights(request: AcceptanceRequest) -> Accepted:
     import torch
 
     given = request.folder / request.main
-    tensors = _tensors(given)
+    tensors = tensors_of(given)
     last = [tensor for tensor in tensors.values() if tensor.ndim == 1]
     if not last:
         raise ModelUnusable(f"{given.name} has no weights of {request.entry.architecture}")
@@ -97,7 +97,8 @@ def _weights(request: AcceptanceRequest) -> Accepted:
     return Accepted(labels=labels, precision="FP32", inputs=[], outputs=[], details=details)
 
 
-def _tensors(path: Path) -> dict:
+def tensors_of(path: Path) -> dict:
+    """Named tensors of a safetensors or pickled file; nothing of it is run. Raises ModelUnusable."""
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file

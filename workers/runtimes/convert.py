@@ -16,12 +16,17 @@ from shared.catalogue import CatalogueEntry
 from shared.errors import FramelaneError, ModelUnusable
 from shared.results import Drift, VariantDetails
 from workers.conversion import DETAILS, PROGRESS, REPORT, ConversionRequest, variant_name
+from workers.networks.reading import THRESHOLD, reader_of
+from workers.networks.recipe import told
 from workers.runtimes.contract import PRECISIONS, Host, variant
-from workers.runtimes.drift import compared
+from workers.runtimes.drift import Finds, compared
 from workers.runtimes.openvino import config, core
+from workers.runtimes.pictured import output_name, output_shape, rt_info, settled
 from workers.runtimes.samples import Samples, Tensors, samples
 
 _DETECTION = ("detection_", "num_detections")
+_AROUND = ["^(Pre|Post)processor/.*"]
+"""What TensorFlow's detectors have around their network: boxes in eight bits would be nowhere."""
 _COMPARED, _CALIBRATED = 1, 0
 """Seeds: what a variant was calibrated with says little of how good it is."""
 
@@ -46,14 +51,15 @@ def convert(request: ConversionRequest, tell: Callable[[float, str], None]) -> d
 def _make(
     request: ConversionRequest, model: ov.Model, precision: str, answer: Answer, compare: Samples
 ) -> VariantDetails:
-    entry, said = request.entry, None
+    entry, original, said = request.entry, model, None
     if precision == "INT8":
         calibration = samples(entry, model, request.calibration_samples, _CALIBRATED, request.media)
         model, said = quantized(model, calibration), calibration.said
 
     def check(path: Path) -> Drift | None:
         other = _answers(core().read_model(path))
-        drift = compared(entry.category, ((answer(one), other(one)) for one in compare), compare.said)
+        pairs = ((answer(one), other(one)) for one in compare)
+        drift = compared(entry.category, pairs, compare.said, finder(entry, original))
         worst = 0.0 if drift is None else drift.max_abs
         if entry.architecture != "network" and worst > TOLERANCE.get(precision, 1.0):
             msg = f"{entry.name} as OpenVINO {precision} differs by {worst:.1e} from its network"
@@ -65,6 +71,25 @@ def _make(
     )
 
 
+def finder(entry: CatalogueEntry, model: ov.Model) -> Finds | None:
+    """Reads the boxes out of a detector's outputs; None for what isn't one."""
+    if entry.architecture != "network":
+        return None
+    names = [output_name(each) for each in model.outputs]
+    try:
+        recipe = told(entry.proc, rt_info(model))
+        size = settled(model.clone(), entry.name, recipe.shape or (0, 0))
+        shapes = {name: output_shape(each) for name, each in zip(names, model.outputs, strict=True)}
+        use = "gvadetect" if entry.category == "detection" and recipe.converter is None else ""
+        reader = reader_of(recipe, entry.name, size, shapes, use)
+    except (ValueError, RuntimeError):  # then it is compared by its numbers only
+        return None
+    threshold = THRESHOLD if recipe.threshold is None else recipe.threshold
+    if not reader.detects:
+        return None
+    return lambda outputs: reader.detections(dict(zip(names, outputs, strict=True)), threshold)
+
+
 def quantized(model: ov.Model, calibration: Samples) -> ov.Model:
     """With whole numbers of eight bits inside. Raises ModelUnusable where NNCF isn't installed, or can't."""
     os.environ |= {"NNCF_CI": "1", "CI": "true"}  # else it tells its makers
@@ -74,7 +99,8 @@ def quantized(model: ov.Model, calibration: Samples) -> ov.Model:
         raise ModelUnusable("nncf isn't installed on this worker (pip install 'framelane[nncf]')") from error
     nncf.set_log_level(40)
     try:
-        return nncf.quantize(model, nncf.Dataset(calibration), subset_size=len(calibration))
+        ignored = nncf.IgnoredScope(patterns=_AROUND, validate=False)
+        return nncf.quantize(model, nncf.Dataset(calibration), subset_size=len(calibration), ignored_scope=ignored)
     except (RuntimeError, ValueError, nncf.InternalError, nncf.ValidationError) as error:
         raise ModelUnusable(f"it can't be quantized: {str(error).splitlines()[0]}") from error
 

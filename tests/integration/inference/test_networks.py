@@ -316,3 +316,17 @@ async def test_what_is_refused(place: Workplace) -> None:
         await place.run({"model": "yolo11n", "inputs": [data(png(page("A")))]})
     with pytest.raises(InputUnreadable, match="face_detector takes image, not sequence"):
         await place.run({"model": "face_detector", "inputs": [{"sequence": [{}]}]})
+
+
+async def test_so_many_networks_stay_as_the_operator_says(tmp_path: Path, person: np.ndarray) -> None:
+    place = Workplace(tmp_path, networks=2)
+    install_into(place.artifacts, place.beacon, ["face_detector", "palm_detector", "hand_landmarks"])
+    place.handler.warm(list(place.beacon.models().values()))
+    assert place.handler.loaded() == [], "nobody asked for one yet"
+    for model in ("face_detector", "palm_detector", "face_detector", "hand_landmarks"):
+        await ask(place, model, person)
+    assert place.handler.loaded() == ["face_detector", "hand_landmarks"]
+    place.handler.warm(list(place.beacon.models().values()))
+    assert place.handler.loaded() == ["face_detector", "hand_landmarks"]
+    place.handler.close()
+    assert place.handler.loaded() == []

@@ -53,7 +53,12 @@ def until(holds, what: str):
 
 
 async def worker_of(system: System, lane: str):
-    return next(one for one in (await system.directory())[0] if one.lane == lane)
+    """Once it has announced itself."""
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            for one in (await system.directory())[0]:
+                if one.lane == lane:
+                    return one
 
 
 async def test_jobs_of_every_lane_of_a_leased_device_wait_and_those_of_others_run(system, leases):

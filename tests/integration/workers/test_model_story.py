@@ -50,10 +50,10 @@ def test_a_model_from_its_upload_to_its_end(tmp_path: Path):
 
         label, first = asked()
         assert label == "blue"
-        spec = {"kind": "model_convert", "model": "sky", "precisions": ["INT8"], "samples": 4}
+        spec = {"kind": "model_convert", "model": "sky", "precisions": ["FP16"], "samples": 4}
         made = client.wait(client.submit(spec).id, 120)
         assert made.state is JobState.COMPLETED, made.outcome
-        assert asked(precision="INT8")[0] == "blue"
+        assert asked(precision="FP16")[0] == "blue"
         assert eventually(lambda: True if asked()[1] != first else None), "the new version is taken up"
 
         back = client.wait(client.submit({"kind": "model_download", "models": [f"sky@{first}"]}).id, 60)

@@ -12,10 +12,19 @@ import pytest
 import torch
 from safetensors.torch import save as safetensors
 
-from shared.errors import ChecksumMismatch, InvalidSpec, ModelUnusable, UploadNotFound, UploadUsed
+from shared.errors import (
+    ChecksumMismatch,
+    InvalidSpec,
+    ModelUnusable,
+    StoreUnavailable,
+    UploadNotFound,
+    UploadUsed,
+)
 from tests.support.model_jobs import LABELS, PROC, TABLE, ModelRoom
 from tests.support.onnx import colours
 from workers.archives import ArchiveRefused
+from workers.handlers import model_upload
+from workers.runtimes.acceptance import tensors_of
 from workers.runtimes.contract import Host
 from workers.runtimes.registry import load_classifier, load_network
 from workers.runtimes.torch import alphabet_mlp
@@ -140,18 +149,29 @@ async def test_pickled_weights_are_refused_unless_an_operator_allows_them(room: 
 
 async def test_a_pickle_that_wants_to_run_something_runs_nothing(tmp_path: Path):
     room, mark = ModelRoom(tmp_path / "room", pickles=True), tmp_path / "mark"
-    broken = bytearray(pickled({"0.weight": torch.zeros(1000)}))
-    for content in (
-        pickled({"0.weight": Evil(mark)}),
-        pickle.dumps(Evil(mark)),
-        bytes(broken[:-500]),
-    ):
-        file = {**room.uploaded("w.pth", content), "sha256": hashlib.sha256(content).hexdigest()}
-        with pytest.raises(ModelUnusable, match="can't be read as tensors"):
-            await room.upload("mine", file, category="gesture", architecture="alphabet_mlp")
+    content = pickled({"0.weight": Evil(mark)})
+    file = {**room.uploaded("w.pth", content), "sha256": hashlib.sha256(content).hexdigest()}
+    with pytest.raises(ModelUnusable, match="can't be read as tensors"):
+        await room.upload("mine", file, category="gesture", architecture="alphabet_mlp")
     assert not mark.exists()
     assert room.stored() == []
     assert room.beacon.models() == {}
+
+
+@pytest.mark.parametrize("kind", ["evil", "cut", "claims", "list"])
+def test_what_no_tensors_can_be_read_from_is_refused(tmp_path: Path, kind: str):
+    whole, mark = pickled({"0.weight": torch.zeros(1000)}), tmp_path / "mark"
+    contents = {
+        "evil": pickle.dumps(Evil(mark)),
+        "cut": whole[:-500],
+        "claims": whole.replace(b"K\xe8", b"J\xff\xff\xff\x7f").replace(b"M\xe8\x03", b"M\xff\xff"),
+        "list": pickled([torch.zeros(3)]),
+    }
+    path = tmp_path / "w.pt"
+    path.write_bytes(contents[kind])
+    with pytest.raises(ModelUnusable, match=r"w\.pt (can't be read as|holds something else than named) tensors"):
+        tensors_of(path)
+    assert not mark.exists()
 
 
 async def test_weights_outside_of_the_model_are_refused(room: ModelRoom, tmp_path: Path):
@@ -221,3 +241,22 @@ async def test_uploads_are_used_once(room: ModelRoom):
         await room.upload("other", file, labels=LABELS)
     with pytest.raises(UploadNotFound):
         await room.upload("other", {"upload": "00000000-0000-0000-0000-000000000000"})
+
+
+async def test_an_attempt_that_was_lost_just_before_its_end_is_made_again(
+    room: ModelRoom, monkeypatch: pytest.MonkeyPatch
+):
+    file = room.uploaded("m.onnx", colours(TABLE))
+    model = {"name": "mine", "category": "classification", "files": [file], "labels": LABELS, "model_proc": PROC}
+
+    def lost(*_: object) -> None:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model_upload, "use_up", lost)
+        with pytest.raises(StoreUnavailable):
+            await room.run(kind="model_upload", model=model)
+    assert room.beacon.models()["mine"].variants == ["openvino-FP32"]
+    again = await room.run(kind="model_upload", model=model)
+    assert (again.model.version, again.model.older) == (room.beacon.models()["mine"].version, [])
+    assert not room.artifacts.keys("uploads/")

@@ -193,7 +193,7 @@ async def test_what_is_wrong_in_a_text_or_variant_names_the_element(
         (text_job(DETECT, metadata_mode="file"), "/metadata_mode", "gvametapublish"),
         (text_job(PLAIN.replace("fakesink", "tee name=t t. ! fakesink t. ! fakesink"), output_mode="file"),
          "/output_mode", "2 fakesinks"),
-        ({"kind": "media_download", "media": ["bikes", "nope"]}, "/media/1", "known media: bikes"),
+        ({"kind": "media_download", "media": ["bikes", "nope"]}, "/media/1", "known media: astronaut, bikes"),
     ],
 )  # fmt: skip
 async def test_one_broken_rule(

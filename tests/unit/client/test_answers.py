@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from api import views
-from api.routes import asking, devices, gestures, health, keypoints, models
+from api.routes import asking, devices, gestures, health, keypoints, media, models, uploads
 from client.sdk import answers
 
 PAIRS = [
@@ -16,6 +16,8 @@ PAIRS = [
     (answers.WorkerList, devices.WorkerList),
     (answers.DeviceList, devices.DeviceList),
     (answers.ModelList, models.ModelList),
+    (answers.MediumView, media.MediumView),
+    (answers.UploadView, uploads.UploadView),
     (answers.Status, health.Status),
     (answers.Answered, asking.Answered),
     (answers.GestureAnswer, gestures.Prediction),

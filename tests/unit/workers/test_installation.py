@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from shared.adapters.memory import MemoryArtifactStore, MemoryWorkerBeacon, MemoryWorkers
-from shared.errors import JobCancelled, ModelNotInstalled, ModelUnusable
+from shared.errors import JobCancelled, ModelNotInstalled, ModelUnusable, OutOfSpace
 from shared.results import VariantDetails
 from workers.installation import Installation, Replaced, is_whole, restore, stage, succeeding
 from workers.model_sweep import sweep_models
@@ -232,3 +232,22 @@ def test_a_kept_version_comes_back_and_the_newer_one_is_kept(stores):
         restore(stores.artifacts, stores.beacon, "tiny", second.version, nothing)
     assert versions_of(stores)[0] == sums("v1", "v2")
     assert stores.beacon.hold_models("next", 60)
+
+
+def test_models_have_a_quota_together(stores, tmp_path):
+    def install(name, quota):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        (folder / "w").write_bytes(b"1234567890")
+        with Installation(stores.artifacts, stores.beacon, quota=quota) as job:
+            job.upload(stage(name, folder, "here", nothing), nothing)
+            job.register(nothing)
+
+    install("a", 10)
+    install("a", 10)  # what it replaces doesn't count
+    with pytest.raises(OutOfSpace, match=r"b: 10 bytes, 5 are left.*FRAMELANE_MODELS__QUOTA_BYTES"):
+        install("b", 15)
+    assert list(stores.beacon.models()) == ["a"]
+    install("b", 20)
+    install("c", 0)
+    assert len(stores.artifacts.keys("")) == 3

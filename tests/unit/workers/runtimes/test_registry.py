@@ -53,3 +53,11 @@ def test_a_runtime_that_does_not_know_the_model(asl: CatalogueEntry) -> None:
     only_torch = asl.model_copy(update={"runtimes": ["torch"]})
     with pytest.raises(ModelUnusable, match="openvino doesn't run it"):
         registry.choose(only_torch, "openvino", "CPU")
+
+
+def test_a_device_s_runtimes_are_those_that_can_use_it() -> None:
+    """No machine has a ninety-ninth GPU, and PyTorch has nothing for an NPU."""
+    assert registry.working("CPU") == registry.installed()
+    assert set(registry.installed()) - set(registry.working("GPU.98")) >= {"openvino"}
+    assert "torch" not in registry.working("NPU")
+    assert "mediapipe" in registry.working("NPU"), "it uses the CPU beside it"
