@@ -83,7 +83,10 @@ def _of_density(a: DensityResult, b: DensityResult, margin: float) -> Difference
         return _of_none(a, b)
     difference = b.n_streams / a.n_streams - 1
     low, high = b.n_streams / a.at_most - 1, b.at_most / a.n_streams - 1
-    return Difference(verdict=verdict_of(difference, low, high, margin), difference=difference, low=low, high=high)
+    verdict = verdict_of(difference, low, high, margin)
+    reason = "one may carry as many streams as the other: repeat more" if verdict == "cannot_tell" else ""
+    numbers = {"difference": round(difference, 4), "low": round(low, 4), "high": round(high, 4)}
+    return Difference(verdict=verdict, reason=reason, **numbers)
 
 
 def _of_none(a: DensityResult, b: DensityResult) -> Difference:

@@ -155,6 +155,7 @@ async def test_densities_are_compared_by_the_streams_they_are_sure_of(
     kept(house, "b", b)
     told = await comparison(client)
     assert (told["verdict"], told["compared"]) == (verdict, "streams"), told
+    assert bool(told["reason"]) == (verdict == "cannot_tell" or 0 in {a.n_streams, b.n_streams})
 
 
 async def test_optimised_pipelines_are_compared_by_their_figures(client: httpx2.AsyncClient, house: House) -> None:
