@@ -15,6 +15,7 @@ NAMES = (
     "pipeline_supervision",
     "first_frame",
     "gva_elements",
+    "download",
     "uploads",
     "warm_up",
     "density_rule",

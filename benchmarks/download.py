@@ -2,13 +2,15 @@
 
 import hashlib
 import os
+import random
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from benchmarks.stats import machine, print_figures
 from client.local import LocalStack
 
 SIZE = 500_000_000
-ROUNDS = 5
+ROUNDS = 7
 
 _SERVER = """
 import http.server, sys
@@ -39,40 +41,41 @@ with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
 
 def main() -> None:
     """Print the medians and their ratios."""
-    curl, copy, summed, job, fetch, install = columns = [list[float]() for _ in range(6)]
+    chance = random.Random(7)
+    seen: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="framelane-bench-") as name:
         folder = Path(name)
-        served = folder / "served" / "weights.bin"
+        served, target = folder / "served" / "weights.bin", folder / "data" / "plain"
         _make(served)
-        with _serving(folder / "served") as url, _stack(folder / "data") as stack:
-            target = folder / "data" / "plain"
-            for number in range(-1, ROUNDS):
+        with _serving(served.parent) as url, _stack(folder / "data") as stack:
+            address = f"{url}/{served.name}"
+            works: list[Callable[[str], dict[str, float]]] = [
+                lambda _sum: {"curl": _timed("curl", "-s", "-f", "-o", str(target), address)},
+                lambda _sum: {"copy": _timed("cp", str(served), str(target))},
+                lambda _sum: {"sum": _timed("sha256sum", str(served))},
+                lambda digest: _download(stack, address, digest),
+            ]
+            for number in range(ROUNDS + 1):  # the first warms everything up
                 digest = _another(served, number)
-                took = (
-                    _timed(lambda: _run("curl", "-s", "-f", "-o", str(target), f"{url}/weights.bin")),
-                    _timed(lambda: _run("cp", str(target), str(target.with_suffix(".copy")))),
-                    _timed(lambda: _run("sha256sum", str(target))),
-                    *_download(stack, f"{url}/weights.bin", digest),
-                )
-                for path in (target, target.with_suffix(".copy")):
-                    path.unlink()
-                for values, value in zip(columns, took if number >= 0 else (), strict=number >= 0):
-                    values.append(value)  # the first round warms everything up
-    _print(*(statistics.median(values) for values in (curl, copy, summed, job, fetch, install)))
+                chance.shuffle(works)  # what one leaves to the disk mustn't weigh on the same one each time
+                for what, seconds in [each for work in works for each in work(digest).items()]:
+                    seen[what] += [seconds] if number else []
+    _print({name: statistics.median(values) for name, values in seen.items()})
 
 
-def _print(curl: float, copy: float, summed: float, job: float, fetch: float, install: float) -> None:
+def _print(took: Mapping[str, float]) -> None:
+    plain = took["copy"] + took["sum"]
     print_figures(
         f"A model of {SIZE / 1e6:.0f} MB, medians of {ROUNDS} ({machine()})",
         [
-            ("curl to disk", _speed(curl), ""),
-            ("download through the job, without the checksum", _speed(fetch), ""),
-            ("  of curl", f"{curl / fetch:.2f}", ">= 0.80"),
-            ("cp and sha256sum", f"{copy + summed:.2f} s", ""),
-            ("installation by the job, checksum and all", f"{install:.2f} s", ""),
-            ("  of cp and sha256sum", f"{install / (copy + summed):.2f}", "<= 1.30"),
-            ("the whole job, from POST to answer", f"{job:.2f} s", ""),
-            ("  of curl, cp and sha256sum together", f"{job / (curl + copy + summed):.2f}", ""),
+            ("curl to disk", _speed(took["curl"]), ""),
+            ("download through the job, without the checksum", _speed(took["fetch"]), ""),
+            ("  of curl", f"{took['curl'] / took['fetch']:.2f}", ">= 0.80"),
+            ("cp and sha256sum", f"{plain:.2f} s", ""),
+            ("installation by the job, checksum and all", f"{took['install']:.2f} s", ""),
+            ("  of cp and sha256sum", f"{took['install'] / plain:.2f}", "<= 1.30"),
+            ("the whole job, from POST to answer", f"{took['job']:.2f} s", ""),
+            ("  of curl, cp and sha256sum together", f"{took['job'] / (took['curl'] + plain):.2f}", ""),
         ],
     )
 
@@ -81,13 +84,12 @@ def _speed(seconds: float) -> str:
     return f"{SIZE / 1e6 / seconds:.0f} MB/s ({seconds:.2f} s)"
 
 
-def _download(stack: LocalStack, url: str, digest: str) -> tuple[float, float, float]:
+def _download(stack: LocalStack, url: str, digest: str) -> dict[str, float]:
     """Seconds of the whole job, of its download, and of the rest: the checksum (taken on the way), the store."""
     files = [{"name": "weights.bin", "sha256": digest, "sources": [{"url": url}]}]
     model = {"name": "large", "category": "detection", "files": files}
     spec = {"kind": "model_download", "source": model, "force": True}
     with httpx2.Client(base_url=stack.url, timeout=120) as http:
-        os.sync()
         begun = time.perf_counter()
         job = http.post("/api/v1/jobs", json=spec, headers={"Prefer": "wait=60"}).raise_for_status().json()
         took = time.perf_counter() - begun
@@ -95,18 +97,17 @@ def _download(stack: LocalStack, url: str, digest: str) -> tuple[float, float, f
         raise SystemExit(f"the download didn't complete: {job}")
     timings = job["outcome"]["result"]["timings"]
     check, store = timings["check_ms"] / 1000, timings["store_ms"] / 1000
-    return took, timings["fetch_ms"] / 1000 - check, check + store
+    return {"job": took, "fetch": timings["fetch_ms"] / 1000 - check, "install": check + store}
 
 
-def _timed(work: Callable[[], object]) -> float:
-    os.sync()  # what others wrote before isn't this one's to wait for
+def _timed(*command: str) -> float:
+    target = Path(command[-2] if command[0] == "curl" else command[-1])
     begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def _run(*command: str) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    took = time.perf_counter() - begun
+    if target.name == "plain":
+        target.unlink()
+    return took
 
 
 def _make(path: Path) -> None:

@@ -98,8 +98,10 @@ class ModelDownload:
             for entry in due
         ]
         clock.next("convert")
-        kept = self._settings.models.versions_kept
-        with Installation(self._artifacts, self._beacon, versions_kept=kept) as installation:
+        limits = self._settings.models
+        with Installation(
+            self._artifacts, self._beacon, versions_kept=limits.versions_kept, quota=limits.quota_bytes
+        ) as installation:
             for number, model in enumerate(staged):
                 context.progress(0.9 + 0.1 * number / len(staged), "store", model.record.name)
                 installation.upload(model, context.check)
