@@ -129,7 +129,7 @@ class Optimising:
     def _together(self, ratios: Mapping[Form, float]) -> None:
         """Halve the field of promising forms until one and the original are left."""
         forms = sorted([*ratios, *combined(ratios)], key=lambda form: -expected(form, ratios))
-        if not forms:
+        if not forms or not self._has_time(_COMBINED):
             return
         search = self.task.search
         budget_s = max(_COMBINED * search.duration_s - self.known.spent_s, 0.0)

@@ -163,6 +163,9 @@ async def test_what_is_wrong_in_a_text_or_variant_names_the_element(
     assert created.status_code == 201, created.text
     found = await refused(client, house, variant_job(created.json()["id"]))
     assert "element 3, gvaclassify: unknown model" in found["/pipeline/variant_id"]
+    odd = f"filesrc location=bikes ! decodebin3 ! gvadetect model={MODEL}@FP8 ! fakesink"
+    found = await refused(client, house, text_job(odd))
+    assert "variants in FP32, FP16, INT8, not in 'FP8'" in found["/pipeline/pipeline_description"]
 
 
 @pytest.mark.parametrize(

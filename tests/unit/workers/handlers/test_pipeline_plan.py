@@ -346,9 +346,16 @@ def test_a_mix_of_devices_is_the_clients_choice_unless_the_job_names_one(tmp_pat
     assert nodes(desk.plan(mix, device="GPU").requests[0], "gvadetect")[0].data["device"] == "GPU"
 
 
+def test_the_variant_of_a_model_can_be_named(desk):
+    half = DETECT.replace("person-ssdlite", "person-ssdlite@FP16")
+    (detect,) = nodes(desk.plan(half).requests[0], "gvadetect")
+    assert detect.data["model"].endswith("openvino-FP16.xml")
+
+
 @pytest.mark.parametrize(
     ("text", "fields", "error", "said"),
     [
+        (DETECT.replace("person-ssdlite", "person-ssdlite@INT8"), {}, ModelUnusable, "no variant in INT8"),
         (DETECT.replace("film", "nothing"), {}, MediumNotInstalled, "nothing"),
         (DETECT.replace("person-ssdlite", "nothing"), {}, ModelNotInstalled, "nothing"),
         (DETECT.replace("person-ssdlite", "asl"), {}, ModelUnusable, "asl can't be used in pipelines"),
