@@ -45,6 +45,7 @@ _TAGS = [
     {"name": "models", "description": "What can be installed, and what is"},
     {"name": "pipelines", "description": "Pipelines, variants and templates; text to graph and back"},
     {"name": "media", "description": "The library of videos, photos and image sets"},
+    {"name": "cameras", "description": "Live sources that the operator has named"},
     {"name": "uploads", "description": "Files on their way in: in parts, resumed by tus, or straight to S3"},
     {"name": "metadata", "description": "What pipelines told of each frame"},
     {"name": "benchmarks", "description": "What was measured, and how two results differ"},

@@ -1,7 +1,7 @@
 """Renders ``docs/reference/settings.md`` from the settings themselves: ``python -m shared.settings_reference``."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -37,6 +37,8 @@ def _row(section: str, key: str, field: FieldInfo) -> str:
 
 
 def _default(value: Any) -> str:
+    if isinstance(value, frozenset):
+        value = sorted(cast("frozenset[str]", value))
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     return "none" if value in ("", None, [], {}) else f"`{value}`"

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.dependencies import Here
+from api.reference import problems
 from shared.cameras import CameraKind
 
 router = APIRouter(tags=["cameras"])
@@ -23,7 +24,7 @@ class CameraList(BaseModel):
     cameras: list[CameraView]
 
 
-@router.get("/cameras")
+@router.get("/cameras", responses=problems())
 async def list_cameras(here: Here) -> CameraList:
     """Cameras of the settings, by name. Whether one can be reached shows when a pipeline reads it."""
     cameras = here.settings.pipelines.cameras

@@ -74,7 +74,7 @@ class DirectUploadView(Answer):
 _DIRECT: TypeAdapter[DirectUpload] = TypeAdapter(DirectUpload)
 
 
-@router.options("/uploads", status_code=204)
+@router.options("/uploads", status_code=204, responses=problems())
 async def describe_uploads(here: Here) -> Response:
     """What this server can do of tus."""
     headers = {

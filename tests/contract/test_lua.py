@@ -59,7 +59,7 @@ def test_only_one_place_writes_the_state():
 def test_only_what_makes_jobs_and_records_is_refused_when_memory_is_full():
     scripts = load_scripts(Settings())
     refused = [each.name for each in fields(scripts) if not getattr(scripts, each.name).text.startswith(ALLOW_OOM)]
-    assert refused == ["create", "measure"]
+    assert refused == ["checkpoint", "create", "measure"]
 
 
 def test_a_digest_changes_with_the_limits():
