@@ -39,12 +39,16 @@ class Until:
 
 @dataclass
 class Seen:
-    """What a run came to. ``records``: lines of JSON. ``fault``: what it failed of, as its process told."""
+    """What a run came to. ``records``: lines of JSON. ``fault``: what it failed of, as its process told.
+
+    ``in_time``: so many records came before it was stopped; a file that ends in its middle gives damaged frames.
+    """
 
     why: Why = "eos"
     frames: int = 0
     records: list[str] = field(default_factory=list[str])
     fault: Mapping[str, Any] | None = None
+    in_time: int = 0
 
     @property
     def words(self) -> str:
@@ -52,8 +56,8 @@ class Seen:
         return "" if self.fault is None else in_words(self.fault)
 
     def last_at(self) -> int | None:
-        """Time of the last record, as ``frames_of`` has it; None if it came to its end."""
-        return None if self.why == "eos" else max(frames_of(self.records), default=-1)
+        """Time of the last record to go by, as ``frames_of`` has it; None if it came to its end: all of them."""
+        return None if self.why == "eos" else max(frames_of(self.records[: self.in_time]), default=-1)
 
 
 class _Enough(Exception):
@@ -89,7 +93,7 @@ class _Watch:
         self._check()
         why = self._over()
         if why is not None:
-            self.seen.why = why
+            self.seen.why, self.seen.in_time = why, len(self.seen.records)
             raise _Enough
 
     def _over(self) -> Why | None:

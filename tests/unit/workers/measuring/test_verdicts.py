@@ -35,6 +35,7 @@ class Playing:
     def __call__(
         self, request: Request, *, check: Callable[[], None], on_message: Callable[[Any], None]
     ) -> object:
+        stopped: BaseException | None = None
         for each in self.says:
             if isinstance(each, Exception):
                 raise each
@@ -42,8 +43,13 @@ class Playing:
                 on_message(each)
             else:
                 self.now += each
-            check()
-        return None
+            if stopped is None:
+                try:
+                    check()
+                except Exception as error:  # noqa: BLE001 - raised in the end: what is under way still comes
+                    stopped = error
+        if stopped:
+            raise stopped
 
     def look(self) -> Seen:
         return look(Request("-", ()), self, UNTIL, lambda: None, lambda: self.now)
@@ -57,15 +63,22 @@ FIRST = {"type": "first_frame", "stream": 0}
     [
         (Playing(FIRST, fps(7), {**fps(9), "type": "ended"}), "eos", 9),
         (Playing(1.9, FIRST, fps(7), 1.9, fps(8), 1.9, fps(9), 1.9, fps(9)), "time", 9),
-        (Playing(FIRST, fps(99), 1, fps(101), fps(200)), "frames", 101),
+        (Playing(FIRST, fps(99), 1, fps(101), fps(103)), "frames", 103),
         (Playing(1.9, 0.2), "silent", 0),
-        (Playing(FIRST, fps(7), 1, fps(7), 1.1, fps(8)), "still", 7),
+        (Playing(FIRST, fps(7), 1, fps(7), 1.1, fps(8)), "still", 8),
         (Playing(FIRST, fps(7), FAULT, PipelineFailed("it failed")), "failed", 7),
     ],
 )
 def test_a_look_ends_when_it_is_enough(playing: Playing, why: str, frames: int) -> None:
     seen = playing.look()
     assert (seen.why, seen.frames) == (why, frames)
+
+
+def test_records_after_the_stop_are_not_gone_by() -> None:
+    seen = Playing(
+        FIRST, {"type": "record", "json": line(5)}, fps(100), {"type": "record", "json": line(6)}
+    ).look()
+    assert (seen.why, seen.last_at()) == ("frames", 5)
 
 
 def test_a_death_without_a_word_is_not_the_pipeline_s_doing() -> None:
@@ -76,8 +89,8 @@ def test_a_death_without_a_word_is_not_the_pipeline_s_doing() -> None:
 
 
 def test_runs_that_were_stopped_are_compared_as_far_as_both_went() -> None:
-    long = Seen("frames", 3, [line(1), line(2), line(3)])
-    short = Seen("frames", 2, [line(1), line(2)])
+    long = Seen("frames", 3, [line(1), line(2), line(3), line(4, "damaged")], in_time=3)
+    short = Seen("frames", 2, [line(1), line(2), line(3, "damaged")], in_time=2)
     assert agreed(long, short).f1 == agreed(short, long).f1 == 1.0
     assert shortfall(long, short) == shortfall(short, long) == ""
     ended = Seen("eos", 2, [line(1), line(2)])
