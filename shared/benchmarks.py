@@ -96,7 +96,8 @@ class DensityResult(Answer):
     """The largest number of streams whose slowest one keeps the floor.
 
     ``n_streams`` is 0 where not even one does. ``at_most``: more miss it for sure; between the two it can't be
-    told. ``ended``: ``found``, ``max_streams`` (more weren't tried) or ``budget`` (the time was over first).
+    told. ``ended``: ``found``, ``max_streams`` (more weren't tried), ``budget`` (the time was over first) or
+    ``cancelled`` (what was known then; the job itself has no result).
     """
 
     kind: Literal["density"] = "density"
@@ -104,7 +105,7 @@ class DensityResult(Answer):
     fps_floor: float
     n_streams: int
     at_most: int
-    ended: Literal["found", "max_streams", "budget"]
+    ended: Literal["found", "max_streams", "budget", "cancelled"]
     streams_per_pipeline: list[StreamsOfPipeline]
     slowest_fps: Figure | None
     steps: list[DensityStep]

@@ -155,7 +155,6 @@ def _doubts(a: Comparable, b: Comparable) -> Iterator[str]:
         if not result.trusted:
             yield f"{name} was disturbed: too few of its runs were left alone"
         if isinstance(result, DensityResult) and result.ended != "found":
-            limit = "budget" if result.ended == "budget" else "max_streams"
-            yield f"{name} ended by its {limit}: it may carry more"
+            yield f"{name} ended early ({result.ended}): it may carry more"
     if a.environment.fingerprint != b.environment.fingerprint:
         yield "they were measured on or with something else: see environment"

@@ -28,6 +28,13 @@ _MOST_CANDIDATES = 12
 _DOUBTFUL = "  too few runs were left alone: don't trust these figures"
 
 
+_ENDED = {
+    "budget": "its budget was spent",
+    "max_streams": "more than max_streams weren't tried",
+    "cancelled": "it was cancelled",
+}
+
+
 def benchmark_table(benchmarks: Iterable[BenchmarkSummary]) -> Table:
     """One line per benchmark."""
     table = plain_table("job", "kind", "score", "device", "hardware", "when", "name")
@@ -101,8 +108,7 @@ def _density(result: DensityResult) -> Iterator[Text]:
     if result.at_most > result.n_streams:
         yield Text(f"  up to {result.at_most} may; between the two it can't be told", style="yellow")
     if result.ended != "found":
-        limit = "its budget was spent" if result.ended == "budget" else "more than max_streams weren't tried"
-        yield Text(f"  the search ended because {limit}", style="yellow")
+        yield Text(f"  the search ended because {_ENDED[result.ended]}", style="yellow")
     yield from _runs(result.runs, trusted=result.trusted)
 
 

@@ -110,13 +110,18 @@ class Bench:
 
     def keep(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> list[str]:
         """Save the report and keep the result beyond the job; the names of the artifacts."""
-        benchmark = self._record(result, tasks, score)
+        benchmark = self.remember(result, tasks, score)
         for name, content in render(benchmark).items():
             path = self._context.scratch / name
             path.write_bytes(content)
             self._context.save_artifact(name, path, MEDIA_TYPES[name])
-        self._worker.benchmarks.keep(benchmark)
         return list(MEDIA_TYPES)
+
+    def remember(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> Benchmark:
+        """Keep the result beyond the job, whatever becomes of that."""
+        benchmark = self._record(result, tasks, score)
+        self._worker.benchmarks.keep(benchmark)
+        return benchmark
 
     def _record(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> Benchmark:
         job, device = self._context.job, self._worker.device

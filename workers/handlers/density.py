@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from shared.benchmarks import DensityResult, MeasuredRun, StreamsOfPipeline
+from shared.errors import JobCancelled
 from shared.measure.density import DensitySearch
 from shared.packing import DensityTask
 from shared.results import InstalledModel
@@ -44,10 +45,17 @@ class DensityHandler:
             tell=lambda search, streams: _tell(context, task, search, streams),
             known=_known(context),
         )
-        with self._environment.exclusive.hold(context, context.device):
-            search = searching.run()
+        try:
+            with self._environment.exclusive.hold(context, context.device):
+                searching.run()
+        except JobCancelled:
+            if searching.known.runs:
+                searching.stopped = "cancelled"
+                result = _result(context, task, bench, searching)
+                bench.remember(result, task.specs, (float(result.n_streams), "streams"))
+            raise
         context.progress(0.99, "report")
-        result = _result(context, task, bench, searching, search)
+        result = _result(context, task, bench, searching)
         report = bench.keep(result, task.specs, (float(result.n_streams), "streams"))
         return result.model_copy(update={"report": report})
 
@@ -85,9 +93,8 @@ def _tell(context: JobContext, task: DensityTask, search: DensitySearch, streams
     context.tell(now=True)
 
 
-def _result(
-    context: JobContext, task: DensityTask, bench: Bench, searching: Searching, search: DensitySearch
-) -> DensityResult:
+def _result(context: JobContext, task: DensityTask, bench: Bench, searching: Searching) -> DensityResult:
+    search = searching.so_far()
     found = search.found()
     steps = search.steps()
     answer = next((step for step in steps if step.streams == found.streams), None)
@@ -98,7 +105,7 @@ def _result(
         fps_floor=task.fps_floor,
         n_streams=found.streams,
         at_most=found.at_most,
-        ended="budget" if searching.out_of_budget else "max_streams" if found.bounded else "found",
+        ended=searching.stopped or ("max_streams" if found.bounded else "found"),
         streams_per_pipeline=[
             StreamsOfPipeline(pipeline_id=one.pipeline_id, streams=count)
             for one, count in zip(task.specs, shares, strict=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -42,15 +43,14 @@ class Searching:
     tell: Callable[[DensitySearch, int], None]
     known: Known = field(default_factory=Known)
     clock: Callable[[], float] = time.monotonic
-    out_of_budget: bool = False
+    stopped: Literal["budget", "cancelled"] | None = None
 
     def run(self) -> DensitySearch:
         """Measure until the answer is known or the budget is spent."""
-        rules = Rules(self.task.fps_floor, self.task.max_streams, self.task.repeats)
-        search = DensitySearch(rules, [_told(each) for each in self.known.runs if each.counts])
+        search = self.so_far()
         while (streams := search.next()) is not None:
             if self.known.spent_s + self._run_s() > self.task.budget_s:
-                self.out_of_budget = True
+                self.stopped = "budget"
                 break
             self.tell(search, streams)
             began = self.clock()
@@ -63,6 +63,11 @@ class Searching:
             self.keep(self.known)
             search.add(_told(made))
         return search
+
+    def so_far(self) -> DensitySearch:
+        """The search with the runs that are known."""
+        rules = Rules(self.task.fps_floor, self.task.max_streams, self.task.repeats)
+        return DensitySearch(rules, [_told(each) for each in self.known.runs if each.counts])
 
     def shares(self, streams: int) -> list[int]:
         """Streams of each pipeline: pinned ones have theirs, the others divide ``streams``."""

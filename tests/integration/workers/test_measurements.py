@@ -18,6 +18,7 @@ from shared.measurements import ShareFields
 from shared.packing import DensityTask, PerformanceTask, PipelineTask
 from shared.ports import NewJob
 from shared.settings import Settings
+from shared.states import JobState
 from tests.support.pipeline_lab import Lab, error_of
 from tests.support.pipelines import needs_gstreamer, task
 from tests.support.processes import System
@@ -123,6 +124,19 @@ async def test_a_killed_search_goes_on_with_the_steps_it_knows(lab: Lab, setting
     assert [step.streams for step in result.steps] == [1, 3, 4]
     assert [len(run.fps[0]) for run in result.runs] == [1, 3, 4], "nothing was measured twice"
     assert (await kept(settings, result.benchmark_id)).score == 4
+
+
+async def test_a_cancelled_search_leaves_what_it_knew(lab: Lab, settings: Settings) -> None:
+    job_id = await lab.send(density(pipeline("paced", PACED.format(fps=30)), fps_floor=20.0, duration_s=3.0))
+    await lab.system.when(job_id, lambda job: "1: 3" in (job.progress.message or ""))
+    await lab.system.cancel(job_id, "enough")
+
+    job = await lab.system.ended(job_id)
+
+    assert job.state is JobState.CANCELLED
+    result = (await kept(settings, job_id)).result
+    assert isinstance(result, DensityResult)
+    assert (result.n_streams, result.ended) == (1, "cancelled")
 
 
 async def test_no_passing_number_is_an_answer(lab: Lab) -> None:
