@@ -96,7 +96,11 @@ async def test_devices_are_what_workers_say(client: httpx2.AsyncClient, house: H
         ("there", "CPU", 1),
     ]
     first = devices[0]
-    assert (first["lanes"], first["runtimes"], first["models"]) == (["cpu", "io"], ["mediapipe", "openvino", "torch"], ["asl"])
+    assert (first["lanes"], first["runtimes"], first["models"]) == (
+        ["cpu", "io"],
+        ["mediapipe", "openvino", "torch"],
+        ["asl"],
+    )
     assert (first["slots"], first["busy"], first["load"]) == (6, 1, pytest.approx(1 / 6))
     workers = (await client.get("/api/v1/workers")).json()["workers"]
     assert {each["id"] for each in workers} == {"cpu-1", "io-1", "cpu-2", "cpu-3"}
