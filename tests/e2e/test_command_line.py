@@ -96,7 +96,7 @@ def test_a_spec_on_stdin_and_the_job_by_its_id(run, hand_points: list[Point]):
 
 
 def test_a_job_that_fails_or_is_cancelled_ends_with_one(run):
-    job_id = run("submit", "download", "pose_landmarker", "--force").stdout.strip()
+    job_id = run("submit", "download", "asl", "vgt", "lstm", "--force").stdout.strip()
     assert run("cancel", job_id).returncode == 0
     watched = run("watch", job_id)
     assert watched.returncode == 1

@@ -150,15 +150,15 @@ class System:
             {"request_id": f"asked-{job_id}", "traceparent": TRACE},
         )
 
-    async def ended(self, job_id: str) -> JobRecord:
+    async def ended(self, job_id: str, limit_s: float = LIMIT_S) -> JobRecord:
         """The job, once it has ended."""
-        return await self.when(job_id, lambda job: job.terminal)
+        return await self.when(job_id, lambda job: job.terminal, limit_s)
 
-    async def when(self, job_id: str, holds: Callable[[JobRecord], bool]) -> JobRecord:
+    async def when(self, job_id: str, holds: Callable[[JobRecord], bool], limit_s: float = LIMIT_S) -> JobRecord:
         """The job, once something holds of it; looked at anew with each of its events."""
         store = RedisJobStore(self.settings)
         try:
-            async with asyncio.timeout(LIMIT_S), RedisEventBus(self.settings).listen() as events:
+            async with asyncio.timeout(limit_s), RedisEventBus(self.settings).listen() as events:
                 if holds(job := await store.get(job_id)):
                     return job
                 async for published in events:

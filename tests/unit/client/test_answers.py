@@ -43,6 +43,8 @@ def missing(reader: type[BaseModel], writer: type[BaseModel], where: str = "") -
             found.append(f"{where}/{name}")
             continue
         ours, theirs = inner(wanted.annotation), inner(given.annotation)
+        if ours is theirs:
+            continue
         if isinstance(ours, type) and isinstance(theirs, type) and issubclass(ours, BaseModel):
             found += missing(ours, theirs, f"{where}/{name}")
         nullable = types.NoneType in get_args(given.annotation)

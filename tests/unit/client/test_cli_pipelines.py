@@ -141,5 +141,5 @@ async def test_what_is_wrong_is_told_by_rule(server: StartedServer, house: House
     shown = await run(server, *words.split())
     assert shown.exit_code == PROBLEM
     assert "/inputs: the pipeline has 1 source" in shown.stderr
-    assert "/output_mode: live streams" in shown.stderr
+    assert "/output_mode: no server for live streams" in shown.stderr
     assert house.kept == []

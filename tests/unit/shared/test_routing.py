@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from shared.devices import AUTO, Device, Lane, LaneClass, family_of
@@ -67,6 +67,7 @@ def of_the_family(kind: JobKind, lanes: Sequence[LaneState], needs: Needs) -> li
     ]
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # few lanes suit a job
 @given(kinds, lanes_alive, wants, policies)
 def test_auto_takes_a_lane_that_can_run_it_and_is_close_to_the_least_wait(
     kind: JobKind, lanes: list[LaneState], needs: Needs, policy: Policy
