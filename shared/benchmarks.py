@@ -10,7 +10,7 @@ from shared.graph.model import Graph
 from shared.measure.compare import Verdict
 from shared.predictions import Answer
 
-MeasuredKind = Literal["performance", "density", "optimize", "validate", "suite"]
+MeasuredKind = Literal["performance", "density", "optimize", "validate"]
 
 
 class MeasuredStream(Answer):
@@ -204,7 +204,7 @@ class BenchmarkSummary(Answer):
     pipelines: list[str]
     models: list[str]
     score: float
-    unit: Literal["fps", "streams", "gain", "valid", "points"]
+    unit: Literal["fps", "streams", "gain", "valid"]
 
 
 class Benchmark(BenchmarkSummary):

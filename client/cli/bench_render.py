@@ -190,5 +190,3 @@ def _score(of: BenchmarkSummary) -> str:
             return f"{of.score:+.1%}"
         case "valid":
             return "valid" if of.score else "not valid"
-        case "points":
-            return f"{of.score:.1f} points"

@@ -13,7 +13,7 @@ from shared.benchmarks import AnyMeasured, Benchmark, Environment, MeasuredRun
 from shared.devices import DeviceInfo
 from shared.measurements import MeasuredFields, ValidateFields
 from shared.needs import pipeline_models
-from shared.packing import DensityTask, OptimizeTask, PerformanceTask, PipelineTask
+from shared.packing import DensityTask, PerformanceTask, PipelineTask
 from shared.results import StreamFigures
 from workers.context import JobContext
 from workers.gst.available import available
@@ -164,11 +164,6 @@ class Bench:
 def named(tasks: Sequence[PipelineTask]) -> list[tuple[str, str]]:
     """Id and hash of each pipeline."""
     return [(task.pipeline_id, graph_hash(task.graph)) for task in tasks]
-
-
-def pipelines_of(task: PerformanceTask | DensityTask | OptimizeTask) -> list[PipelineTask]:
-    """Those that a job measures."""
-    return [task.pipeline] if isinstance(task, OptimizeTask) else task.specs
 
 
 def _accelerator(device: DeviceInfo) -> list[Gauge]:
