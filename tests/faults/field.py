@@ -27,7 +27,7 @@ from tests.support.stacks import own_environ
 READY_S = 60.0
 CALLBACK_SECRET = "whsec_ZmF1bHRzLWZhdWx0cy1mYXVsdHMtZmF1bHRz"
 _BUCKET = "faults"
-_PREFIX = "faults"
+PREFIX = "faults"
 
 
 class Field:
@@ -72,7 +72,7 @@ class Field:
 
     def install_model(self) -> None:
         beacon = RedisWorkerBeacon(
-            Settings.model_validate({"redis_url": self.store.url, "redis": {"prefix": _PREFIX}})
+            Settings.model_validate({"redis_url": self.store.url, "redis": {"prefix": PREFIX}})
         )
         beacon.install(
             InstalledModel(
@@ -164,7 +164,7 @@ class Field:
             **own_environ(),
             **self.scale.env(),
             "REDIS_URL": self.store.url,
-            "FRAMELANE_REDIS__PREFIX": _PREFIX,
+            "FRAMELANE_REDIS__PREFIX": PREFIX,
             "FRAMELANE_WORKER__CATALOGUE": str(self.folder / "catalogue.yaml"),
             "FRAMELANE_CALLBACKS__SECRET": CALLBACK_SECRET,
             "FRAMELANE_CALLBACKS__PRIVATE_HOSTS": '["127.0.0.1"]',
