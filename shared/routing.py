@@ -10,6 +10,9 @@ from shared.workers import LaneState
 
 TASK_PREFIX = "framelane."
 
+BATCH_TASK = TASK_PREFIX + "batch"
+"""Its one argument is a place where jobs wait together: who gets it runs as many of them as a batch may have."""
+
 ANY_WORK = "*"
 """The name under which workers announce the mean time of all their jobs."""
 
@@ -67,6 +70,11 @@ DEFAULT_POLICY = Policy()
 def task_name(kind: JobKind) -> str:
     """Wire name of a kind's task; it never changes, whatever module runs it."""
     return TASK_PREFIX + kind
+
+
+def place_of(priority: int, lane: str, group: str) -> str:
+    """Where jobs of a group wait together. A lane's name has no colon; a group's may have."""
+    return f"{priority}:{lane}:{group}"
 
 
 def route(
