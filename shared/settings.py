@@ -19,6 +19,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.pipeline_settings import PipelineSettings
+from shared.queue_settings import BatchingSettings, QueueSettings
+from shared.socket_settings import SocketSettings
 
 MIB = 1024 * 1024
 
@@ -95,6 +97,8 @@ class LimitSettings(BaseModel):
     ] = 2.0
     shutdown_s: Annotated[PositiveInt, Field(description="for open requests and sockets at shutdown")] = 10
     threads: Annotated[PositiveInt, Field(description="of a gateway, for blocking calls")] = 40
+    lane_depth: Annotated[PositiveInt, Field(description="jobs that wait in a lane; more: 503")] = 500_000
+    caller_depth: Annotated[PositiveInt, Field(description="jobs of one caller that wait; more: 429")] = 250_000
 
 
 class UploadSettings(BaseModel):
@@ -362,6 +366,9 @@ class Settings(BaseSettings):
     artifacts: ArtifactSettings = ArtifactSettings()
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
+    sockets: SocketSettings = SocketSettings()
+    batching: BatchingSettings = BatchingSettings()
+    queue: QueueSettings = QueueSettings()
     uploads: UploadSettings = UploadSettings()
     media: MediaSettings = MediaSettings()
     jobs: JobSettings = JobSettings()

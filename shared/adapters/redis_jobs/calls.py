@@ -12,9 +12,8 @@ from shared.adapters.records import (
     PAGE_OUTCOME_BYTES,
     QUEUED,
     SCAN_LIMIT,
-    STARTING,
-    error_of,
-    final_progress,
+    caller_full,
+    lane_full,
     micros,
     moved_to,
     new_record,
@@ -22,21 +21,24 @@ from shared.adapters.records import (
     write_cursor,
 )
 from shared.adapters.redis_connection import Argument
-from shared.adapters.redis_jobs.codec import ARTIFACTS, encode, from_flat, from_flat_or_bare, quoted, readable
+from shared.adapters.redis_jobs.attempt_calls import stale
+from shared.adapters.redis_jobs.codec import (
+    HEADERS,
+    encode,
+    from_flat,
+    from_flat_or_bare,
+    quoted,
+    readable,
+)
 from shared.errors import (
     FramelaneError,
     IllegalTransition,
     InputsExpired,
     JobConflict,
     JobNotFound,
-    StaleClaim,
     StoreUnavailable,
 )
 from shared.jobs import (
-    OUTCOME_STATES,
-    ArtifactRef,
-    Cancelled,
-    Completed,
     ErrorInfo,
     Failed,
     JobRecord,
@@ -59,18 +61,14 @@ from shared.results import StreamFigures
 from shared.states import JobState
 from shared.workers import LaneBacklog
 
-NEWER = b"NEWER"
-"""Answer of ``claim``: the job was left to a later version."""
-
 _EXPIRED = EXPIRED.model_dump_json()
-_STARTING = STARTING.model_dump_json()
 _QUEUED = QUEUED.model_dump_json()
 _FIGURES: TypeAdapter[list[StreamFigures]] = TypeAdapter(list[StreamFigures])
 
 
 @dataclass(frozen=True, slots=True)
 class Creating:
-    """A call of ``create``; the record is built here, the script adds the time."""
+    """A job in a call of ``create``; the record is built here, the script adds the time."""
 
     new: NewJob
     record: JobRecord
@@ -81,26 +79,37 @@ class Creating:
         return cls(new, new_record(new, from_micros(0)))
 
     def arguments(self) -> list[Argument]:
-        """For the script, after prefix and id."""
-        new = self.new
-        fields = [part for field in encode(self.record).items() for part in field]
+        """For the script, after the limits."""
+        new, fields = self.new, encode(self.record)
+        if new.headers:
+            fields["headers"] = HEADERS.dump_json(dict(new.headers)).decode()
+        of_script = [fields.pop(name) for name in ("priority", "expires", "head")]
+        del fields["seq"], fields["created"]
         return [
+            new.id,
             new.fingerprint,
             new.idempotency_key or "",
             new.idempotency_ttl_s,
             new.lane,
-            *((new.message.key, new.message.body) if new.message else ("", "")),
-            len(fields),
-            *fields,
+            *of_script,
+            *((new.message.key, new.message.body, new.group) if new.message else ("", "", "")),
+            new.caller,
+            2 * len(fields),
+            len(new.blobs),
+            *(part for field in fields.items() for part in field),
             *new.blobs,
         ]
 
     def read(self, reply: Sequence[Any]) -> Created:
-        """Raises JobConflict."""
+        """Raises JobConflict, QueueFull, CallerFull."""
         match reply[0]:
             case 1:
                 created = from_micros(int(reply[1]))
                 return Created(self.record.model_copy(update={"created_at": created}), fresh=True)
+            case 3:
+                raise lane_full(self.new)
+            case 4:
+                raise caller_full(self.new)
             case _:
                 return Created(_known(reply), fresh=False)
 
@@ -132,11 +141,6 @@ def ended_or_not(job_id: str, reply: Sequence[Any], what: str) -> JobRecord:
 def not_found(job_id: str) -> JobNotFound:
     """The error for a job nobody knows."""
     return JobNotFound(f"there is no job {job_id}")
-
-
-def stale(job_id: str, fence: int) -> StaleClaim:
-    """The error for an attempt that lost its job."""
-    return StaleClaim(f"claim {fence} of job {job_id} is no longer the one that counts")
 
 
 def read_blobs(job_id: str, reply: Sequence[Any] | None) -> list[bytes]:
@@ -173,21 +177,10 @@ def read_backlog(reply: Sequence[Any]) -> dict[str, LaneBacklog]:
     }
 
 
-def claim_arguments(worker: str, lease_s: float, lanes: Collection[str]) -> list[Argument]:
-    """For the script, after prefix and id."""
-    return [worker, quoted(worker), micros(lease_s), _EXPIRED, _STARTING, *lanes]
-
-
 def move_arguments(record: JobRecord, lane: str) -> list[Argument]:
     """For the script, after prefix and id."""
     moved = moved_to(record, lane)
     return [record.fence, record.lane, lane, encode(moved)["head"], moved.progress.model_dump_json()]
-
-
-def fence_of(reply: Sequence[Any]) -> int:
-    """The fence that ``claim`` gave out, whether or not its record can be read."""
-    record = reply[0]
-    return int(dict(zip(record[::2], record[1::2], strict=True))[b"fence"])
 
 
 def broken(error: StoreUnavailable) -> ErrorInfo:
@@ -195,42 +188,11 @@ def broken(error: StoreUnavailable) -> ErrorInfo:
     return ErrorInfo(code=FramelaneError.code, title=FramelaneError.title(), detail=error.detail)
 
 
-def read_claim(worker: str, reply: Sequence[Any] | None) -> Claim | None:
-    """None when there was nothing to run. Raises StoreUnavailable for a record that can't be read."""
-    if reply is None:
-        return None
-    record = from_flat(reply[0])
-    return Claim(job=record, fence=record.fence, worker=worker, blobs=list(reply[1]))
-
-
-def read_flag(claim: Claim, reply: int) -> bool:
-    """Whether the job was asked to stop. Raises StaleClaim."""
-    if reply < 0:
-        raise stale(claim.job_id, claim.fence)
-    return reply == 1
-
-
 def read_checkpoint(claim: Claim, reply: bytes | None) -> str:
     """What is kept. Raises StaleClaim."""
     if reply is None:
         raise stale(claim.job_id, claim.fence)
     return reply.decode()
-
-
-def settle_arguments(
-    claim: Claim, outcome: Completed | Failed | Cancelled, artifacts: Sequence[ArtifactRef]
-) -> list[Argument]:
-    """For the script, after prefix and id."""
-    progress = final_progress(outcome)
-    return [
-        claim.fence,
-        quoted(claim.worker),
-        OUTCOME_STATES[outcome.outcome],
-        outcome.model_dump_json(),
-        _json(error_of(outcome)),
-        ARTIFACTS.dump_json(list(artifacts)).decode(),
-        progress.model_dump_json() if progress else "",
-    ]
 
 
 def give_up_arguments(
@@ -307,7 +269,3 @@ def read_records(job_id: str, reply: Sequence[Any] | None) -> RecordPage:
         for number, stream, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     ]
     return RecordPage(records, first, last, restarted)
-
-
-def _json(model: ErrorInfo | None) -> str:
-    return model.model_dump_json() if model else "null"

@@ -22,6 +22,8 @@ class RedisJobStore:
         self._prefix = settings.redis.prefix
         self._redis = AsyncRedis(settings, circuit)
         self._scripts = load_scripts(settings)
+        self._limits = settings.limits
+        self._together = settings.batching.jobs
         self._accept = self._redis.run_synced if settings.redis.durability == "synced" else self._redis.run
 
     async def ping(self) -> None:
@@ -35,8 +37,9 @@ class RedisJobStore:
         isn't sure: the job may be there and run, and the same id or key finds it.
         """
         call = calls.Creating.of(new)
-        reply = await self._accept(self._scripts.create, self._prefix, new.id, *call.arguments())
-        return call.read(reply)
+        limits = (self._limits.lane_depth, self._limits.caller_depth, self._together)
+        reply = await self._accept(self._scripts.create, self._prefix, "", *limits, *call.arguments())
+        return call.read(reply[0])
 
     async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
         """See the port."""
