@@ -210,8 +210,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_servers(settings)
     except UnfitServer as error:
         parser.exit(os.EX_CONFIG, f"{parser.prog}: {error}\n")
-    shutdown_s = settings.limits.shutdown_s
-    sys.exit(serve(configuration(_process_app, host=given.host, port=given.port, shutdown_s=shutdown_s)))
+    config = configuration(
+        _process_app,
+        host=given.host,
+        port=given.port,
+        shutdown_s=settings.limits.shutdown_s,
+        compression=settings.sockets.compression,
+    )
+    sys.exit(serve(config))
 
 
 if __name__ == "__main__":

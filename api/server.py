@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.gateway import Gateway
+from api.sockets import KERNEL_WATCHES, LeanSocket
 
 _LEAVE_S = 2
 _SOCKET_MESSAGE_BYTES = 64 * 1024
@@ -37,7 +38,9 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return record.getMessage() != "ASGI callable returned without completing handshake."
 
 
-def configuration(make_app: Callable[[], FastAPI], *, host: str, port: int, shutdown_s: int) -> uvicorn.Config:
+def configuration(
+    make_app: Callable[[], FastAPI], *, host: str, port: int, shutdown_s: int, compression: bool = False
+) -> uvicorn.Config:
     """How uvicorn runs us. Open requests have ``shutdown_s`` seconds after a signal."""
     logging.getLogger("uvicorn.error").addFilter(_is_ours)
     return uvicorn.Config(
@@ -45,9 +48,11 @@ def configuration(make_app: Callable[[], FastAPI], *, host: str, port: int, shut
         factory=True,
         host=host,
         port=port,
-        ws="websockets-sansio",
+        ws=LeanSocket,
         ws_max_size=_SOCKET_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=compression,
+        # Followers are sent a frame of ours when nothing else was; the kernel sees whether a peer takes it.
+        ws_ping_interval=None if KERNEL_WATCHES else 20.0,
         timeout_graceful_shutdown=max(1, shutdown_s - _LEAVE_S),
         server_header=False,
         date_header=False,

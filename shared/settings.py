@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.pipeline_settings import PipelineSettings
+from shared.socket_settings import SocketSettings
 from shared.queue_settings import BatchingSettings, QueueSettings
 from shared.socket_settings import SocketSettings
 
@@ -366,6 +367,7 @@ class Settings(BaseSettings):
     artifacts: ArtifactSettings = ArtifactSettings()
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
+    sockets: SocketSettings = SocketSettings()
     sockets: SocketSettings = SocketSettings()
     batching: BatchingSettings = BatchingSettings()
     queue: QueueSettings = QueueSettings()

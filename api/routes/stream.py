@@ -1,7 +1,7 @@
 """WebSockets: one job, or a filtered feed of all. Both begin with how things are."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from typing import Annotated
 
@@ -37,7 +37,7 @@ async def follow_job(socket: WebSocket, here: Here, job_id: str, after_seq: Afte
     await socket.accept()
     try:
         async with here.followers.watch(canonical(job_id), after_seq) as watch:
-            await converse(socket, watch.frames(), here.settings.limits.ping_s)
+            await converse(socket, watch.frames(), watch.hang_up)
     except JobNotFound as error:
         await _close(socket, NO_SUCH_JOB, error.title())
     except StoreUnavailable as error:
@@ -63,38 +63,35 @@ async def follow_all(
     try:
         with here.hub.follow_all(wanted(query)) as follower:
             feed = Feed(here.parts.store, follower, query, limits.ping_s)
-            await converse(socket, feed.frames(), limits.ping_s)
+            await converse(socket, feed.frames(), follower.hang_up)
     except StoreUnavailable as error:
         await _close(socket, TRY_AGAIN_LATER, error.title())
 
 
-async def converse(socket: WebSocket, frames: Frames, send_within_s: float) -> None:
-    """Send frames until they end, or the client leaves or stops reading."""
-    sending = asyncio.create_task(_send(socket, frames, send_within_s))
+async def converse(socket: WebSocket, frames: Frames, hang_up: Callable[[], None]) -> None:
+    """Send frames until they end, or the client leaves or stops reading. ``hang_up`` makes the frames end."""
     leaving = asyncio.create_task(_until_gone(socket))
+    leaving.add_done_callback(lambda _: hang_up())
     try:
-        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        async with aclosing(frames):
+            await _send(socket, frames)
+    except WebSocketDisconnect:
+        pass  # a client that leaves while it is sent something is no error
     finally:
-        for task in (sending, leaving):
-            task.cancel()
-        ended = await asyncio.gather(sending, leaving, return_exceptions=True)
-    for error in ended:
-        # A client that leaves while it is sent something is no error; a task of ours that was cancelled neither.
-        if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect):
-            raise error
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
 
 
-async def _send(socket: WebSocket, frames: Frames, within_s: float) -> None:
-    async with aclosing(frames):
-        async for frame in frames:
-            if isinstance(frame, End):
+async def _send(socket: WebSocket, frames: Frames) -> None:
+    async for frame in frames:
+        match frame:
+            case Frame():
+                await socket.send_text(frame.raw)
+            case End.LEFT:
+                return
+            case _:
                 await _close(socket, *_CLOSE[frame])
                 return
-            try:
-                async with asyncio.timeout(within_s):
-                    await socket.send_text(frame.raw)
-            except TimeoutError:
-                return  # it doesn't even read what it is sent; nothing can be told to it
 
 
 async def _until_gone(socket: WebSocket) -> None:

@@ -29,6 +29,10 @@ class End(Enum):
     LAGGED = "lagged"  #: the reader was too slow
     CLOSING = "closing"  #: the process stops
     GONE = "gone"  #: the job isn't kept any more
+    LEFT = "left"  #: the reader is gone
+
+
+END_OF = {Note.CLOSING: End.CLOSING, Note.LEFT: End.LEFT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,10 @@ class Watch:
         """Whether the reader knew everything already when it came."""
         return self.record.terminal and self._seq == self.record.seq
 
+    def hang_up(self) -> None:
+        """The reader is gone: end the frames."""
+        self._follower.hang_up()
+
     async def frames(self) -> AsyncGenerator[Frame | End]:
         """A snapshot (or, after a seq, what was missed), then events; the last item is an End."""
         for frame in await self._catch_up():
@@ -86,8 +94,8 @@ class Watch:
     async def _told_by(self, heard: Heard | Note) -> Sequence[Frame | End]:
         known = self._seq or 0
         match heard:
-            case Note.CLOSING:
-                return [End.CLOSING]
+            case Note.CLOSING | Note.LEFT:
+                return [END_OF[heard]]
             case Note.LAGGED:
                 return [lagged(self._seq), End.LAGGED]
             case Note.IDLE:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi import WebSocket, WebSocketDisconnect
 
+from api.hub import Follower, Note
 from api.routes.stream import converse
 from api.services.follow import PING, End, Frame
 from shared.errors import StoreUnavailable
@@ -32,7 +33,7 @@ async def test_failing_store_ends_the_conversation_and_leaves_no_task() -> None:
     await opened.accept()
     before = asyncio.all_tasks()
     with pytest.raises(StoreUnavailable):
-        await converse(opened, frames(), 20)
+        await converse(opened, frames(), lambda: None)
     assert asyncio.all_tasks() == before
 
 
@@ -44,5 +45,23 @@ async def test_client_that_left_is_no_error() -> None:
     opened = silent_socket()
     await opened.accept()
     before = asyncio.all_tasks()
-    await converse(opened, frames(), 20)
+    await converse(opened, frames(), lambda: None)
     assert asyncio.all_tasks() == before
+
+
+async def test_frames_end_when_the_client_leaves() -> None:
+    follower = Follower(1)
+    told: asyncio.Queue[Any] = asyncio.Queue()
+    for kind in ("connect", "disconnect"):
+        told.put_nowait({"type": f"websocket.{kind}", "code": 1000})
+
+    async def frames() -> AsyncGenerator[Frame | End]:
+        assert await follower.next(20) is Note.LEFT
+        yield End.LEFT
+
+    async def send(message: Any) -> None:
+        assert message["type"] == "websocket.accept"
+
+    opened = WebSocket({"type": "websocket", "path": "/", "headers": []}, told.get, send)
+    await opened.accept()
+    await converse(opened, frames(), follower.hang_up)
