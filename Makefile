@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo up test faults check lint types imports format bench contracts lock clean
+.PHONY: help setup demo up test faults check lint types imports format bench bench-peers bench-queues contracts lock clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with every pinned package and check what the system must have
 
@@ -46,6 +46,12 @@ format: setup ## Format and mend what can be mended
 
 bench: setup ## Print the figures, each beside what it is compared with
 	$(BIN)/python -m benchmarks
+
+bench-peers: setup ## The same network and request through other model servers (ARGS="--rounds 1 framelane fastapi")
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-queues: setup ## No-op jobs through other Python queues (ARGS="--rounds 1 framelane celery")
+	$(BIN)/python -m benchmarks.queues $(ARGS)
 
 contracts: setup ## Render the generated pages of docs/reference anew
 	$(BIN)/python -m api.contracts

@@ -19,7 +19,7 @@ SEED = Path(".framelane/bench")
 @contextmanager
 def data_dir() -> Generator[Path]:
     """A data directory of its own, so that the jobs of earlier runs don't weigh on this one."""
-    _install_models()
+    install_models()
     with tempfile.TemporaryDirectory(prefix="framelane-bench-") as folder:
         yield Path(shutil.copytree(SEED, Path(folder) / "data"))
 
@@ -31,7 +31,7 @@ def running(lanes: tuple[str, ...] = LANES) -> Generator[LocalStack]:
         yield stack
 
 
-def _install_models() -> None:
+def install_models() -> None:
     """Download the models, once per machine and list of them."""
     done = SEED / "models-installed"
     if done.exists() and done.read_text("utf-8") == " ".join(MODELS):
