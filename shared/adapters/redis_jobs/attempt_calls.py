@@ -39,7 +39,7 @@ def read_claim(worker: str, reply: Sequence[Any]) -> Claim:
 
 
 def _claimed(reply: Sequence[Any]) -> JobRecord:
-    """Of what can differ from one such record to another; the rest stands in the spec. Nothing is checked twice."""
+    """From what differs from one such record to another; the rest stands in the spec. Nothing is checked twice."""
     job_id, fence, attempt, seq, lane, created, started, attempts, retry_of, fingerprint, spec = reply[:11]
     task = _small_task(spec) if len(spec) <= _SMALL_SPEC else TASK.validate_json(spec)
     lane, created_us, started_us = lane.decode(), int(created), int(started)

@@ -58,10 +58,10 @@ class RedisAttemptStore(RedisUpkeep):
 
     def renew_many(self, claims: Sequence[Claim], lease_s: float) -> list[bool | StaleClaim]:
         """See the port."""
-        arguments = attempt_calls.renew_arguments(claims, lease_s)
-        return (
-            attempt_calls.read_flags(claims, self._about_many(self._scripts.renew, *arguments)) if claims else []
-        )
+        if not claims:
+            return []
+        reply = self._about_many(self._scripts.renew, *attempt_calls.renew_arguments(claims, lease_s))
+        return attempt_calls.read_flags(claims, reply)
 
     def report(self, claim: Claim, progress: Progress) -> bool:
         """See the port."""
@@ -97,8 +97,10 @@ class RedisAttemptStore(RedisUpkeep):
 
     def settle_many(self, ends: Sequence[Ending]) -> list[JobState | StaleClaim]:
         """See the port."""
-        arguments = attempt_calls.settle_arguments(ends)
-        return attempt_calls.read_states(ends, self._about_many(self._scripts.settle, *arguments)) if ends else []
+        if not ends:
+            return []
+        reply = self._about_many(self._scripts.settle, *attempt_calls.settle_arguments(ends))
+        return attempt_calls.read_states(ends, reply)
 
     def give_up(
         self,
