@@ -87,3 +87,8 @@ def travelling_headers(connection: HTTPConnection) -> dict[str, str]:
     if traceparent := connection.headers.get("traceparent"):
         headers["traceparent"] = traceparent[:200]
     return headers
+
+
+def caller_of(connection: HTTPConnection) -> str:
+    """Whose jobs are counted together: the client's address."""
+    return connection.client.host if connection.client else ""

@@ -62,7 +62,7 @@ class Gateway:
         self.rules = Rules(self.entries, parts.media, settings)
         self.graphs = Graphs(settings.pipelines)
         self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
-        self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
+        self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s, settings.batching)
         of_pipelines = PipelineRules(self.graphs, self.rules.entries, settings.pipelines)
         preparer = Preparer(self.rules, of_pipelines, MeasurementRules(of_pipelines), image_check(limits))
         self.submitter = Submitter(

@@ -1,6 +1,7 @@
 """Errors as HTTP: the only place that knows which status an error code has, and how a problem looks."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
     FramelaneError,
+    Full,
     InvalidSpec,
     StoreUnavailable,
     TooManyUploads,
@@ -90,6 +92,8 @@ _STATUS: Mapping[str, int] = {
     "device-unavailable": 503,
     "device-memory": 503,
     "device-leased": 503,
+    "queue-full": 503,
+    "too-many-jobs": 429,
     "broker-unavailable": 503,
     "store-unavailable": 503,
 }
@@ -164,6 +168,8 @@ def of_error(error: FramelaneError, instance: str) -> Response:
     if isinstance(error, Unavailable):
         seconds = next(wait for kind, wait in _RETRY_AFTER_S.items() if isinstance(error, kind))
         headers["Retry-After"] = str(seconds)
+    if isinstance(error, Full) and error.retry_after_s is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     if isinstance(error, TooManyUploads):
         headers["Retry-After"] = "30"
     if isinstance(error, UploadTooLarge | UploadStalled):

@@ -155,6 +155,13 @@ def pack(
     return InferenceTask(**fields, inputs=packer.packed), [bytes(blob) for blob in packer.blobs]
 
 
+def group_of(task: AnyTask, most_rows: int) -> str:
+    """The group in which the job may wait with others, to be run in one pass; "" for a job that runs alone."""
+    if not isinstance(task, InferenceTask) or any(item.kind == "image" for item in task.inputs):
+        return ""
+    return f"inference:{task.model}" if sum(item.rows for item in task.inputs) <= most_rows else ""
+
+
 def _count_rows(spec: InferenceSpec) -> None:
     rows = sum(item.tensor.shape[0] if isinstance(item, TensorInput) else 1 for item in spec.inputs)
     if rows > MAX_INPUTS:

@@ -125,6 +125,11 @@ def expected_ms(lanes: Iterable[LaneState], work: str) -> dict[str, float]:
     }
 
 
+def drain_s(lane: LaneState) -> float:
+    """Seconds in which its workers do what waits in the lane now."""
+    return _queue(lane) * lane.service_ms.get(ANY_WORK, _UNMEASURED_MS) / 1_000
+
+
 def obstacle(lane: LaneState, needs: Needs) -> str | None:
     """Why the lane can't run such a job now; None if it can. What a lane doesn't tell is nothing against it."""
     if lane.ready == 0:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from api import problems
-from api.dependencies import preferred_wait, travelling_headers
+from api.dependencies import caller_of, preferred_wait, travelling_headers
 from api.gateway import Gateway
 from api.reference import Responses
 from api.services.submit import Ticket
@@ -77,7 +77,7 @@ async def ask(
         )
     except InvalidSpec as error:
         raise InvalidSpec(*((_renamed(pointer), message) for pointer, message in error.broken)) from None
-    ticket = Ticket(headers=travelling_headers(request))
+    ticket = Ticket(headers=travelling_headers(request), caller=caller_of(request))
     patience_s = here.settings.jobs.predict_wait_s if wait_s is None else wait_s
     return (await here.intake.accept(prepared, ticket, patience_s, brief=True)).record
 

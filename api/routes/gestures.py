@@ -97,7 +97,7 @@ async def list_classes(here: Here, model: str) -> Classes:
 
 @router.post(
     "/gestures/{model}/predict",
-    responses={200: {"model": Prediction}} | PENDING | problems(400, 404, 409, 413, 415, 422, 503, 504),
+    responses={200: {"model": Prediction}} | PENDING | problems(400, 404, 409, 413, 415, 422, 429, 503, 504),
     openapi_extra=photo_body(PHOTO_PART, "PredictRequest"),
 )
 async def predict_gesture(

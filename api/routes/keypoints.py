@@ -27,7 +27,7 @@ router = APIRouter(tags=["gestures"])
 
 HANDS, POSE = "hand_landmarker", "pose_landmarker"
 
-_REFUSALS = problems(400, 404, 409, 413, 415, 422, 503, 504)
+_REFUSALS = problems(400, 404, 409, 413, 415, 422, 429, 503, 504)
 
 
 class HandKeypoints(Answered):

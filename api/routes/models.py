@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response
 
-from api.dependencies import Here, Prefer, preferred_wait, travelling_headers
+from api.dependencies import Here, Prefer, caller_of, preferred_wait, travelling_headers
 from api.errors import ModelNotFound
 from api.gateway import Gateway
 from api.reference import ACCEPTED, problems
@@ -128,7 +128,7 @@ async def get_model(here: Here, name: str) -> ModelView:
     return ModelView.of(await entry_of(here, name), installed, users)
 
 
-@router.delete("/models/{name}", status_code=202, responses=ACCEPTED | problems(404, 409, 503))
+@router.delete("/models/{name}", status_code=202, responses=ACCEPTED | problems(404, 409, 429, 503))
 async def delete_model(
     request: Request, here: Here, name: Name, force: Force = False, prefer: Prefer = None
 ) -> Response:
@@ -138,7 +138,7 @@ async def delete_model(
     spec = validated(_DELETE, {"models": [name], "force": force})
     prepared = await here.submitter.prepare(0, lambda preparer: preparer.from_spec(spec, {}))
     wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
-    ticket = Ticket(headers=travelling_headers(request))
+    ticket = Ticket(headers=travelling_headers(request), caller=caller_of(request))
     return answer(request, await here.intake.accept(prepared, ticket, wait_s or 0), wait_s)
 
 

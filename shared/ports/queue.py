@@ -16,13 +16,17 @@ class Envelope:
 
 
 class JobQueue(Protocol):
-    """Carries job ids to workers, at least once. Blocking, except ``envelope``."""
+    """Carries job ids to workers, at least once. Blocking, except ``envelope`` and ``summons``."""
 
     def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope | None:
         """What ``send`` would send, to be pushed with the record by a job store on the same server.
 
         None where the broker is elsewhere: then ``send`` it. Waits for nothing.
         """
+        ...
+
+    def summons(self, route: Route, place: str) -> Envelope | None:
+        """A message that calls a worker to a place where jobs wait together; None as above."""
         ...
 
     def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:

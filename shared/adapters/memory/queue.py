@@ -33,6 +33,9 @@ class MemoryJobQueue:
     def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         """None: it isn't where the jobs are."""
 
+    def summons(self, route: Route, place: str) -> None:
+        """None, for the same reason."""
+
     def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         """See the port."""
         self.ping()
