@@ -1,8 +1,9 @@
 """The running system that the benchmarks talk to: fresh, with the models they use installed and warm."""
 
+import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +26,10 @@ def data_dir() -> Generator[Path]:
 
 
 @contextmanager
-def running(lanes: tuple[str, ...] = LANES) -> Generator[LocalStack]:
-    """A stack on such a directory."""
-    with data_dir() as folder, LocalStack(folder, lanes=lanes) as stack:
+def running(lanes: tuple[str, ...] = LANES, settings: Mapping[str, str] | None = None) -> Generator[LocalStack]:
+    """A stack on such a directory; ``settings`` as in the environment."""
+    environ = {**os.environ, **(settings or {})}
+    with data_dir() as folder, LocalStack(folder, lanes=lanes, environ=environ) as stack:
         yield stack
 
 

@@ -37,7 +37,7 @@ def hands() -> Sequence[Hand]:
     """The hand that everybody is timed with, then some more that answers are compared of."""
     chance = random.Random(7)
     shaken = [
-        [{axis: value + chance.gauss(0, 0.05) for axis, value in point.items()} for point in LANDMARKS]
+        [{axis: value + chance.gauss(0, 0.25) for axis, value in point.items()} for point in LANDMARKS]
         for _ in range(_OTHERS)
     ]
     return [LANDMARKS, *shaken]
