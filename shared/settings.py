@@ -19,8 +19,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.pipeline_settings import PipelineSettings
-from shared.socket_settings import SocketSettings
 from shared.queue_settings import BatchingSettings, QueueSettings
+from shared.session_settings import SessionSettings
 from shared.socket_settings import SocketSettings
 
 MIB = 1024 * 1024
@@ -368,7 +368,7 @@ class Settings(BaseSettings):
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
     sockets: SocketSettings = SocketSettings()
-    sockets: SocketSettings = SocketSettings()
+    sessions: SessionSettings = SessionSettings()
     batching: BatchingSettings = BatchingSettings()
     queue: QueueSettings = QueueSettings()
     uploads: UploadSettings = UploadSettings()

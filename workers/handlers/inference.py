@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from shared.errors import ModelUnusable
 from shared.packing import InferenceTask
 from shared.results import InferenceResult, InstalledModel
-from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
 from workers.handlers.inference_gestures import letters, words
-from workers.handlers.inference_inputs import Inputs, images
+from workers.handlers.inference_inputs import Asking, Inputs, images
 from workers.handlers.inference_keypoints import hands, pose
 from workers.handlers.inference_networks import look
 from workers.runtimes import registry
@@ -36,7 +35,7 @@ class InferenceHandler:
         self._inline_bytes = settings.inline_bytes
         self._models = LoadedModels(environment.catalogue, environment.model_store, host, settings.networks)
 
-    def run(self, context: JobContext) -> InferenceResult:
+    def run(self, context: Asking) -> InferenceResult:
         """Answer every input. Raises ModelError, InputUnreadable, and what ``context.check`` raises."""
         task = context.task
         if not isinstance(task, InferenceTask):
