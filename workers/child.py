@@ -134,10 +134,13 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     handlers = build(environment)
     keeper = Keeper(store, worker.lease_s, worker.renew_s, _grace_s(settings, lane))
     outbox = Outbox(store, doors.queue, worker.retry_base_s)
-    identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s, lane.queues)
+    identity = WorkerIdentity(
+        *(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s, lane.queues),
+        together=settings.batching.jobs,
+    )
     intake, times = Intake(), ServiceTimes()
     runner = Runner(identity, store, doors.artifacts, handlers, keeper, outbox, intake, times)
-    tasks.register(doors.queue.app, handlers, runner.run)
+    tasks.register(doors.queue.app, handlers, runner.run, runner.run_batch)
     vigil = DeviceVigil(device, devices, intake, worker.probe_s)
     presence = Presence(
         _introduced(me, host, lane, device, slots),
