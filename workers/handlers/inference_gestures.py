@@ -18,7 +18,7 @@ from workers.vision.features import Floats, hand_features, word_features
 _TOP = 3
 """Labels that are told where nobody asks for another number."""
 
-_SEQUENCES_AT_ONCE = 256
+SEQUENCES_AT_ONCE = 256
 """Padded to 40 frames they take 10 MB; ten thousand at once would take 400."""
 
 
@@ -39,7 +39,7 @@ def letters(inputs: Inputs, models: LoadedModels, device: str) -> InferenceResul
     with inputs.timed("model_ms"):
         probabilities = loaded.model.predict(hand_features(rows)) if len(rows) else _none(inputs)
     inputs.require_finite(probabilities, lambda row: _name(parts, row))
-    predictions = list(_by_part(parts, probabilities, _wanted(inputs)))
+    predictions = list(_by_part(parts, probabilities, wanted(inputs)))
     if inputs.options.annotate:
         _draw(inputs, parts, predictions)
     return _result(inputs, loaded, device, predictions)
@@ -50,13 +50,13 @@ def words(inputs: Inputs, models: LoadedModels, device: str) -> InferenceResult:
     loaded = models.classifier(inputs.entry, inputs.options.runtime, inputs.options.precision)
     items = iter(inputs)
     predictions: list[Prediction] = []
-    while some := list(islice(items, _SEQUENCES_AT_ONCE)):
+    while some := list(islice(items, SEQUENCES_AT_ONCE)):
         inputs.context.check()
         with inputs.timed("model_ms"):
             probabilities = loaded.model.predict(*word_features([inputs.frames(item) for item in some]))
         numbers = [item.number for item in some]
         inputs.require_finite(probabilities, lambda row, of=numbers: f"input {of[row]}")
-        predictions += answers.gestures(probabilities, _wanted(inputs))
+        predictions += answers.gestures(probabilities, wanted(inputs))
     return _result(inputs, loaded, device, predictions)
 
 
@@ -135,7 +135,8 @@ def _none(inputs: Inputs) -> Floats:
     return np.empty((0, len(inputs.entry.labels)), np.float32)
 
 
-def _wanted(inputs: Inputs) -> Wanted:
+def wanted(inputs: Inputs) -> Wanted:
+    """How much the job asks for."""
     options = inputs.options
     return Wanted(inputs.entry.labels, options.top_k or _TOP, options.min_confidence or 0.0)
 
