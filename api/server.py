@@ -1,6 +1,7 @@
 """uvicorn, told to let go of sockets and event streams before it waits for them to close."""
 
 import logging
+import resource
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,7 +40,8 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def configuration(
-    make_app: Callable[[], FastAPI], *, host: str, port: int, shutdown_s: int, compression: bool = False
+    make_app: Callable[[], FastAPI], *, host: str, port: int, shutdown_s: int, compression: bool = False,
+    message_bytes: int = _SOCKET_MESSAGE_BYTES
 ) -> uvicorn.Config:
     """How uvicorn runs us. Open requests have ``shutdown_s`` seconds after a signal."""
     logging.getLogger("uvicorn.error").addFilter(_is_ours)
@@ -61,9 +63,15 @@ def configuration(
     )
 
 
-def serve(config: uvicorn.Config) -> int:
-    """Serve until a signal; the exit status."""
+def serve(config: uvicorn.Config, listening: list[socket.socket] | None = None) -> int:
+    """Serve until a signal, at sockets of others if they are given; the exit status."""
     server = Server(config)
     with suppress(KeyboardInterrupt):  # the signal comes once more after everything has ended
-        server.run()
+        server.run(listening)
     return 0 if server.started else 1
+
+
+def allow_files() -> None:
+    """As many open files as this process may have: each follower is one, and usual limits are meant for others."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

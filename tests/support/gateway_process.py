@@ -29,9 +29,11 @@ class GatewayProcess:
         folder: Path,
         host: str = "127.0.0.1",
         environment: Mapping[str, str] | None = None,
+        workers: int = 1,
+        port: int = 0,
     ) -> None:
-        (self.port,) = free_ports(1)
-        self.log = folder / f"gateway-{self.port}.log"
+        self.port = port or free_ports(1)[0]
+        self.log = folder / f"gateway-{self.port}-{workers}-{time.monotonic_ns()}.log"
         own = {
             "REDIS_URL": settings.store_url,
             "FRAMELANE_REDIS__PREFIX": settings.redis.prefix,
@@ -40,7 +42,10 @@ class GatewayProcess:
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.main", "--host", host, "--port", str(self.port)],
+                [
+                    *(sys.executable, "-m", "api.main", "--host", host, "--port", str(self.port)),
+                    *(["--workers", str(workers)] if workers > 1 else []),
+                ],
                 cwd=ROOT,
                 env=os.environ | own | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
@@ -91,10 +96,11 @@ def gateway_process(
     *,
     host: str = "127.0.0.1",
     environment: Mapping[str, str] | None = None,
+    workers: int = 1,
     until: str = "/health/ready",
 ) -> Iterator[GatewayProcess]:
     """One that answers ``until`` with 200."""
-    gateway = GatewayProcess(settings, folder, host, environment)
+    gateway = GatewayProcess(settings, folder, host, environment, workers)
     try:
         gateway.wait_until(until)
         yield gateway

@@ -280,3 +280,12 @@ def _status(url: str) -> int | None:
         return httpx2.get(url).status_code
     except httpx2.ConnectError:
         return None
+
+
+def test_gateway_of_several_processes(tmp_path: Path):
+    with running(tmp_path / "data", "--lanes", "io", "--gateway-workers", "2") as several:
+        gateway = psutil.Process(several.ready["pids"]["gateway"])
+        assert len(gateway.children()) == 2
+        assert httpx2.get(f"{several.url}/health/ready").is_success
+        assert several.end(signal.SIGTERM) == 0
+        assert several.orphans() == []
