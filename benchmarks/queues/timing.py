@@ -19,7 +19,7 @@ from client.local.embedded import EmbeddedValkey
 _ROOT = Path(__file__).parents[2]
 _READY_S = 60.0
 _STUCK_S = 30.0
-_TRIAL = 200
+_TRIAL = 100
 _MOST = 20_000
 _STAMP = struct.calcsize("d")
 

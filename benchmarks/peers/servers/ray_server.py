@@ -1,6 +1,5 @@
 """Ray Serve: ``python ray_server.py``; runs until it is interrupted."""
 
-import os
 import signal
 from typing import Any
 
@@ -31,8 +30,7 @@ class Gesture:
 
 
 if __name__ == "__main__":
-    settings = {name: value for name, value in os.environ.items() if name.startswith("PEER_")}
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": settings})
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)  # replicas inherit this environment
     serve.start(http_options={"host": "127.0.0.1", "port": PORT})
     serve.run(Gesture.bind(), route_prefix="/predict")
     try:
