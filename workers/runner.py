@@ -111,6 +111,7 @@ class Runner:
         """Run jobs that wait together at a place, as many as a batch may have. Waits and raises like ``run``."""
         stay, me = self._endings.stay, self._me
         with self._intake.entered(f"{place}#{next(self._numbers)}"), self._gate.entered(alone=False, check=stay):
+            stay()
             claims = self._endings.patiently(
                 lambda: self._store.claim_ready(place, me.id, me.lease_s, me.lanes, me.together)
             )
