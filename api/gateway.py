@@ -29,6 +29,8 @@ from api.services.pipeline_jobs import PipelineRules
 from api.services.pipelines import Registry
 from api.services.prepare import Preparer
 from api.services.rules import Rules
+from api.services.session_records import SessionRecords
+from api.services.sessions import Sessions
 from api.services.submit import Submitter
 from api.services.uploads import Uploads
 from shared.media_library import MediaLibrary
@@ -86,6 +88,23 @@ class Gateway:
             MediaLibrary(parts.artifacts, parts.beacon),
             self.threads,
         )
+        self.sessions = Sessions(
+            parts.sessions,
+            parts.queue,
+            self._courier,
+            self.lanes,
+            self.models,
+            self.rules,
+            settings.sessions,
+            image_check(limits),
+        )
+        self.session_records = SessionRecords(
+            parts.sessions,
+            parts.artifacts,
+            self.threads,
+            settings.sessions.part_lines,
+            settings.artifacts.link_ttl_s,
+        )
         self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
         self._chores = Chores(
@@ -104,13 +123,15 @@ class Gateway:
         self.phase = Phase.INITIALIZING
         looking = asyncio.create_task(self._look_for_parts())
         going_on = (self.hub.run(), self.lookout.run(), self._chores.run())
-        self._tasks = [*map(asyncio.create_task, going_on), looking]
+        of_sessions = (self.sessions.hear(), self.sessions.watch(), self.session_records.run())
+        self._tasks = [*map(asyncio.create_task, (*going_on, *of_sessions)), looking]
         await asyncio.wait([looking], timeout=_FIRST_LOOK_S)
 
     async def leave(self, within_s: float) -> None:
         """Let go of followers and waiters: they are told, and have that long to leave."""
         self.phase = Phase.SHUTDOWN
         self._leaving.set()
+        self.sessions.close()
         await self.hub.close(within_s)
 
     async def stop(self) -> None:

@@ -90,6 +90,9 @@ _ROUTERS = (
     benchmarks,
 )
 
+_TOLD_SIZE = 2
+"""Frames up to so many times what is taken are told that they are too large; others close their socket."""
+
 _KILL_AFTER_S = 2.0
 """A process that was asked to stop has so long above what open requests have."""
 
@@ -240,6 +243,7 @@ def _serve(settings: Settings, host: str, port: int, processes: int) -> int:
         port=port,
         shutdown_s=settings.limits.shutdown_s,
         compression=settings.sockets.compression,
+        message_bytes=_TOLD_SIZE * settings.sessions.frame_bytes,
     )
     if processes == 1:
         return serve(config)

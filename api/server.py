@@ -14,7 +14,7 @@ from api.sockets import KERNEL_WATCHES, LeanSocket
 
 _LEAVE_S = 2
 _SOCKET_MESSAGE_BYTES = 64 * 1024
-"""Followers have nothing to say; a longer message closes their socket."""
+"""Followers have nothing to say; a longer message closes their socket. Sessions have frames."""
 
 
 class Server(uvicorn.Server):
@@ -40,10 +40,18 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def configuration(
-    make_app: Callable[[], FastAPI], *, host: str, port: int, shutdown_s: int, compression: bool = False,
-    message_bytes: int = _SOCKET_MESSAGE_BYTES
+    make_app: Callable[[], FastAPI],
+    *,
+    host: str,
+    port: int,
+    shutdown_s: int,
+    compression: bool = False,
+    message_bytes: int = _SOCKET_MESSAGE_BYTES,
 ) -> uvicorn.Config:
-    """How uvicorn runs us. Open requests have ``shutdown_s`` seconds after a signal."""
+    """How uvicorn runs us. Open requests have ``shutdown_s`` seconds after a signal.
+
+    ``message_bytes``: of a WebSocket; a longer one closes it.
+    """
     logging.getLogger("uvicorn.error").addFilter(_is_ours)
     return uvicorn.Config(
         make_app,
@@ -51,7 +59,7 @@ def configuration(
         host=host,
         port=port,
         ws=LeanSocket,
-        ws_max_size=_SOCKET_MESSAGE_BYTES,
+        ws_max_size=message_bytes,
         ws_per_message_deflate=compression,
         # Followers are sent a frame of ours when nothing else was; the kernel sees whether a peer takes it.
         ws_ping_interval=None if KERNEL_WATCHES else 20.0,

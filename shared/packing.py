@@ -196,7 +196,7 @@ class _Packer:
                 self._landmarks(item.landmarks)
             case SequenceInput():
                 kept = item.sequence[:WORD_FRAMES]
-                self._push("sequence", floats(_frame_values(kept)), len(kept))
+                self._push("sequence", frame_floats(kept), len(kept))
             case TensorInput():
                 self._tensor(pointer, item.tensor)
             case MediaInput():
@@ -212,7 +212,7 @@ class _Packer:
         self.blobs.append(blob)
 
     def _landmarks(self, hand: list[Point]) -> None:
-        row = floats(value for point in hand for value in (point.x, point.y, point.z))
+        row = hand_floats(hand)
         last = self.packed[-1] if self.packed else None
         blob = self.blobs[-1] if self.blobs else None
         if last and last.kind == "landmarks" and isinstance(blob, bytearray):
@@ -256,6 +256,16 @@ def floats(values: Iterable[float]) -> bytes:
     if sys.byteorder == "big":
         packed.byteswap()
     return packed.tobytes()
+
+
+def hand_floats(hand: Iterable[Point]) -> bytes:
+    """x, y, z of each point, as ``floats``."""
+    return floats(value for point in hand for value in (point.x, point.y, point.z))
+
+
+def frame_floats(frames: Iterable[Frame]) -> bytes:
+    """258 numbers of each frame, as ``floats``; zeros for parts that weren't seen."""
+    return floats(_frame_values(frames))
 
 
 def all_moderate(raw: bytes) -> bool:

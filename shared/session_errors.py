@@ -63,6 +63,8 @@ class FrameRefused(FramelaneError):
     """The frame isn't taken."""
 
     code = "frame-refused"
+    meta = '"frame":null'
+    """Members of an answer that name the frame, as far as it could be read."""
 
 
 class FrameTooLarge(FrameRefused):

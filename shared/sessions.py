@@ -5,14 +5,16 @@ A text message is JSON; a binary one is a JPEG, PNG or WebP photo as it is, or a
 float32.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, TypeAdapter
 
+from shared.catalogue import CatalogueEntry
 from shared.common import Name
 from shared.devices import AUTO, DeviceRequest
-from shared.inputs import Frame, Hand, Wire
+from shared.inputs import WORD_FRAMES, Frame, Hand, Wire
 from shared.jobs import ErrorInfo
 from shared.predictions import Answer, Prediction
 from shared.specs import InferenceOptions, Runtime
@@ -144,10 +146,9 @@ class FrameAnswer(Answer):
     dropped: int
 
 
-class FrameResult(FrameAnswer):
+class FrameSaid(Answer):
     """What the model says. ``window``: frames it looked at, of a windowed model."""
 
-    type: Literal["result"] = "result"
     model: str
     version: str
     runtime: str
@@ -155,6 +156,12 @@ class FrameResult(FrameAnswer):
     prediction: Prediction
     window: int | None = None
     timings: FrameTimings
+
+
+class FrameResult(FrameAnswer, FrameSaid):
+    """What the model says of a frame."""
+
+    type: Literal["result"] = "result"
 
 
 class FrameFailed(FrameAnswer):
@@ -216,6 +223,38 @@ FromGateway = Annotated[
     Field(discriminator="type"),
 ]
 FROM_GATEWAY: TypeAdapter[FromGateway] = TypeAdapter(FromGateway)
+
+POSE_MODEL = "pose_landmarker"
+"""Makes a moment of a photo, for models of movements."""
+
+
+def windowed(entry: CatalogueEntry) -> bool:
+    """Whether the model looks at frames before the newest."""
+    return entry.architecture == "word_lstm"
+
+
+def window_of(entry: CatalogueEntry) -> int:
+    """Frames that it looks at, 0 for a model without a window."""
+    return WORD_FRAMES if windowed(entry) else 0
+
+
+def takes(entry: CatalogueEntry) -> list[FrameKind]:
+    """Kinds of frames that sessions of the model take."""
+    if windowed(entry):
+        return ["image", "moment"]
+    known: tuple[FrameKind, ...] = ("image", "landmarks")
+    return [kind for kind in known if kind in entry.accepts]
+
+
+def needed(entry: CatalogueEntry, kind: FrameKind, entries: Mapping[str, CatalogueEntry]) -> list[str]:
+    """Models that must be installed for frames of this kind, itself included."""
+    if kind != "image":
+        return [entry.name]
+    if windowed(entry):
+        pose = entries.get(POSE_MODEL)
+        return [entry.name, POSE_MODEL, *(pose.requires.get("image", []) if pose else [])]
+    return [entry.name, *entry.requires.get("image", [])]
+
 
 SESSIONS_FOLDER = "sessions/"
 """Below it lie files of recorded sessions."""

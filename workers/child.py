@@ -17,6 +17,7 @@ from shared.adapters.redis_leases import RedisDeviceLeases
 from shared.adapters.redis_pipelines import RedisVariantWriter
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.adapters.redis_server import UnfitServer, check_servers
+from shared.adapters.redis_sessions import RedisFrameStore
 from shared.adapters.redis_uploads import RedisUploadStore
 from shared.catalogue import Catalogue, load_catalogue
 from shared.devices import DeviceInfo, Lane, LaneClass
@@ -49,6 +50,7 @@ from workers.pulse import Pulse
 from workers.runner import Runner, WorkerIdentity
 from workers.scratch import ScratchRoot
 from workers.service_times import ServiceTimes
+from workers.sessions.assembly import register_sessions
 from workers.shift import Crew, Shift
 from workers.vigil import DeviceVigil, LeaseVigil
 
@@ -104,6 +106,7 @@ class _Doors:
     leases: RedisDeviceLeases
     benchmarks: RedisBenchmarkWriter
     variants: RedisVariantWriter
+    frames: RedisFrameStore
 
     @classmethod
     def of(cls, settings: Settings) -> "_Doors":
@@ -116,11 +119,12 @@ class _Doors:
             RedisDeviceLeases(settings),
             RedisBenchmarkWriter(settings),
             RedisVariantWriter(settings),
+            RedisFrameStore(settings),
         )
 
     @property
     def closers(self) -> list[Callable[[], None]]:
-        closed_last = (self.benchmarks, self.variants, self.uploads, self.store)
+        closed_last = (self.benchmarks, self.variants, self.uploads, self.frames, self.store)
         return [each.close for each in (self.queue, self.beacon, self.leases, *closed_last)]
 
 
@@ -141,6 +145,8 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     intake, times = Intake(), ServiceTimes()
     runner = Runner(identity, store, doors.artifacts, handlers, keeper, outbox, intake, times)
     tasks.register(doors.queue.app, handlers, runner.run, runner.run_batch)
+    app, about = doors.queue.app, (me, intake, runner.gate)
+    register_sessions(app, environment, handlers, doors.frames, doors.queue, *about)
     vigil = DeviceVigil(device, devices, intake, worker.probe_s)
     presence = Presence(
         _introduced(me, host, lane, device, slots),

@@ -28,10 +28,7 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class HeldSession:
-    """A session as it is for its new holder. ``turn``: grows with every holder. ``age_s``: since it began.
-
-    ``answers``: those that the client doesn't know, as they were told.
-    """
+    """A session as it is for its new holder. ``turn``: grows with every holder. ``age_s``: since it began."""
 
     spec: str
     lane: str
@@ -40,7 +37,6 @@ class HeldSession:
     age_s: float
     window: int
     record: bool
-    answers: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +124,7 @@ class SessionStore(Protocol):
         """Begin it; its turn is 1."""
         ...
 
-    async def resume(self, session_id: str, token_hash: str, holder: str, after: int) -> HeldSession:
+    async def resume(self, session_id: str, token_hash: str, holder: str) -> HeldSession:
         """Become its holder; whoever was is told. Raises SessionNotFound, also for another token."""
         ...
 

@@ -24,6 +24,8 @@ from shared.adapters.memory import (
     MemoryJobs,
     MemoryJobStore,
     MemoryPipelineStore,
+    MemorySessions,
+    MemorySessionStore,
     MemoryUploadStore,
     MemoryWorkerBeacon,
     MemoryWorkerDirectory,
@@ -74,6 +76,7 @@ class House:
     uploads: MemoryUploadStore = field(default_factory=MemoryUploadStore)
 
     def __post_init__(self) -> None:
+        self.sessions = MemorySessions(self.settings.sessions)
         self.jobs = MemoryJobs(self.bus, settings=self.settings.jobs)
         self.attempts = MemoryAttemptStore(self.jobs)
         self.beacon = MemoryWorkerBeacon(self.crew)
@@ -91,6 +94,7 @@ class House:
             benchmarks=MemoryBenchmarkStore(measured),
             beacon=self.beacon,
             uploads=self.uploads,
+            sessions=MemorySessionStore(self.sessions),
             catalogue=self.catalogue,
             media=load_media(),
             check_link=self.artifacts.signer.check,

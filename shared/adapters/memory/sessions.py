@@ -122,7 +122,7 @@ class MemorySessionStore:
             if new.record:
                 self._all.records[new.id] = deque()
 
-    async def resume(self, session_id: str, token_hash: str, holder: str, after: int) -> HeldSession:
+    async def resume(self, session_id: str, token_hash: str, holder: str) -> HeldSession:
         """See the port."""
         with self._all.lock:
             kept = self._all.alive(session_id)
@@ -133,8 +133,8 @@ class MemorySessionStore:
             kept.holder = holder
             self._all.touch(kept)
             age_s = self._all.clock() - kept.born
-            known = (kept.new.window, kept.new.record, _after(kept.answers, after))
-            return HeldSession(kept.new.spec, kept.lane, kept.turn, kept.seq, age_s, *known)
+            known = (kept.seq, age_s, kept.new.window, kept.new.record)
+            return HeldSession(kept.new.spec, kept.lane, kept.turn, *known)
 
     async def offer(self, session_id: str, turn: int, frame: NewFrame) -> Offered:
         """See the port."""

@@ -39,12 +39,12 @@ class RedisSessionStore:
         said = (new.token_hash, new.spec, new.lane, new.holder, queue, message, new.window, int(new.record))
         await self._run(self._scripts.open, new.id, *said)
 
-    async def resume(self, session_id: str, token_hash: str, holder: str, after: int) -> HeldSession:
+    async def resume(self, session_id: str, token_hash: str, holder: str) -> HeldSession:
         """See the port."""
-        reply = await self._run(self._scripts.resume, session_id, token_hash, holder, after)
+        reply = await self._run(self._scripts.resume, session_id, token_hash, holder)
         if reply is None:
             raise SessionNotFound
-        spec, lane, turn, seq, age_us, window, record, answers = reply
+        spec, lane, turn, seq, age_us, window, record = reply
         return HeldSession(
             spec=spec.decode(),
             lane=lane.decode(),
@@ -53,7 +53,6 @@ class RedisSessionStore:
             age_s=int(age_us) / 1_000_000,
             window=window,
             record=record == b"1",
-            answers=[each.decode() for each in answers],
         )
 
     async def offer(self, session_id: str, turn: int, frame: NewFrame) -> Offered:

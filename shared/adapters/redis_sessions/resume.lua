@@ -1,5 +1,4 @@
--- ARGV: token's hash, holder, the last answer that is known.
--- Returns {spec, lane, turn, seq, age in microseconds, window, record, answers}; nil for another token.
+-- ARGV: token's hash, holder. Returns {spec, lane, turn, seq, age in microseconds, window, record}; nil for another token.
 local token, spec, lane, turn, holder, seq, born, window, record =
   unpack(get('token', 'spec', 'lane', 'turn', 'holder', 'seq', 'born', 'window', 'record'))
 if not token or token ~= ARGV[3] then
@@ -8,6 +7,4 @@ end
 redis.call('HSET', S, 'holder', ARGV[4], 'turn', turn + 1)
 redis.call('PUBLISH', P .. ':sessions:' .. holder, id .. ' ' .. turn .. ' ')
 touch()
-local missed = seq - ARGV[5]
-local answers = missed > 0 and redis.call('LRANGE', ANSWERS, -missed, -1) or {}
-return {spec, lane, turn + 1, tonumber(seq), exact(now_us() - born), tonumber(window), record, answers}
+return {spec, lane, turn + 1, tonumber(seq), exact(now_us() - born), tonumber(window), record}
