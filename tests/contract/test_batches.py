@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,12 @@ GROUP = "inference:asl"
 PLACE = place_of(5, "cpu", GROUP)
 
 
-def grouped(**fields: object) -> NewJob:
+def grouped(**fields: Any) -> NewJob:
     new = new_job(priority=5, **fields)
     return replace(new, group=GROUP, message=Envelope("queue", b"of the place"), headers={"request_id": new.id})
 
 
-async def waiting(jobs: Jobs, count: int, **fields: object) -> list[str]:
+async def waiting(jobs: Jobs, count: int, **fields: Any) -> list[str]:
     """Ids of that many jobs, which wait together in this order."""
     return [(await jobs.front.create(grouped(**fields))).record.id for _ in range(count)]
 

@@ -21,7 +21,7 @@ from shared.jobs import JobRecord
 from shared.ports import Claim, Envelope, NewJob
 from shared.results import DownloadResult, InferenceResult, InstalledModel
 from shared.routing import place_of
-from shared.specs import ModelDownloadSpec
+from shared.specs import JobKind, ModelDownloadSpec
 from shared.upkeep import Upkeep
 from workers.context import JobContext
 from workers.handlers import Handler
@@ -223,7 +223,7 @@ class Workshop:
 
     def new_runner(self, name: str = "worker-1", handler: Handler | None = None) -> Runner:
         me = WorkerIdentity(name, CPU, self.scratch_root, LEASE_S)
-        handlers = {"model_download": handler or self.handler}
+        handlers: dict[JobKind, Handler] = {"model_download": handler or self.handler}
         return Runner(me, self.store, self.artifacts, handlers, self.keeper, self.outbox)
 
     async def submit(self, job_id: str = "job", *, published: bool = True, **fields) -> JobRecord:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.errors import InputUnreadable, ModelNotInstalled, ModelUnusable
+from shared.errors import InputUnreadable, ModelUnusable
 from shared.results import BatchPrediction, GesturePrediction, InferenceResult
 from tests.support.workplace import Workplace
 from workers.vision.features import Floats
@@ -108,14 +108,6 @@ async def test_one_that_cannot_be_answered_keeps_no_other_back(workplace: Workpl
 
 
 async def test_what_is_wrong_with_the_model_is_told_to_all(workplace: Workplace, real_hands: Floats) -> None:
-    specs = [
-        {"model": name, "inputs": [_landmarks(real_hands[0])], "options": {"runtime": runtime}}
-        for name, runtime in (("asl", "mediapipe"), ("asl", "mediapipe"), ("nobody", "auto"), ("asl", "torch"))
-    ]
+    specs = [{"model": name, "inputs": [_landmarks(real_hands[0])]} for name in ("nobody", "nobody", "asl")]
     answers = workplace.handler.run_many([await workplace.context(spec) for spec in specs])
-    assert [isinstance(answer, ModelUnusable | ModelNotInstalled) for answer in answers] == [
-        True,
-        True,
-        True,
-        False,
-    ]
+    assert [isinstance(answer, ModelUnusable) for answer in answers] == [True, True, False]
