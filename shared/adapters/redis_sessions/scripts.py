@@ -17,6 +17,8 @@ TAG = "@framelane-frame@"
 AGAIN_S = 2.0
 """A message that nobody answered is sent again after this, then twice that, and so on."""
 
+_LEAST_MS = 1_000
+
 _REFUSED = {"open", "offer"}
 """A full server takes no more frames; what it has can still be answered."""
 
@@ -43,7 +45,7 @@ def load_scripts(settings: SessionSettings) -> Scripts:
     constants = {
         "IN_FLIGHT": settings.in_flight,
         "IDLE_MS": round(settings.idle_s * 1_000),
-        "BLOB_MS": round(settings.lost_s * 4_000),
+        "BLOB_MS": max(_LEAST_MS, round(settings.lost_s * 4_000)),
         "LOST_US": round(settings.lost_s * 1_000_000),
         "AGAIN_US": round(AGAIN_S * 1_000_000),
         "ANSWERS_KEPT": settings.answers_kept,
