@@ -28,6 +28,7 @@ from api.services.pipeline_files import Files
 from api.services.pipeline_jobs import PipelineRules
 from api.services.pipelines import Registry
 from api.services.prepare import Preparer
+from api.services.questions import Questions
 from api.services.rules import Rules
 from api.services.session_records import SessionRecords
 from api.services.sessions import Sessions
@@ -67,6 +68,7 @@ class Gateway:
         self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s, settings.batching)
         of_pipelines = PipelineRules(self.graphs, self.rules.entries, settings.pipelines)
         preparer = Preparer(self.rules, of_pipelines, MeasurementRules(of_pipelines), image_check(limits))
+        self.questions = Questions(preparer)
         self.submitter = Submitter(
             parts.store,
             self._courier,

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from api import openapi, problems, receiving
 from api.crew import Crew
 from api.dependencies import known_query
+from api.express import Express
 from api.gateway import Gateway, own_version
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
@@ -119,6 +120,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     pages.mount_assets(app)
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Express)
     app.add_middleware(
         BodyLimit,
         limit=settings.limits.body_bytes,

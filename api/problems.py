@@ -213,14 +213,26 @@ def unexpected(instance: str, request_id: str) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem."""
-    app.exception_handler(FramelaneError)(_framelane_error)
+    app.exception_handler(FramelaneError)(_raised)
     for kind in (RequestValidationError, WebSocketRequestValidationError):
         app.exception_handler(kind)(_validation_error)
-    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(HTTPException)(_raised)
 
 
-async def _framelane_error(request: Request, error: FramelaneError) -> Response:
-    return of_error(error, request.url.path)
+def of_exception(request: Request, error: FramelaneError | HTTPException) -> Response:
+    """The response for what a route raised."""
+    if isinstance(error, FramelaneError):
+        return of_error(error, request.url.path)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = error.code if isinstance(error, Refused) else phrase.lower().replace(" ", "-")
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(error.status_code, code, phrase, str(error.detail), request.url.path, headers=headers)
+
+
+async def _raised(request: Request, error: FramelaneError | HTTPException) -> Response:
+    return of_exception(request, error)
 
 
 async def _validation_error(
@@ -229,15 +241,6 @@ async def _validation_error(
     # The first part of a location says where: query, path, header.
     broken = [("/" + "/".join(map(str, each["loc"][1:])), plainly(each)) for each in error.errors()]
     return of_error(InvalidSpec(*broken), request.url.path)
-
-
-async def _http_error(request: Request, error: HTTPException) -> Response:
-    phrase = HTTPStatus(error.status_code).phrase
-    code = error.code if isinstance(error, Refused) else phrase.lower().replace(" ", "-")
-    headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods(request))
-    return problem(error.status_code, code, phrase, str(error.detail), request.url.path, headers=headers)
 
 
 def _methods(request: Request) -> list[str]:

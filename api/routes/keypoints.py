@@ -20,7 +20,7 @@ from api.routes.asking import (
 )
 from api.routes.gestures import PHOTO_PART
 from api.uploads import read_photo
-from shared.inputs import FileInput, Point, PosePoint
+from shared.inputs import Point, PosePoint
 from shared.results import DetectedHand, KeypointsPrediction
 
 router = APIRouter(tags=["gestures"])
@@ -86,7 +86,7 @@ async def _look(
     said: Callable[[KeypointsPrediction, dict[str, Any]], Answered],
 ) -> Response:
     upload = await read_photo(request, here.settings.limits, PHOTO_PART)
-    record = await ask(request, here, model, FileInput(file=PHOTO_PART), upload, choices)
+    record = await ask(request, here, model, upload, choices, PHOTO_PART)
     result = completed(record, request)
     if isinstance(result, Response):
         return result

@@ -156,10 +156,9 @@ async def entry_of(here: Gateway, name: str, category: str | None = None) -> Cat
     """The catalogue's entry, or that of an installed model. Raises ModelNotFound, naming those there are."""
     if name not in here.rules.entries:
         await here.models.now()
-    fitting = {each.name: each for each in here.rules.entries.values() if category in {None, each.category}}
-    if name not in fitting:
-        msg = f"there is no {category or ''} model {name[:100]!r}; there are {', '.join(fitting)}".replace(
-            "  ", " "
-        )
-        raise ModelNotFound(msg)
-    return fitting[name]
+    found = here.rules.entries.get(name)
+    if found is not None and category in {None, found.category}:
+        return found
+    fitting = [each.name for each in here.rules.entries.values() if category in {None, each.category}]
+    kind = f"{category} model" if category else "model"
+    raise ModelNotFound(f"there is no {kind} {name[:100]!r}; there are {', '.join(fitting)}")

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from pydantic_core import from_json
 
@@ -86,18 +87,41 @@ class Preparer:
         return task, blobs, []
 
 
+class Fingerprint:
+    """A fingerprint in the making; ``copy`` goes on with other inputs of the same task."""
+
+    __slots__ = ("_total",)
+
+    def __init__(self, task: AnyTask | AnySpec) -> None:
+        ordered = task.model_copy(update={"labels": dict(sorted(task.labels.items()))})
+        self._total = hashlib.sha256((task.kind + ordered.model_dump_json(exclude_defaults=True)).encode())
+
+    def copy(self) -> Self:
+        """Another, as far as this one is."""
+        other = object.__new__(type(self))
+        other._total = self._total.copy()
+        return other
+
+    def add(self, blob: bytes) -> None:
+        """The next input."""
+        self._total.update(hashlib.sha256(blob).digest())
+
+    def hexdigest(self, retry_of: str = "") -> str:
+        """The fingerprint."""
+        self._total.update(retry_of.encode())
+        return self._total.hexdigest()
+
+
 def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[bytes], retry_of: str = "") -> str:
     """sha256 over the task, the digests of its inputs and the job that is tried again, if any.
 
     Defaults that were written out, the order of labels and the way a photo was sent make no difference, nor does
     a field that a newer release adds with a default.
     """
-    ordered = task.model_copy(update={"labels": dict(sorted(task.labels.items()))})
-    total = hashlib.sha256((task.kind + ordered.model_dump_json(exclude_defaults=True)).encode())
+    total = Fingerprint(task)
     for blob in blobs:
-        total.update(hashlib.sha256(blob).digest())
-    total.update(retry_of.encode())
-    return total.hexdigest()
+        total.add(blob)
+    return total.hexdigest(retry_of)
 
 
 def _unused(spec: AnySpec, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
