@@ -82,7 +82,7 @@ class Contender:
 
 def _framelane(place: Place) -> list[str]:
     shutil.copytree(SEED, place.folder / "data")
-    command = [str(place.python), "-m", "client.cli", "up", "--lanes", "cpu,io"]
+    command = [str(place.python.with_name("framelane")), "up", "--lanes", "cpu,io"]
     more = ["--gateway-workers", str(place.setting.workers)] if place.setting.workers > 1 else []
     return [*command, "--port", str(place.port), "--data-dir", str(place.folder / "data"), *more]
 
@@ -141,7 +141,7 @@ PRODUCTS = {
         Product(
             "mlserver",
             "MLServer",
-            ["1", "1b"],
+            ["1", "1b", "2b"],
             _mlserver,
             "/v2/models/asl/infer",
             OpenInference(),

@@ -5,6 +5,8 @@ from typing import Any
 import bentoml
 from network import BATCH, WORKERS, Network, row
 
+_BATCHING = {"batchable": True, "max_batch_size": BATCH, "max_latency_ms": 60_000} if BATCH > 1 else {}
+
 
 @bentoml.service(workers=WORKERS, traffic={"timeout": 60})
 class Gesture:
@@ -13,7 +15,7 @@ class Gesture:
     def __init__(self) -> None:
         self._network = Network()
 
-    @bentoml.api(batchable=BATCH > 1, max_batch_size=max(BATCH, 1), max_latency_ms=60_000)
+    @bentoml.api(**_BATCHING)
     def predict(self, hands: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The letters of these hands."""
         return self._network.answers([row(hand["landmarks"]) for hand in hands])
