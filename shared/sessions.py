@@ -86,11 +86,15 @@ FROM_CLIENT: TypeAdapter[FromClient] = TypeAdapter(FromClient)
 
 
 class SessionLimits(Answer):
-    """What a client may send. ``left_s``: until the session ends, whatever it does."""
+    """What a client may send. ``left_s``: until the session ends, whatever it does.
+
+    ``lost_s``: a frame that has no answer by then is told as lost.
+    """
 
     in_flight: int
     frame_bytes: int
     frames_per_s: float
+    lost_s: float
     idle_s: float
     left_s: float
 

@@ -289,6 +289,7 @@ class Sessions:
                 in_flight=settings.in_flight,
                 frame_bytes=settings.frame_bytes,
                 frames_per_s=settings.frames_per_s,
+                lost_s=settings.lost_s,
                 idle_s=settings.idle_s,
                 left_s=round(live.over_at - time.monotonic(), 1),
             ),
