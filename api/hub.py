@@ -45,6 +45,14 @@ class Heard:
             raise ValueError(msg) from error
 
 
+_ENDS = tuple(f'"state":"{state}"' for state in sorted(TERMINAL))
+
+
+def _may_end(event: str) -> bool:
+    """Whether it can be the last event of its job: quicker than reading it, and never wrong about the last."""
+    return any(end in event for end in _ENDS)
+
+
 class Note(Enum):
     """What a follower can be told instead of an event."""
 
@@ -62,9 +70,10 @@ class Follower:
     alarm serves all waits in a row, since most of them end by an event long before.
     """
 
-    __slots__ = ("_alarm", "_due", "_heard", "_notes", "_size", "_waiter", "latest")
+    __slots__ = ("_alarm", "_due", "_heard", "_notes", "_size", "_waiter", "latest", "to_its_end")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, to_its_end: bool = False) -> None:
+        self.to_its_end = to_its_end
         self.latest = 0
         """The highest seq that came, read or not, or that it knows from the record."""
         self._size = size
@@ -178,9 +187,9 @@ class Hub:
         return len(behind)
 
     @contextmanager
-    def follow(self, job_id: str) -> Generator[Follower]:
-        """Hear every event of one job from now on."""
-        follower = self._new()
+    def follow(self, job_id: str, *, to_its_end: bool = False) -> Generator[Follower]:
+        """Hear every event of one job from now on; ``to_its_end``: those that may be the last alone."""
+        follower = self._new(to_its_end=to_its_end)
         self._by_job.setdefault(job_id, set()).add(follower)
         try:
             yield follower
@@ -204,7 +213,7 @@ class Hub:
         """Pass on what the bus tells, until cancelled."""
         while True:
             try:
-                async with self._bus.listen() as told:
+                async with self._bus.listen(self._is_followed) as told:
                     self.connected.set()
                     self._tell_all(Note.GAP)
                     async for each in told:
@@ -215,6 +224,9 @@ class Hub:
                 _log.exception("unexpected error while hearing events")
             self.connected.clear()
             await asyncio.sleep(_RECONNECT_S)
+
+    def _is_followed(self, job_id: str) -> bool:
+        return bool(self._feeds) or job_id in self._by_job
 
     async def until(self, enough: Callable[[int], bool]) -> None:
         """Return once ``enough`` holds for the number of followers."""
@@ -236,8 +248,8 @@ class Hub:
         except TimeoutError:
             _log.warning("followers didn't leave in time", followers=self.followers)
 
-    def _new(self) -> Follower:
-        follower = Follower(self._queue_size)
+    def _new(self, *, to_its_end: bool = False) -> Follower:
+        follower = Follower(self._queue_size, to_its_end=to_its_end)
         if self._closing:
             follower.tell(Note.CLOSING)
         self._changed.set()  # who waits runs after the follower has its place
@@ -261,6 +273,8 @@ class Hub:
             return
         followers = self._by_job.get(told.job_id)
         if not followers and not self._feeds:
+            return
+        if not self._feeds and not _may_end(told.event) and all(each.to_its_end for each in followers or ()):
             return
         try:
             heard = Heard.of(told.event)

@@ -162,7 +162,7 @@ class Followers:
 
     async def end_of(self, job_id: str, within_s: float) -> JobRecord:
         """The job when it has ended, or as it is after ``within_s`` seconds, or when this process stops."""
-        with self._hub.follow(job_id) as follower:
+        with self._hub.follow(job_id, to_its_end=True) as follower:
             return await self.await_end(follower, await self._store.get(job_id), within_s)
 
     async def await_end(
@@ -182,7 +182,7 @@ class Followers:
                     break
                 if heard is Note.LAGGED:  # it hears nothing any more, and would say so at once for ever
                     anew.close()
-                    follower = anew.enter_context(self._hub.follow(record.id))
+                    follower = anew.enter_context(self._hub.follow(record.id, to_its_end=True))
                     follower.knows(record.seq)
                 if brief and isinstance(heard, Heard) and (ended := concluded(record, heard)):
                     return ended

@@ -13,6 +13,7 @@ from typing import Any
 import redis
 import redis.asyncio
 import redis.asyncio.retry
+import redis.connection
 import redis.retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
@@ -98,6 +99,15 @@ class BlockingRedis:
         self._client.close()
 
 
+class _Connection(redis.asyncio.Connection):
+    """Writes commands with hiredis, as redis-py does by itself where it isn't asyncio: an eighth of the time."""
+
+    _serializer = redis.connection.HiredisRespSerializer()
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        return list(self._serializer.pack(*args))
+
+
 class AsyncRedis:
     """The same for asyncio. Bound to the event loop of its first command.
 
@@ -108,7 +118,10 @@ class AsyncRedis:
 
     def __init__(self, settings: Settings, circuit: Circuit | None = None) -> None:
         once = redis.asyncio.retry.Retry(NoBackoff(), 0)
-        pool = redis.asyncio.BlockingConnectionPool.from_url(settings.store_url, retry=once, **_options(settings))
+        # A URL with TLS, or of a socket, has a class of its own.
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            settings.store_url, retry=once, connection_class=_Connection, **_options(settings)
+        )
         self._client = redis.asyncio.Redis.from_pool(pool)
         self._answer_s = min(settings.redis.answer_s, settings.redis.socket_timeout_s)
         self._sync_s = self._patience_s = settings.redis.socket_timeout_s

@@ -1,7 +1,7 @@
 """All jobs' events over one pattern subscription."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
@@ -33,16 +33,21 @@ class RedisEventBus:
         self._channel = f"{settings.redis.prefix}:events:"
 
     @asynccontextmanager
-    async def listen(self) -> AsyncGenerator[AsyncIterator[Published | None]]:
+    async def listen(
+        self, wanted: Callable[[str], bool] | None = None
+    ) -> AsyncGenerator[AsyncIterator[Published | None]]:
         """See the port."""
         line = _Line(await self._subscribe())
         try:
-            async with aclosing(self._follow(line)) as events:
+            async with aclosing(self._follow(line, wanted)) as events:
                 yield events
         finally:
             await line.subscription.close()
 
-    async def _follow(self, line: "_Line") -> AsyncGenerator[Published | None]:
+    async def _follow(
+        self, line: "_Line", wanted: Callable[[str], bool] | None
+    ) -> AsyncGenerator[Published | None]:
+        prefix = len(self._channel)
         while True:
             try:
                 channel, message = await line.subscription.next()
@@ -53,7 +58,9 @@ class RedisEventBus:
                 _log.info("events_found")
                 yield None
             else:
-                yield Published(channel.decode().removeprefix(self._channel), message.decode())
+                job_id = channel[prefix:].decode()
+                if wanted is None or wanted(job_id):
+                    yield Published(job_id, message.decode())
 
     async def _subscribe(self) -> Subscription:
         subscription = Subscription(self._settings, self._channel + "*")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -45,6 +46,7 @@ from shared.jobs import (
     Progress,
     from_micros,
 )
+from shared.packing import AnyTask
 from shared.ports import (
     Callback,
     Claim,
@@ -66,37 +68,93 @@ _QUEUED = QUEUED.model_dump_json()
 _FIGURES: TypeAdapter[list[StreamFigures]] = TypeAdapter(list[StreamFigures])
 
 
+_FORMS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What records of a task have in common, in one lane: ``record`` and ``fields`` lack what is the job's own.
+
+    ``of_script``: priority, expires_s and the end of the head of events, which the script writes itself.
+    """
+
+    task: AnyTask
+    record: JobRecord
+    fields: list[str]
+    of_script: tuple[str, str, str]
+
+    @classmethod
+    def of(cls, new: NewJob) -> "_Form":
+        """Of the jobs like this one."""
+        record = new_record(new, from_micros(0))
+        fields = encode(record)
+        head = fields["head"].removeprefix(_head_of(new.id))
+        of_script = (fields["priority"], fields["expires"], head)
+        for name in ("id", "fingerprint", "retry_of", "priority", "expires", "head", "seq", "created"):
+            del fields[name]
+        return cls(new.task, record, [part for field in fields.items() for part in field], of_script)
+
+
+class _Forms:
+    """Those of tasks that come again as the very same object, as questions of one hand do."""
+
+    def __init__(self) -> None:
+        self._forms: dict[tuple[int, str], _Form] = {}
+
+    def of(self, new: NewJob) -> _Form:
+        """Jobs without a group may be large, and aren't remembered."""
+        if not new.group:
+            return _Form.of(new)
+        key = (id(new.task), new.lane)
+        form = self._forms.get(key)
+        if form is None or form.task is not new.task:
+            if len(self._forms) >= _FORMS:
+                self._forms.clear()
+            form = self._forms[key] = _Form.of(new)
+        return form
+
+
+def _head_of(job_id: str) -> str:
+    return f'"job_id":{quoted(job_id)}'
+
+
+_forms = _Forms()
+
+
 @dataclass(frozen=True, slots=True)
 class Creating:
     """A job in a call of ``create``; the record is built here, the script adds the time."""
 
     new: NewJob
-    record: JobRecord
+    form: _Form
 
     @classmethod
     def of(cls, new: NewJob) -> "Creating":
         """The record's creation time is still to come."""
-        return cls(new, new_record(new, from_micros(0)))
+        return cls(new, _forms.of(new))
 
     def arguments(self) -> list[Argument]:
         """For the script, after the limits."""
-        new, fields = self.new, encode(self.record)
+        new = self.new
+        own = ["id", new.id, "fingerprint", new.fingerprint, "retry_of", new.retry_of or ""]
         if new.headers:
-            fields["headers"] = HEADERS.dump_json(dict(new.headers)).decode()
-        of_script = [fields.pop(name) for name in ("priority", "expires", "head")]
-        del fields["seq"], fields["created"]
+            own += ["headers", HEADERS.dump_json(dict(new.headers)).decode()]
+        priority, expires, head = self.form.of_script
         return [
             new.id,
             new.fingerprint,
             new.idempotency_key or "",
             new.idempotency_ttl_s,
             new.lane,
-            *of_script,
+            priority,
+            expires,
+            _head_of(new.id) + head,
             *((new.message.key, new.message.body, new.group) if new.message else ("", "", "")),
             new.caller,
-            2 * len(fields),
+            len(own) + len(self.form.fields),
             len(new.blobs),
-            *(part for field in fields.items() for part in field),
+            *own,
+            *self.form.fields,
             *new.blobs,
         ]
 
@@ -104,14 +162,18 @@ class Creating:
         """Raises JobConflict, QueueFull, CallerFull."""
         match reply[0]:
             case 1:
-                created = from_micros(int(reply[1]))
-                return Created(self.record.model_copy(update={"created_at": created}), fresh=True)
+                return Created(self._record(from_micros(int(reply[1]))), fresh=True)
             case 3:
                 raise lane_full(self.new)
             case 4:
                 raise caller_full(self.new)
             case _:
                 return Created(_known(reply), fresh=False)
+
+    def _record(self, created: datetime) -> JobRecord:
+        new = self.new
+        own = {"id": new.id, "fingerprint": new.fingerprint, "retry_of": new.retry_of, "created_at": created}
+        return self.form.record.model_copy(update=own)
 
 
 def read_known(reply: Sequence[Any] | None) -> JobRecord | None:
