@@ -10,6 +10,7 @@ import numpy as np
 
 from shared.errors import FramelaneError
 from shared.packing import InferenceTask, PackedKind
+from shared.quick import assembled
 from shared.results import InferenceResult, InferenceTimings, Prediction
 from workers.handlers.inference_gestures import SEQUENCES_AT_ONCE, wanted
 from workers.handlers.inference_inputs import Inputs
@@ -56,13 +57,17 @@ def answer_together(
         timings = InferenceTimings(model_ms=round((time.perf_counter() - started) * 1000, 3))
         _refuse_infinite(asked, probabilities)
         for job, predictions in _told(asked, probabilities):
-            job.answer = InferenceResult.model_construct(
-                model=job.inputs.entry.name,
-                version=loaded.version,
-                runtime=loaded.runtime,
-                device=device,
-                predictions=predictions,
-                timings=timings,
+            job.answer = assembled(
+                InferenceResult,
+                {
+                    "kind": "inference",
+                    "model": job.inputs.entry.name,
+                    "version": loaded.version,
+                    "runtime": loaded.runtime,
+                    "device": device,
+                    "predictions": predictions,
+                    "timings": timings,
+                },
             )
     return [job.answer for job in asked if job.answer is not None]
 

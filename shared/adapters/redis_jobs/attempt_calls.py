@@ -11,6 +11,7 @@ from shared.errors import StaleClaim, StoreUnavailable
 from shared.jobs import OUTCOME_STATES, JobRecord, from_micros
 from shared.packing import TASK, AnyTask
 from shared.ports import Claim, Ending
+from shared.quick import assembled
 from shared.states import JobState
 
 _EXPIRED = EXPIRED.model_dump_json()
@@ -43,31 +44,34 @@ def _claimed(reply: Sequence[Any]) -> JobRecord:
     job_id, fence, attempt, seq, lane, created, started, attempts, retry_of, fingerprint, spec = reply[:11]
     task = _small_task(spec) if len(spec) <= _SMALL_SPEC else TASK.validate_json(spec)
     lane, created_us, started_us = lane.decode(), int(created), int(started)
-    return JobRecord.model_construct(
-        id=job_id.decode(),
-        kind=task.kind,
-        state=JobState.RUNNING,
-        device=task.device,
-        lane=lane,
-        priority=task.priority,
-        labels=task.labels,
-        attempt=attempt,
-        progress=STARTING,
-        cancel_requested=False,
-        created_at=from_micros(created_us),
-        started_at=from_micros(started_us),
-        finished_at=None,
-        queue_wait_ms=(started_us - created_us) / 1_000,
-        run_ms=None,
-        outcome=None,
-        attempts=attempts_of(attempts, lane),
-        artifacts=[],
-        retry_of=retry_of.decode() or None,
-        callback=None,
-        seq=seq,
-        spec=task,
-        fence=fence,
-        fingerprint=fingerprint.decode(),
+    return assembled(
+        JobRecord,
+        {
+            "id": job_id.decode(),
+            "kind": task.kind,
+            "state": JobState.RUNNING,
+            "device": task.device,
+            "lane": lane,
+            "priority": task.priority,
+            "labels": task.labels,
+            "attempt": attempt,
+            "progress": STARTING,
+            "cancel_requested": False,
+            "created_at": from_micros(created_us),
+            "started_at": from_micros(started_us),
+            "finished_at": None,
+            "queue_wait_ms": (started_us - created_us) / 1_000,
+            "run_ms": None,
+            "outcome": None,
+            "attempts": attempts_of(attempts, lane),
+            "artifacts": [],
+            "retry_of": retry_of.decode() or None,
+            "callback": None,
+            "seq": seq,
+            "spec": task,
+            "fence": fence,
+            "fingerprint": fingerprint.decode(),
+        },
     )
 
 
