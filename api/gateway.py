@@ -133,8 +133,7 @@ class Gateway:
         """Let go of followers and waiters: they are told, and have that long to leave."""
         self.phase = Phase.SHUTDOWN
         self._leaving.set()
-        self.sessions.close()
-        await self.hub.close(within_s)
+        await asyncio.gather(self.sessions.close(within_s), self.hub.close(within_s))
 
     async def stop(self) -> None:
         """End what was begun."""

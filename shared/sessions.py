@@ -103,6 +103,8 @@ class SessionBegun(Answer):
     """First to come. ``token``: with the session's id it lets anyone resume it; told once, null when resumed.
 
     ``window``: frames that a windowed model looks at; null for others. ``seq``: of the last answer so far.
+    ``open``: the client's names of frames that run or wait. One that isn't among them, nor among the answers up to
+    ``seq``, never came.
     """
 
     type: Literal["session"] = "session"
@@ -116,6 +118,7 @@ class SessionBegun(Answer):
     window: int | None
     record: bool
     seq: int
+    open: list[FrameId | None] = Field(default_factory=list[FrameId | None])
     limits: SessionLimits
 
 

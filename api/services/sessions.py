@@ -1,9 +1,10 @@
 """Live sessions of one gateway: begins and resumes them, hears their answers, and looks after those that wait."""
 
 import asyncio
+import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from uuid import uuid4
 
@@ -71,6 +72,7 @@ class Sessions:
         self._holder = uuid4().hex
         self._lives: dict[str, Live] = {}
         self._closing = False
+        self._empty = asyncio.Event()
         self.connected = asyncio.Event()
 
     async def begin(self, spec: SessionSpec, entry: CatalogueEntry) -> tuple[Live, SessionBegun]:
@@ -109,8 +111,9 @@ class Sessions:
         live = self._live(
             Place(said.session, held.turn, held.lane), spec, entry, left_s, min(said.after, held.seq)
         )
-        live.open = self._settings.in_flight  # nobody here knows; the next look tells
-        return live, self._begun(live, entry, None, held.seq)
+        live.open = len(held.open)
+        names = [json.loads(f"{{{meta}}}")["frame"] for meta in held.open]
+        return live, self._begun(live, entry, None, held.seq, names)
 
     async def catch_up(self, live: Live) -> None:
         """Tell answers that are kept and that its client doesn't know. Raises StoreUnavailable."""
@@ -142,12 +145,19 @@ class Sessions:
         live.end(None)
         if self._lives.get(live.place.session_id) is live:
             del self._lives[live.place.session_id]
+        if not self._lives:
+            self._empty.set()
 
-    def close(self) -> None:
-        """The process stops: everybody is told to go on elsewhere."""
+    async def close(self, within_s: float) -> None:
+        """The process stops: tell everybody to go on elsewhere, and wait that long for them to leave."""
         self._closing = True
         for live in list(self._lives.values()):
             live.end(GatewayStops())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._lives:
+                    self._empty.clear()
+                    await self._empty.wait()
 
     async def hear(self) -> None:
         """Pass on what is told to this gateway, until cancelled."""
@@ -193,6 +203,7 @@ class Sessions:
         looked = await self._store.look(place.session_id, place.turn)
         live.open = looked.open
         if looked.losses >= self._settings.losses:
+            await self.catch_up(live)
             says = f"{looked.losses} frames in a row were lost while they ran: they may be what ends workers"
             await self._give_up(live, FramesLost(says))
             return
@@ -272,7 +283,14 @@ class Sessions:
         self._lives[place.session_id] = live
         return live
 
-    def _begun(self, live: Live, entry: CatalogueEntry, token: str | None, seq: int) -> SessionBegun:
+    def _begun(
+        self,
+        live: Live,
+        entry: CatalogueEntry,
+        token: str | None,
+        seq: int,
+        names: Sequence[int | str | None] = (),
+    ) -> SessionBegun:
         settings = self._settings
         return SessionBegun(
             session=live.place.session_id,
@@ -285,6 +303,7 @@ class Sessions:
             window=window_of(entry) or None,
             record=live.spec.record,
             seq=seq,
+            open=list(names),
             limits=SessionLimits(
                 in_flight=settings.in_flight,
                 frame_bytes=settings.frame_bytes,

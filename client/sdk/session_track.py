@@ -12,6 +12,7 @@ from client.sdk.calls import API
 from client.sdk.following import Line
 from client.sdk.problems import ApiProblem, BrokenRule, ConnectionFailed
 from shared.inputs import Frame, Hand, Point
+from shared.jobs import ErrorInfo
 from shared.msgpacked import packed
 from shared.packing import frame_floats, hand_floats
 from shared.sessions import (
@@ -35,6 +36,7 @@ _HAND: TypeAdapter[list[Point]] = TypeAdapter(Hand)
 _GOING_AWAY, _OURS = 1001, 4000
 _KNOWN = frozenset({"session", "result", "failed", "lost", "dropped", "refused", "reset", "ended"})
 _SLACK = 2.0
+_NEVER_CAME = "the connection broke before it came to a gateway"
 
 
 class SessionTrack(Line[Told]):
@@ -49,6 +51,7 @@ class SessionTrack(Line[Told]):
         self._token = ""
         self._clock = clock
         self._open: dict[int | str, float] = {}
+        self._never_came: list[int | str] = []
 
     @property
     def address(self) -> str:
@@ -126,6 +129,18 @@ class SessionTrack(Line[Told]):
             self._open.pop(told.frame, None)
         return told
 
+    def never_came(self) -> FrameLost | None:
+        """A frame that was sent into a connection that broke, and that no gateway got."""
+        begun = self.begun
+        if begun is None or (self.after_seq or 0) < begun.seq:
+            return None  # answers that are still to come may name it
+        while self._never_came:
+            frame = self._never_came.pop(0)
+            if self._open.pop(frame, None) is not None:
+                error = ErrorInfo(code="lost", title="The frame is lost", detail=_NEVER_CAME, retryable=True)
+                return FrameLost(seq=self.after_seq or 0, number=0, frame=frame, dropped=0, error=error)
+        return None
+
     def closed(self, code: int | None, why: str) -> None:
         """The connection ended. Raises ConnectionFailed when there never was one."""
         if self.failure is None:
@@ -145,6 +160,7 @@ class SessionTrack(Line[Told]):
         self.connected()
         self._token = begun.token or self._token
         self.begun = begun
+        self._never_came = [frame for frame in self._open if frame not in begun.open]
 
     def _end(self, ended: SessionEnded) -> None:
         error = ended.error

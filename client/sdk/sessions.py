@@ -78,10 +78,15 @@ class LiveSession:
         self._say('{"type":"reset"}')
 
     def receive(self, timeout_s: float | None = None) -> Told | None:
-        """What became of a frame; None when nothing came in time."""
+        """What became of a frame; None when nothing came in time.
+
+        A FrameLost with number 0: the connection broke before the frame came to a gateway.
+        """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if (lost := self._track.never_came()) is not None:
+                return lost
             try:
                 told = self._track.hear(self._connected().recv(left_s))
             except TimeoutError:

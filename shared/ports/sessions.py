@@ -28,7 +28,10 @@ class NewSession:
 
 @dataclass(frozen=True, slots=True)
 class HeldSession:
-    """A session as it is for its new holder. ``turn``: grows with every holder. ``age_s``: since it began."""
+    """A session as it is for its new holder. ``turn``: grows with every holder. ``age_s``: since it began.
+
+    ``open``: the ``meta`` of each frame that runs or waits.
+    """
 
     spec: str
     lane: str
@@ -37,6 +40,7 @@ class HeldSession:
     age_s: float
     window: int
     record: bool
+    open: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

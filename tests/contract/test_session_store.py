@@ -219,6 +219,7 @@ async def test_who_resumes_has_the_session_and_who_had_it_is_told(rig: Rig):
         await rig.offer(session, 1)
         held = await rig.front.resume(session, hashed("token"), OTHER)
         assert (held.spec, held.turn, held.seq, held.window, held.record) == ("spec", 2, 0, 7, True)
+        assert held.open == [meta(1)]
         taken_over = await anext(old)
         assert taken_over
         assert (taken_over.session_id, taken_over.turn, taken_over.answer) == (session, 1, None)

@@ -133,7 +133,9 @@ class MemorySessionStore:
             kept.holder = holder
             self._all.touch(kept)
             age_s = self._all.clock() - kept.born
-            known = (kept.seq, age_s, kept.new.window, kept.new.record)
+            running = [kept.line.running] if kept.line.running else []
+            metas = [each.content.meta for each in (*running, *kept.line.waiting)]
+            known = (kept.seq, age_s, kept.new.window, kept.new.record, metas)
             return HeldSession(kept.new.spec, kept.lane, kept.turn, *known)
 
     async def offer(self, session_id: str, turn: int, frame: NewFrame) -> Offered:

@@ -44,7 +44,7 @@ class RedisSessionStore:
         reply = await self._run(self._scripts.resume, session_id, token_hash, holder)
         if reply is None:
             raise SessionNotFound
-        spec, lane, turn, seq, age_us, window, record = reply
+        spec, lane, turn, seq, age_us, window, record, metas = reply
         return HeldSession(
             spec=spec.decode(),
             lane=lane.decode(),
@@ -53,6 +53,7 @@ class RedisSessionStore:
             age_s=int(age_us) / 1_000_000,
             window=window,
             record=record == b"1",
+            open=[each.decode() for each in metas],
         )
 
     async def offer(self, session_id: str, turn: int, frame: NewFrame) -> Offered:
