@@ -91,9 +91,6 @@ _ROUTERS = (
     benchmarks,
 )
 
-_TOLD_SIZE = 2
-"""Frames up to so many times what is taken are told that they are too large; others close their socket."""
-
 _KILL_AFTER_S = 2.0
 """A process that was asked to stop has so long above what open requests have."""
 
@@ -239,14 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _serve(settings: Settings, host: str, port: int, processes: int) -> int:
     settings = settings if processes == 1 else _of_several(settings)
-    config = configuration(
-        lambda: _process_app(settings),
-        host=host,
-        port=port,
-        shutdown_s=settings.limits.shutdown_s,
-        compression=settings.sockets.compression,
-        message_bytes=_TOLD_SIZE * settings.sessions.frame_bytes,
-    )
+    config = configuration(lambda: _process_app(settings), settings, host, port)
     if processes == 1:
         return serve(config)
     config.load()  # once for all

@@ -11,10 +11,11 @@ from fastapi import FastAPI
 
 from api.gateway import Gateway
 from api.sockets import KERNEL_WATCHES, LeanSocket
+from shared.settings import Settings
 
 _LEAVE_S = 2
-_SOCKET_MESSAGE_BYTES = 64 * 1024
-"""Followers have nothing to say; a longer message closes their socket. Sessions have frames."""
+_TOLD_SIZE = 2
+"""Frames up to so many times what is taken are told that they are too large; others close their socket."""
 
 
 class Server(uvicorn.Server):
@@ -39,19 +40,8 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return record.getMessage() != "ASGI callable returned without completing handshake."
 
 
-def configuration(
-    make_app: Callable[[], FastAPI],
-    *,
-    host: str,
-    port: int,
-    shutdown_s: int,
-    compression: bool = False,
-    message_bytes: int = _SOCKET_MESSAGE_BYTES,
-) -> uvicorn.Config:
-    """How uvicorn runs us. Open requests have ``shutdown_s`` seconds after a signal.
-
-    ``message_bytes``: of a WebSocket; a longer one closes it.
-    """
+def configuration(make_app: Callable[[], FastAPI], settings: Settings, host: str, port: int) -> uvicorn.Config:
+    """How uvicorn runs us."""
     logging.getLogger("uvicorn.error").addFilter(_is_ours)
     return uvicorn.Config(
         make_app,
@@ -59,11 +49,11 @@ def configuration(
         host=host,
         port=port,
         ws=LeanSocket,
-        ws_max_size=message_bytes,
-        ws_per_message_deflate=compression,
+        ws_max_size=_TOLD_SIZE * settings.sessions.frame_bytes,
+        ws_per_message_deflate=settings.sockets.compression,
         # Followers are sent a frame of ours when nothing else was; the kernel sees whether a peer takes it.
         ws_ping_interval=None if KERNEL_WATCHES else 20.0,
-        timeout_graceful_shutdown=max(1, shutdown_s - _LEAVE_S),
+        timeout_graceful_shutdown=max(1, settings.limits.shutdown_s - _LEAVE_S),
         server_header=False,
         date_header=False,
         access_log=False,

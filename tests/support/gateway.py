@@ -193,14 +193,8 @@ class StartedServer(Server):
     """Says when it listens."""
 
     def __init__(self, house: House) -> None:
-        limits = house.settings.limits
         super().__init__(
-            configuration(
-                lambda: create_app(house.settings, house.parts),
-                host="127.0.0.1",
-                port=0,
-                shutdown_s=limits.shutdown_s,
-            )
+            configuration(lambda: create_app(house.settings, house.parts), house.settings, "127.0.0.1", 0)
         )
         self.listening = asyncio.Event()
 
