@@ -3,10 +3,11 @@
 import re
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
 
-from api.middleware import header
+from api.headers import header
 from api.problems import of_exception
 from api.routes.gestures import Choices, predict
 from api.uploads import JSON, MSGPACK, OCTETS
@@ -16,6 +17,21 @@ from shared.errors import FramelaneError
 _PREDICT = re.compile(rf"{PREFIX}/gestures/([^/]+)/predict")
 _PLAIN = frozenset({JSON, MSGPACK, OCTETS})
 _CHOICES = Choices()
+
+
+class _Plain(Request):
+    """Its body is small, and read once."""
+
+    @override
+    async def body(self) -> bytes:
+        chunks: list[bytes] = []
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunks.append(message.get("body", b""))
+            if not message.get("more_body"):
+                return b"".join(chunks)
 
 
 class Express:
@@ -33,7 +49,7 @@ class Express:
         if asked is None:
             await self.app(scope, receive, send)
             return
-        request = Request(scope, receive)
+        request = _Plain(scope, receive)
         try:
             response = await predict(request, scope["app"].state.gateway, asked, _CHOICES)
         except (FramelaneError, HTTPException) as error:

@@ -10,6 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from api.errors import MalformedYaml
+from api.headers import header
 from api.problems import Refused
 from api.services.documents import parse
 from shared.errors import InvalidSpec
@@ -44,7 +45,7 @@ class Upload:
 
 def media_type(request: Request) -> str:
     """The request's media type without parameters, in lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
 
 
 async def read_spec(request: Request, limits: LimitSettings) -> Upload:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api import problems
 from api.dependencies import caller_of, preferred_wait, travelling_headers
 from api.gateway import Gateway
+from api.headers import header
 from api.reference import Responses
 from api.services.prepare import Prepared
 from api.services.questions import Numbers
@@ -67,7 +68,7 @@ async def ask(
 
     ``photo_part``: what the photo is called among the files of an upload.
     """
-    wait_s = preferred_wait(request.headers.get("prefer"), here.settings.limits.wait_s)
+    wait_s = preferred_wait(header(request.scope, b"prefer"), here.settings.limits.wait_s)
     try:
         prepared = await _prepared(here, model, asked, choices, photo_part)
     except InvalidSpec as error:
@@ -118,15 +119,22 @@ def nothing_detected(record: JobRecord, request: Request) -> Response:
 
 def about(record: JobRecord, result: InferenceResult, request: Request) -> dict[str, Any]:
     """The fields of ``Answered``."""
-    base = job_url(base_url(request), record.id)
+    waited_ms, ran_ms, inside = record.queue_wait_ms or 0.0, record.run_ms or 0.0, result.timings
+    base = job_url(base_url(request), record.id) if record.artifacts else ""
     return {
-        **result.model_dump(include={"model", "version", "runtime", "device"}),
+        "model": result.model,
+        "version": result.version,
+        "runtime": result.runtime,
+        "device": result.device,
         "job_id": record.id,
         "timings": Timings(
-            total_ms=round((record.queue_wait_ms or 0.0) + (record.run_ms or 0.0), 3),
-            queue_wait_ms=record.queue_wait_ms or 0.0,
-            run_ms=record.run_ms or 0.0,
-            **result.timings.model_dump(),
+            total_ms=round(waited_ms + ran_ms, 3),
+            queue_wait_ms=waited_ms,
+            run_ms=ran_ms,
+            decode_ms=inside.decode_ms,
+            landmarks_ms=inside.landmarks_ms,
+            model_ms=inside.model_ms,
+            annotate_ms=inside.annotate_ms,
         ),
         "artifacts": [ArtifactView.of(artifact, base) for artifact in record.artifacts],
     }

@@ -41,8 +41,11 @@ class _Desk(virtual.Transport):
     Channel = _Sheet
 
 
-_BODY, _ID, _ARGUMENTS, _TAG, _MORE = (f"@{name}@" for name in ("body", "id", "arguments", "tag", "more"))
-"""What stands in a form where messages differ."""
+_PLACES = 1_000
+_BODY, _ID, _ARGUMENTS, _TAG, _MORE = (
+    f"@{name}-{uuid4().hex}@" for name in ("body", "id", "arguments", "tag", "more")
+)
+"""What stands in a form where messages differ; nobody's text can say the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,25 @@ class Scribe:
         self._producer = app.amqp.Producer(self._sheet, auto_declare=False)
         self._alone = threading.Lock()
         self._forms: dict[Route, _Form] = {}
+        self._summons: dict[tuple[Route, str], tuple[str, str]] = {}
 
-    def write(self, route: Route, argument: str, task_id: str, headers: Mapping[str, str]) -> Envelope:
+    def write(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope:
         """The list it goes to is the queue's of its priority."""
+        key, text = self._addressed(route, job_id, headers)
+        return Envelope(key, text.replace(_ID, job_id).replace(_TAG, str(uuid4())).encode())
+
+    def summon(self, route: Route, place: str) -> Envelope:
+        """The same to a place. There are few of them, and messages to each differ by their id only."""
+        if (route, place) not in self._summons:
+            if len(self._summons) >= _PLACES:
+                self._summons.clear()
+            self._summons[route, place] = self._addressed(route, place, {})
+        key, text = self._summons[route, place]
+        own = str(uuid4())
+        return Envelope(key, text.replace(_ID, own).replace(_TAG, own).encode())
+
+    def _addressed(self, route: Route, argument: str, headers: Mapping[str, str]) -> tuple[str, str]:
+        """The list, and the message without its ids."""
         form = self._forms.get(route)
         if form is None:
             form = self._forms[route] = self._form(route)
@@ -74,12 +93,10 @@ class Scribe:
         more = "".join(f"{json.dumps(name)}: {json.dumps(value)}, " for name, value in headers.items())
         text = (
             form.text.replace(_BODY, body)
-            .replace(_ID, task_id)
-            .replace(_TAG, str(uuid4()))
             .replace(_ARGUMENTS, json.dumps(repr([argument]))[1:-1])
-            .replace(f'"{_MORE}": null, ', more)  # the last: nobody's header is looked into
+            .replace(f'"{_MORE}": null, ', more)
         )
-        return Envelope(form.key, text.encode())
+        return form.key, text
 
     def _form(self, route: Route) -> _Form:
         asked = task_message(route, _ID, {})

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from uuid import uuid4
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -97,11 +96,11 @@ class CeleryJobQueue:
 
     def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope | None:
         """See the port."""
-        return self._scribe.write(route, job_id, job_id, headers) if self._with_the_store else None
+        return self._scribe.write(route, job_id, headers) if self._with_the_store else None
 
     def summons(self, route: Route, place: str) -> Envelope | None:
         """See the port."""
-        return self._scribe.write(route, place, str(uuid4()), {}) if self._with_the_store else None
+        return self._scribe.summon(route, place) if self._with_the_store else None
 
     def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         """The message's id is the job's: published again, it is the same task to whoever watches."""
