@@ -6,6 +6,7 @@ processors that worker and Valkey took: its making, claim and end in the store, 
 
 import asyncio
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Growth:
         pids = stack.pids()
         self._worker, self._valkey, self._gateway = pids["cpu"], pids["valkey"], pids["gateway"]
         self._maker = maker
-        self._http = LeanClient(stack.url)
+        self._url = stack.url
         self._redis = redis.Redis.from_url(stack.redis_url)
 
     async def at(self, depth: int) -> Costs:
@@ -80,7 +81,8 @@ class Growth:
 
     def _requests(self, ids: Sequence[str]) -> tuple[float, float, float, float]:
         """CPU ms of gateway and Valkey: a submit, a status, a page, a page of jobs in a state."""
-        http, one = self._http, ids[len(ids) // 2]
+        # A new connection: the gateway closed the last one when it had been idle for some seconds.
+        http, one = LeanClient(self._url), ids[len(ids) // 2]
         return (
             self._cpu_ms(lambda: http.timed("POST", "/api/v1/jobs", SPEC_BODY, "application/json", 202)),
             self._cpu_ms(lambda: http.timed("GET", f"/api/v1/jobs/{one}")),
@@ -95,21 +97,22 @@ class Growth:
         return (sum(map(cpu_s, pids)) - before) * 1000 / (REQUESTS + WARM_UP)
 
 
-async def measure(stack: LocalStack) -> list[Costs]:
-    """At all depths, the smallest first."""
+async def measure(stack: LocalStack, depths: Sequence[int]) -> list[Costs]:
+    """At these depths, the smallest first."""
     maker = Maker(stack.redis_url)
     try:
         growth = Growth(stack, maker)
-        await growth.at(DEPTHS[0])  # warms up
-        return [await growth.at(depth) for depth in DEPTHS]
+        await growth.at(depths[0])  # warms up
+        return [await growth.at(depth) for depth in depths]
     finally:
         await maker.close()
 
 
-def main() -> None:
-    """Print the table; the last column's target is 1.10."""
+def main(arguments: Sequence[str] = ()) -> None:
+    """Print the table; the last column's target is 1.10. ``arguments``: other depths."""
+    depths = [int(each) for each in arguments] or DEPTHS
     with running(settings=HOLDING) as stack:
-        found = asyncio.run(measure(stack))
+        found = asyncio.run(measure(stack, depths))
     table = Table(
         *(
             "jobs that wait",
@@ -131,4 +134,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -45,7 +45,7 @@ class Maker:
     """Inference jobs of one row, in a group of their own or, without ``group``, each with a message."""
 
     def __init__(self, url: str, group: str = "inference:asl") -> None:
-        settings = Settings.model_validate({"redis_url": url})
+        settings = Settings.model_validate({"redis_url": url, "redis": {"answer_s": 5}})
         self.store = RedisJobStore(settings)
         self._queue = CeleryJobQueue(settings)
         self._group = group
