@@ -1,0 +1,126 @@
+{{/* What gateways, workers and Flower are told: settings in a ConfigMap, secrets by reference. */}}
+
+{{/* A value as a setting reads it. Whole numbers come as floats out of YAML. */}}
+{{- define "framelane.value" -}}
+{{- if kindIs "float64" . -}}
+{{- if eq (floor .) . }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- else if or (kindIs "map" .) (kindIs "slice" .) -}}
+{{- toJson . -}}
+{{- else -}}
+{{- toString . -}}
+{{- end -}}
+{{- end }}
+
+{{/* `{section: {field: value}}` as `FRAMELANE_SECTION__FIELD: "value"` */}}
+{{- define "framelane.variables" -}}
+{{- range $section, $fields := . }}
+{{- range $field, $value := $fields }}
+{{- if not (kindIs "invalid" $value) }}
+FRAMELANE_{{ upper $section }}__{{ upper $field }}: {{ include "framelane.value" $value | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* All of the chart's own and of `settings`, for the ConfigMap. */}}
+{{- define "framelane.settings" -}}
+{{- $s3 := .Values.s3 -}}
+{{- $own := dict
+  "auth" (dict "mode" .Values.auth.mode)
+  "broker" (dict "events" .Values.flower.enabled)
+  "artifacts" (dict
+    "kind" "s3"
+    "endpoint" (include "framelane.s3Endpoint" .)
+    "bucket" $s3.bucket
+    "region" $s3.region
+    "secure" (and $s3.tls (not .Values.seaweedfs.enabled))
+  )
+-}}
+{{- if $s3.publicUrl }}{{ $_ := set $own.artifacts "public_url" $s3.publicUrl }}{{ end -}}
+{{- include "framelane.variables" (mergeOverwrite (deepCopy .Values.settings) $own) -}}
+{{- end }}
+
+{{- define "framelane.redisHost" -}}
+{{- if .Values.valkey.enabled }}{{ include "framelane.fullname" . }}-valkey{{ else }}{{ .Values.redis.host }}{{ end -}}
+{{- end }}
+
+{{- define "framelane.redisPort" -}}
+{{- if .Values.valkey.enabled }}6379{{ else }}{{ int .Values.redis.port }}{{ end -}}
+{{- end }}
+
+{{- define "framelane.redisSecret" -}}
+{{- if .Values.redis.existingSecret }}{{ .Values.redis.existingSecret }}{{ else }}{{ include "framelane.generatedSecret" . }}{{ end -}}
+{{- end }}
+
+{{- define "framelane.redisPasswordKey" -}}
+{{- if .Values.redis.existingSecret }}{{ .Values.redis.passwordKey }}{{ else }}redis-password{{ end -}}
+{{- end }}
+
+{{/* Non-empty if a password is sent. */}}
+{{- define "framelane.redisHasPassword" -}}
+{{- if or .Values.valkey.enabled (not .Values.redis.noPassword) }}yes{{ end -}}
+{{- end }}
+
+{{/* The kubelet puts the password in. */}}
+{{- define "framelane.redisUrl" -}}
+{{- if and .Values.redis.tls (not .Values.valkey.enabled) }}rediss{{ else }}redis{{ end }}://
+{{- if include "framelane.redisHasPassword" . -}}
+{{ if not .Values.valkey.enabled }}{{ .Values.redis.username }}{{ end }}:$(REDIS_PASSWORD)@
+{{- end -}}
+{{ include "framelane.redisHost" . }}:{{ include "framelane.redisPort" . }}/{{ int .Values.redis.database }}
+{{- end }}
+
+{{- define "framelane.s3Endpoint" -}}
+{{- if .Values.seaweedfs.enabled }}{{ include "framelane.fullname" . }}-s3:8333{{ else }}{{ .Values.s3.endpoint }}{{ end -}}
+{{- end }}
+
+{{- define "framelane.s3Secret" -}}
+{{- if .Values.s3.existingSecret }}{{ .Values.s3.existingSecret }}{{ else }}{{ include "framelane.generatedSecret" . }}{{ end -}}
+{{- end }}
+
+{{- define "framelane.s3AccessKeyKey" -}}
+{{- if .Values.s3.existingSecret }}{{ .Values.s3.accessKeyKey }}{{ else }}s3-access-key{{ end -}}
+{{- end }}
+
+{{- define "framelane.s3SecretKeyKey" -}}
+{{- if .Values.s3.existingSecret }}{{ .Values.s3.secretKeyKey }}{{ else }}s3-secret-key{{ end -}}
+{{- end }}
+
+{{- define "framelane.redisEnv" -}}
+{{- if include "framelane.redisHasPassword" . }}
+- name: REDIS_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "framelane.redisSecret" . }}
+      key: {{ include "framelane.redisPasswordKey" . }}
+{{- end }}
+- name: FRAMELANE_REDIS__URL
+  value: {{ include "framelane.redisUrl" . | quote }}
+{{- end }}
+
+{{/* Environment of gateways and workers. */}}
+{{- define "framelane.env" -}}
+{{- include "framelane.redisEnv" . }}
+- name: FRAMELANE_ARTIFACTS__ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "framelane.s3Secret" . }}
+      key: {{ include "framelane.s3AccessKeyKey" . }}
+- name: FRAMELANE_ARTIFACTS__SECRET_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "framelane.s3Secret" . }}
+      key: {{ include "framelane.s3SecretKeyKey" . }}
+{{- range $name, $from := .Values.secretEnv }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $from.name }}
+      key: {{ $from.key }}
+{{- end }}
+{{- end }}
+
+{{/* As KEDA reaches it from its own namespace. */}}
+{{- define "framelane.redisAddress" -}}
+{{- include "framelane.redisHost" . }}{{ if .Values.valkey.enabled }}.{{ .Release.Namespace }}.svc{{ end }}:{{ include "framelane.redisPort" . -}}
+{{- end }}
