@@ -63,6 +63,9 @@ class ArtifactSettings(BaseModel):
     kind: Literal["local", "s3"] = "local"
     directory: Annotated[Path, Field(description="local: the folder")] = Path(".framelane/artifacts")
     endpoint: Annotated[str, Field(description="s3: host:port")] = ""
+    public_url: Annotated[
+        str, Field(pattern=r"^(https?://[^/?#@]+)?$", description="s3: as clients reach it; default: as we do")
+    ] = ""
     bucket: str = "framelane"
     region: str = "us-east-1"
     secure: Annotated[bool, Field(description="s3: TLS")] = True

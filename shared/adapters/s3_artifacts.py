@@ -42,21 +42,29 @@ class S3ArtifactStore:
     def __init__(self, settings: ArtifactSettings) -> None:
         self._bucket = settings.bucket
         self._region = settings.region
-        self._base = f"{'https' if settings.secure else 'http'}://{settings.endpoint}"
+        own_url = f"{'https' if settings.secure else 'http'}://{settings.endpoint}"
+        self._public_url = settings.public_url or own_url
         self._http = DatedPool(
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
             retries=urllib3.Retry(total=1, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504)),
             maxsize=_POOL,
         )
-        self._client = S3Client(
-            settings.endpoint,
+        self._client = self._client_of(own_url, settings)
+        # It only signs: the server's name is part of what is signed.
+        self._signing = self._client_of(self._public_url, settings)
+
+    def _client_of(self, url: str, settings: ArtifactSettings) -> S3Client:
+        scheme, _, place = url.partition("://")
+        client = S3Client(
+            place,
             access_key=settings.access_key,
             secret_key=settings.secret_key.get_secret_value(),
-            secure=settings.secure,
+            secure=scheme == "https",
             region=settings.region,  # else every new client asks the server for it first
             http_client=self._http,
         )
-        self._client.disable_virtual_style_endpoint()
+        client.disable_virtual_style_endpoint()
+        return client
 
     def ping(self) -> None:
         """Makes the bucket if need be."""
@@ -143,14 +151,14 @@ class S3ArtifactStore:
         policy.add_equals_condition("key", checked_key(key))
         policy.add_content_length_range_condition(size, size)
         with self._errors(key):
-            fields = self._client.presigned_post_policy(policy)
-        return UploadForm(f"{self._base}/{self._bucket}", {"key": key, **fields})
+            fields = self._signing.presigned_post_policy(policy)
+        return UploadForm(f"{self._public_url}/{self._bucket}", {"key": key, **fields})
 
     def link(self, key: str, expires_s: int, filename: str) -> str:
         """See the port."""
         headers: dict[str, str | list[str] | tuple[str]] = {"response-content-disposition": attachment(filename)}
         with self._errors(key):
-            return self._client.presigned_get_object(
+            return self._signing.presigned_get_object(
                 self._bucket, checked_key(key), timedelta(seconds=expires_s), response_headers=headers
             )
 

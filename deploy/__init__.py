@@ -1,0 +1,1 @@
+"""What brings the project onto machines, and the small programs that make parts of that."""
