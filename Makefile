@@ -56,6 +56,7 @@ bench-queues: setup ## No-op jobs through other Python queues (ARGS="--rounds 1 
 contracts: setup ## Render the generated pages of docs/reference anew
 	$(BIN)/python -m api.contracts
 	$(BIN)/python -m shared.settings_reference
+	$(BIN)/python -m deploy.chart_reference
 
 lock: setup ## Refresh constraints.txt from pyproject.toml
 	deploy/lock.sh $(BIN)
