@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Makes the virtual environment with the pinned packages. Run it through `make setup`.
+# With --compose it writes .env for docker-compose.yml instead, and installs nothing.
 #   PYTHON  interpreter to use (3.11)        VENV  where the environment goes
 #   EXTRAS  which parts to install; an API-only host needs just "api"
 set -euo pipefail
 cd "$(dirname "$0")/.."
+[ "${1:-}" != --compose ] || exec deploy/compose_env.sh
 PYTHON=${PYTHON:-python3.11}
 VENV=${VENV:-.venv}
 EXTRAS=${EXTRAS:-all,s3-server,flower}
