@@ -86,7 +86,7 @@ async def is_trustworthy(command, environ, port, folder):
         assert kept == {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
         assert environ["VALKEYCLI_AUTH"] not in " ".join(psutil.Process(process.pid).cmdline())
         client.close()
-        with redis.Redis("127.0.0.1", port) as stranger, pytest.raises(redis.AuthenticationError):
+        with redis.Redis("127.0.0.1", port, retry=once) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
 
 
