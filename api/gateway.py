@@ -115,6 +115,7 @@ class Gateway:
                 parts.queue,
                 resend_s=settings.jobs.resend_s,
                 retry_base_s=settings.worker.retry_base_s,
+                ageing_s=settings.queue.ageing_s,
             )
         )
         self._leaving = asyncio.Event()

@@ -121,6 +121,46 @@ def test_nine_goes_first_and_equals_keep_their_order(reader: Reader):
     ]  # fmt: skip
 
 
+def aged(queue: JobQueue, limit: int = 10) -> int:
+    """How many went up; the first call may only look."""
+    return queue.age("cpu", 0, limit) or queue.age("cpu", 0, limit)
+
+
+def test_what_waits_long_goes_one_priority_up_to_its_front(reader: Reader):
+    for job, priority in (("top", 9), ("a", 8), ("b", 8), ("c", 7)):
+        reader.queue.send(Route("framelane.inference", "cpu", priority), job, {})
+    assert aged(reader.queue) == 3
+    reader.queue.send(Route("framelane.inference", "cpu", 8), "new", {})
+    assert [reader.take("cpu")[1] for _ in range(5)] == ["a", "b", "top", "c", "new"]
+
+
+def test_what_has_not_waited_stays(reader: Reader):
+    reader.queue.send(Route("framelane.inference", "cpu", 3), "old", {})
+    reader.queue.send(Route("framelane.inference", "cpu", 4), "new", {})
+    assert [reader.queue.age("cpu", 100) for _ in range(3)] == [0, 0, 0]
+    assert reader.take("cpu")[1] == "new"
+    assert [reader.queue.age("gpu", 0) for _ in range(2)] == [0, 0], "an empty queue"
+
+
+def test_who_went_up_is_not_overtaken_by_the_next(reader: Reader):
+    for job in "abcd":
+        reader.queue.send(Route("framelane.inference", "cpu", 8), job, {})
+    assert aged(reader.queue, limit=2) == 2
+    assert aged(reader.queue, limit=2) == 0
+    assert [reader.take("cpu")[1] for _ in range(2)] == ["a", "b"]
+    assert aged(reader.queue, limit=2) == 2
+    assert [reader.take("cpu")[1] for _ in range(2)] == ["c", "d"]
+
+
+def test_the_lowest_reaches_the_top(reader: Reader):
+    reader.queue.send(Route("framelane.inference", "cpu", 0), "old", {})
+    for _ in range(9):
+        assert aged(reader.queue) == 1
+    reader.queue.send(Route("framelane.inference", "cpu", 9), "new", {})
+    assert aged(reader.queue) == 0
+    assert reader.take("cpu")[1] == "old"
+
+
 def test_lanes_do_not_mix(reader: Reader):
     reader.queue.send(Route("framelane.inference", "cpu", 5), "a", {})
     reader.queue.send(Route("framelane.model_download", "io", 5), "b", {})
