@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.devices import AUTO, Device, Lane, LaneClass, family_of
+from shared.devices import AUTO, Device, Lane, LaneClass, family_of, lane_of
 from shared.errors import DeviceMemory, DeviceUnavailable
 from shared.specs import LANE_CLASSES, CommonSpec, JobKind
 from shared.workers import LaneState
@@ -58,7 +58,7 @@ class Policy:
 
     def rank(self, lane: LaneState) -> tuple[int, str]:
         """Lower is preferred; families that aren't named come last."""
-        family = family_of(Lane(lane.name).device)
+        family = family_of(lane_of(lane.name).device)
         order = list(self.prefer)
         return (order.index(family) if family in order else len(order)), lane.name
 
@@ -150,7 +150,7 @@ def lacks_memory(lane: LaneState, needs: Needs) -> str | None:
 
 
 def _is_of(state: LaneState, lane_class: LaneClass, families: frozenset[Device]) -> bool:
-    lane = Lane(state.name)
+    lane = lane_of(state.name)
     if lane.lane_class is not lane_class:
         return False
     return lane_class is LaneClass.IO or family_of(lane.device) in families
