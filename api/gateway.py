@@ -67,7 +67,8 @@ class Gateway:
         self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
         self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s, settings.batching)
         of_pipelines = PipelineRules(self.graphs, self.rules.entries, settings.pipelines)
-        preparer = Preparer(self.rules, of_pipelines, MeasurementRules(of_pipelines), image_check(limits))
+        measured = MeasurementRules(of_pipelines)
+        preparer = Preparer(self.rules, of_pipelines, measured, image_check(limits), limits.rows)
         self.questions = Questions(preparer)
         self.submitter = Submitter(
             parts.store,

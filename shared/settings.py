@@ -89,6 +89,7 @@ class LimitSettings(BaseModel):
     image_bytes: PositiveInt = 20 * MIB
     image_pixels: PositiveInt = 40_000_000
     parts: Annotated[PositiveInt, Field(description="of a multipart request")] = 64
+    rows: Annotated[int, Field(ge=1, le=1_000_000, description="of a job, in tensors and apart")] = 200_000
     wait_s: Annotated[PositiveInt, Field(description="longest Prefer: wait and ?wait")] = 60
     page: Annotated[PositiveInt, Field(description="largest ?limit")] = 200
     follower_queue: Annotated[PositiveInt, Field(description="events a slow follower may be behind")] = 256

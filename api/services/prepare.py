@@ -14,6 +14,7 @@ from api.services.rules import Rules
 from shared.errors import InvalidSpec
 from shared.graph.faults import Broken
 from shared.graph.model import Graph
+from shared.inputs import MAX_ROWS
 from shared.measurements import DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
 from shared.packing import AnyTask, pack
 from shared.pipelines import VariantSource
@@ -42,12 +43,16 @@ NOTHING = LookedUp()
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Knows the rules. ``check_image`` raises ValueError for bytes that aren't a photo we take."""
+    """Knows the rules. ``check_image`` raises ValueError for bytes that aren't a photo we take.
+
+    ``most_rows``: of a job.
+    """
 
     rules: Rules
     pipelines: PipelineRules
     measurements: MeasurementRules
     check_image: Callable[[bytes], None]
+    most_rows: int = MAX_ROWS
 
     def from_document(self, document: bytes, files: Mapping[str, bytes]) -> Prepared | AnySpec:
         """Raises MalformedDocument, or InvalidSpec with every broken rule.
@@ -81,7 +86,7 @@ class Preparer:
         if not isinstance(spec, InferenceSpec):
             return spec, [], []
         try:
-            task, blobs = pack(spec, files, self.check_image)
+            task, blobs = pack(spec, files, self.check_image, self.most_rows)
         except InvalidSpec as error:
             return None, [], error.broken
         return task, blobs, []
@@ -125,5 +130,6 @@ def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[bytes], retry_of: str =
 
 
 def _unused(spec: AnySpec, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    used = {getattr(item, "file", None) for item in spec.inputs} if isinstance(spec, InferenceSpec) else set[str]()
+    inputs = spec.inputs if isinstance(spec, InferenceSpec) else []
+    used = {getattr(getattr(item, "tensor", item), "file", None) for item in inputs}
     return [(f"/{name}", "no input names this part") for name in files if name not in used]
