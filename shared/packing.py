@@ -264,7 +264,7 @@ def floats(values: Iterable[float]) -> bytes:
 
 def hand_floats(hand: Iterable[Point]) -> bytes:
     """x, y, z of each point, as ``floats``."""
-    return floats(value for point in hand for value in (point.x, point.y, point.z))
+    return floats([value for point in hand for value in (point.x, point.y, point.z)])
 
 
 def frame_floats(frames: Iterable[Frame]) -> bytes:

@@ -104,8 +104,8 @@ def choose(candidates: Sequence[LaneState], needs: Needs, policy: Policy = DEFAU
     """The lane that is expected to answer first; one whose device is leased only where there is no other."""
     fitting = [lane for lane in candidates if obstacle(lane, needs) is None]
     free = [lane for lane in fitting if not lane.leased] or fitting
-    if not free:
-        return None
+    if len(free) <= 1:
+        return free[0] if free else None
     waits = expected_ms(free, needs.work)
     limit = min(waits.values()) * (1 + policy.close)
     return min((lane for lane in free if waits[lane.name] <= limit), key=policy.rank)
