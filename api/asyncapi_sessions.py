@@ -42,7 +42,7 @@ MESSAGES = _TOLD | _SAID
 _DESCRIPTION = (
     "Frames in, an answer for each out. With `model` in the query a session begins; without it, the first message "
     "is `resume`. Text messages are JSON. A binary one is a JPEG, PNG or WebP photo as it is, or a msgpack map of "
-    "the fields of `SendFrame` with bytes: `image` a photo, `landmarks` 63 and `moment` 258 little-endian float32. "
+    "the fields of `SendFrame` with bytes: `image` a photo, `landmarks` 63, `moment` 258 little-endian float32. "
     "Answers (`result`, `failed`, `lost`) have rising `seq` and come in the order of frames; a frame that wasn't "
     "begun when too many newer ones came is `dropped`. A lost connection isn't the end: any gateway goes on with "
     "the session for whoever has its id and token."
@@ -90,6 +90,6 @@ def _operation(action: str, messages: dict[str, tuple[type[BaseModel], str]]) ->
 
 def _plain(about: dict[str, Any]) -> dict[str, Any]:
     """Without the null that stands for what isn't in a query."""
-    forms: list[dict[str, Any]] = about.pop("anyOf", [])
-    given = next((form for form in forms if form.get("type") != "null"), {})
+    forms: list[dict[str, Any]] = about.pop("anyOf", [about])
+    given = next(form for form in forms if form.get("type") != "null")
     return {name: value for name, value in {**about, **given}.items() if name != "title" and value is not None}
