@@ -6,8 +6,10 @@ from importlib import import_module
 NAMES = (
     "footprint",
     "submit_to_start",
+    "submits",
     "predict",
     "batch",
+    "growth",
     "device_batch",
     "images",
     "inference_core",
