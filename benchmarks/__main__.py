@@ -22,6 +22,8 @@ NAMES = (
     "warm_up",
     "density_rule",
     "sessions",
+    "fan_out",
+    "scaling",
 )
 
 

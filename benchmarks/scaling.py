@@ -134,14 +134,14 @@ def middle(rounds: Sequence[Round]) -> Round:
     return next(each for each in rounds if each.seen.per_second == rate)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = ()) -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--layouts", type=int, default=len(LAYOUTS), help="only the first so many")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     wrk, cores = program("wrk"), len(os.sched_getaffinity(0))
     found: list[tuple[Layout, Round]] = []
     with tempfile.TemporaryDirectory() as name:
@@ -197,4 +197,4 @@ def _print_beyond(costs: Costs) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(None)
