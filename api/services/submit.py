@@ -166,7 +166,9 @@ class Submitter:
             if known is None:
                 raise
             return Created(known, fresh=False)
-        group, message = self._courier.message(prepared.task, route, ticket.job_id, ticket.headers)
+        # What failed before may take its worker along, and whoever runs with it.
+        alone = ticket.retry_of is not None
+        group, message = self._courier.message(prepared.task, route, ticket.job_id, ticket.headers, alone=alone)
         try:
             created = await self._create(prepared, ticket, route, group, message)
         except Full as error:
