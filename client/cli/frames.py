@@ -33,7 +33,11 @@ def video(path: Path) -> Iterator[tuple[str, bytes]]:
     command = [launch, "--quiet", *decoding, "!", "fdsink"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
-            yield from ((str(number), content) for number, content in enumerate(_jpegs(process)))
+            number = -1
+            for number, content in enumerate(_jpegs(process)):
+                yield str(number), content
+            if number < 0:
+                raise WrongUsage(f"GStreamer finds no picture in {path}")
         finally:
             process.kill()
 
