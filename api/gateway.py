@@ -91,23 +91,7 @@ class Gateway:
             MediaLibrary(parts.artifacts, parts.beacon),
             self.threads,
         )
-        self.sessions = Sessions(
-            parts.sessions,
-            parts.queue,
-            self._courier,
-            self.lanes,
-            self.models,
-            self.rules,
-            settings.sessions,
-            image_check(limits),
-        )
-        self.session_records = SessionRecords(
-            parts.sessions,
-            parts.artifacts,
-            self.threads,
-            settings.sessions.part_lines,
-            settings.artifacts.link_ttl_s,
-        )
+        self.sessions, self.session_records = self._sessions(), self._session_records()
         self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
         self._chores = Chores(
@@ -121,6 +105,16 @@ class Gateway:
         )
         self._leaving = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _sessions(self) -> Sessions:
+        settings, parts = self.settings, self.parts
+        known = (self.lanes, self.models, self.rules)
+        check = image_check(settings.limits)
+        return Sessions(parts.sessions, parts.queue, self._courier, *known, settings.sessions, check)
+
+    def _session_records(self) -> SessionRecords:
+        part_lines, link_ttl_s = self.settings.sessions.part_lines, self.settings.artifacts.link_ttl_s
+        return SessionRecords(self.parts.sessions, self.parts.artifacts, self.threads, part_lines, link_ttl_s)
 
     async def start(self) -> None:
         """Begin to hear events and look for the parts; what isn't there within 3 s is looked for in background."""
