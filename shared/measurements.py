@@ -24,12 +24,16 @@ WarmUp = Annotated[
 Isolation = Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")]
 
 
-class MeasuredFields(CommonSpec):
-    """What every measurement has. ``name``: what lists of results call it; default: made from its pipelines."""
+class RunFields(Wire):
+    """How runs are made. ``name``: what lists of results call the result; default: made from its pipelines."""
 
     name: Label = ""
     isolation: Isolation = "pipeline"
     warmup_s: WarmUp = 2.0
+
+
+class MeasuredFields(RunFields, CommonSpec):
+    """What every measurement has."""
 
 
 class LoadFields(Wire):
@@ -45,8 +49,8 @@ class Load(LoadFields):
     pipeline: PipelineSource
 
 
-class PerformanceFields(MeasuredFields):
-    """What a performance test has beside its pipelines."""
+class PerformanceTerms(RunFields):
+    """How a performance test is made."""
 
     kind: Literal["performance"] = "performance"
     duration_s: Annotated[Seconds, Field(description="measured part of a run, after the warm-up")] = 10.0
@@ -54,10 +58,18 @@ class PerformanceFields(MeasuredFields):
     latency_metrics: Annotated[bool, Field(strict=True)] = False
 
 
-class PerformanceSpec(PerformanceFields):
-    """Run several pipelines at once, and tell the rate of every stream."""
+class PerformanceFields(PerformanceTerms, MeasuredFields):
+    """What a performance test has beside its pipelines."""
+
+
+class Loads(Wire):
+    """Pipelines that run at once."""
 
     specs: Annotated[list[Load], Field(min_length=1, max_length=16)]
+
+
+class PerformanceSpec(Loads, PerformanceFields):
+    """Run several pipelines at once, and tell the rate of every stream."""
 
 
 class ShareFields(Wire):
@@ -80,8 +92,8 @@ class Share(ShareFields):
     pipeline: PipelineSource
 
 
-class DensityFields(MeasuredFields):
-    """What a search for density has beside its pipelines."""
+class DensityTerms(RunFields):
+    """How density is searched."""
 
     kind: Literal["density"] = "density"
     fps_floor: Annotated[FiniteFloat, Field(strict=True, gt=0, le=10_000)]
@@ -96,7 +108,7 @@ class DensityFields(MeasuredFields):
     ] = 1_800.0
 
     @model_validator(mode="after")
-    def _affordable(self) -> "DensityFields":
+    def _affordable(self) -> "DensityTerms":
         if self.budget_s < self.warmup_s + self.duration_s:
             needed = f"{self.warmup_s + self.duration_s:g}"
             raise PydanticCustomError(
@@ -105,8 +117,12 @@ class DensityFields(MeasuredFields):
         return self
 
 
-class DensitySpec(DensityFields):
-    """Find the largest number of streams whose slowest one keeps a floor.
+class DensityFields(DensityTerms, MeasuredFields):
+    """What a search for density has beside its pipelines."""
+
+
+class Shares(Wire):
+    """Pipelines that divide the streams.
 
     Rates of the specs that have them sum to 100; specs that give ``streams`` run beside, at least one must grow.
     """
@@ -114,13 +130,17 @@ class DensitySpec(DensityFields):
     specs: Annotated[list[Share], Field(min_length=1, max_length=16)]
 
     @model_validator(mode="after")
-    def _whole(self) -> "DensitySpec":
+    def _whole(self) -> "Shares":
         rates = [each.stream_rate for each in self.specs if each.stream_rate is not None]
         if not rates:
             raise PydanticCustomError("rates", "every pipeline is pinned: give one a `stream_rate` of 100")
         if sum(rates) != 100:  # noqa: PLR2004 - percent
             raise PydanticCustomError("rates", "`stream_rate`s sum to {sum}, not to 100", {"sum": sum(rates)})
         return self
+
+
+class DensitySpec(Shares, DensityFields):
+    """Find the largest number of streams whose slowest one keeps a floor."""
 
 
 class SearchSpace(Wire):
