@@ -38,6 +38,7 @@ from api.routes import (
     pipelines,
     stream,
     submit,
+    suites,
     uploads,
 )
 from api.server import configuration, serve
@@ -80,6 +81,7 @@ _ROUTERS = (
     pipelines,
     convert,
     benchmarks,
+    suites,
 )
 
 

@@ -10,7 +10,7 @@ from shared.graph.model import Graph
 from shared.measure.compare import Verdict
 from shared.predictions import Answer
 
-MeasuredKind = Literal["performance", "density", "optimize", "validate"]
+MeasuredKind = Literal["performance", "density", "optimize", "validate", "suite"]
 
 
 class MeasuredStream(Answer):
@@ -182,15 +182,67 @@ class ValidateResult(Answer):
     report: list[str] = Field(default_factory=list[str])
 
 
+class Failure(Answer):
+    """Why something has no result."""
+
+    code: str
+    detail: str
+
+
+class SuiteTestResult(Answer):
+    """One test of a suite; the whole of it is the benchmark ``benchmark_id``.
+
+    ``figure``: frames a second of all streams, or streams. ``low`` to ``high``: its 95 % interval, or the numbers
+    of streams it may be; null after one run alone, the upper one where a search was cut short. ``ratio``: to the
+    reference. ``spread``, ``runs``: of repeats, 0 for streams. A test that failed has an ``error`` and no figure.
+    """
+
+    name: str
+    kind: Literal["performance", "density"]
+    weight: float
+    reference: float
+    benchmark_id: str | None = None
+    figure: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ratio: float | None = None
+    spread: float = 0.0
+    runs: int = 0
+    trusted: bool = True
+    error: Failure | None = None
+
+
+class SuiteResult(Answer):
+    """Several tests and their score: 100 points are those of the reference figures.
+
+    ``score`` is the weighted geometric mean of the ratios times 100, ``low`` to ``high`` its 95 % interval (null
+    where that of a test is). All are null where a test has no result: ``missing`` names it. ``suite``: of one that
+    ships.
+    """
+
+    kind: Literal["suite"] = "suite"
+    benchmark_id: str
+    suite: str | None = None
+    score: float | None
+    low: float | None
+    high: float | None
+    tests: list[SuiteTestResult]
+    missing: list[str]
+    trusted: bool
+    environment: Environment
+    report: list[str]
+
+
 AnyMeasured = Annotated[
-    PerformanceResult | DensityResult | OptimizeResult | ValidateResult, Field(discriminator="kind")
+    PerformanceResult | DensityResult | OptimizeResult | ValidateResult | SuiteResult, Field(discriminator="kind")
 ]
 
 
 class BenchmarkSummary(Answer):
     """What lists tell of a result that is kept until somebody deletes it.
 
-    ``score``: the figure to know it by, in ``unit``; of a gain 0.3 is 30 %, of a verdict 1 is valid.
+    ``score``: the figure to know it by, in ``unit``; of a gain 0.3 is 30 %, of a verdict 1 is valid; null for a
+    suite with a test that failed. ``parent``: the suite's benchmark that this is a test of.
     """
 
     id: str
@@ -203,8 +255,9 @@ class BenchmarkSummary(Answer):
     hardware: str
     pipelines: list[str]
     models: list[str]
-    score: float
-    unit: Literal["fps", "streams", "gain", "valid"]
+    score: float | None
+    unit: Literal["fps", "streams", "gain", "valid", "points"]
+    parent: str | None = None
 
 
 class Benchmark(BenchmarkSummary):
@@ -237,6 +290,12 @@ class PipelineDifference(Difference):
     pipeline_id: str
 
 
+class SuiteTestDifference(Difference):
+    """Of the figure of one test that both suites have."""
+
+    name: str
+
+
 class Changed(Answer):
     """Something that isn't the same in both; ``name``: ``kernel``, ``model person-ssdlite``, ``spec streams``."""
 
@@ -253,8 +312,9 @@ class BenchmarkComparison(Difference):
 
     a: BenchmarkSummary
     b: BenchmarkSummary
-    compared: Literal["total_fps", "streams", "fps"]
+    compared: Literal["total_fps", "streams", "fps", "score"]
     pipelines: list[PipelineDifference]
+    tests: list[SuiteTestDifference] = Field(default_factory=list[SuiteTestDifference])
     environment: list[Changed]
     asked: list[Changed]
     doubts: list[str]

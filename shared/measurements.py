@@ -24,15 +24,20 @@ WarmUp = Annotated[
 Isolation = Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")]
 
 
-class RunFields(Wire):
-    """How runs are made. ``name``: what lists of results call the result; default: made from its pipelines."""
+class NamedFields(Wire):
+    """``name``: what lists of results call the result; default: made from its pipelines."""
 
     name: Label = ""
+
+
+class RunFields(Wire):
+    """How runs are made."""
+
     isolation: Isolation = "pipeline"
     warmup_s: WarmUp = 2.0
 
 
-class MeasuredFields(RunFields, CommonSpec):
+class MeasuredFields(RunFields, NamedFields, CommonSpec):
     """What every measurement has."""
 
 

@@ -19,6 +19,7 @@ from shared.packing import (
     OptimizeTask,
     PerformanceTask,
     PipelineTask,
+    SuiteTask,
     ValidateTask,
 )
 from shared.pipelines import DescriptionSource, GraphSource
@@ -27,7 +28,7 @@ from shared.routing import Needs
 from shared.settings import RoutingSettings
 from shared.specs import JobKind, ModelConvertSpec
 
-RUN_PIPELINES: tuple[JobKind, ...] = ("pipeline", "performance", "density", "optimize", "validate")
+RUN_PIPELINES: tuple[JobKind, ...] = ("pipeline", "performance", "density", "optimize", "validate", "suite")
 
 _SUFFICIENT = {
     "INT8": frozenset({"INT8"}),
@@ -63,6 +64,10 @@ def needs_of(
         )
     if isinstance(task, ModelConvertSpec):
         return Needs(families=frozenset({Device.CPU}), work=work_of(task))
+    if isinstance(task, SuiteTask):  # its tests run one after the other
+        each = [needs_of(test.task, entries, installed, settings) for test in task.tests]
+        families = frozenset(Device).intersection(*(needs.families for needs in each))
+        return Needs(families=families, work=work_of(task), memory_bytes=max(needs.memory_bytes for needs in each))
     families, memory_bytes = frozenset(Device), 0
     for pipeline in pipelines_of(task):
         models = pipeline_models(pipeline.graph)
@@ -82,6 +87,8 @@ def pipelines_of(task: AnyTask) -> list[PipelineTask]:
             return pipelines
         case OptimizeTask(pipeline=pipeline):
             return [pipeline]
+        case SuiteTask(tests=tests):
+            return [pipeline for test in tests for pipeline in test.task.specs]
         case ValidateTask():
             graph = _to_validate(task)
             once = {"device": task.device, "inputs": task.inputs, "pipeline_id": task.pipeline_id}

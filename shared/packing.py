@@ -47,6 +47,7 @@ from shared.specs import (
     PipelineFields,
     SweepSpec,
 )
+from shared.suites import SuiteFields
 
 PackedKind = Literal["landmarks", "sequence", "image", "tensor"]
 
@@ -113,6 +114,23 @@ class ValidateTask(ValidateFields):
     graph: Graph | None = None
 
 
+class SuiteTaskTest(BaseModel):
+    """A test of an accepted suite. ``task``: what a job of its own would do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    weight: float
+    reference: float
+    task: Annotated[PerformanceTask | DensityTask, Field(discriminator="kind")]
+
+
+class SuiteTask(SuiteFields):
+    """An accepted suite; one that ships as it was then."""
+
+    tests: list[SuiteTaskTest]
+
+
 AnyTask = (
     InferenceTask
     | ModelDownloadSpec
@@ -126,6 +144,7 @@ AnyTask = (
     | DensityTask
     | OptimizeTask
     | ValidateTask
+    | SuiteTask
     | SweepSpec
 )
 """A spec as the record keeps it."""

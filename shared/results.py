@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, ValidateResult
+from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, SuiteResult, ValidateResult
 from shared.figures import Latency
 from shared.predictions import (
     Answer,
@@ -276,6 +276,7 @@ AnyResult = (
     | DensityResult
     | OptimizeResult
     | ValidateResult
+    | SuiteResult
     | SweepResult
 )
 

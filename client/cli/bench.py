@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from client.cli import bench_specs, specs
-from client.cli.bench_render import benchmark_table, benchmark_view, comparison_view
+from client.cli.bench_render import benchmark_table, benchmark_view, comparison_view, suite_lines
 from client.cli.curve import watch_curve
 from client.cli.output import JOB_FAILED, OK, err, out, print_json
 from client.cli.render import show
@@ -155,13 +155,45 @@ def validate(
     _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
 
 
+@bench.command()
+def suite(
+    suite: Annotated[
+        str, typer.Argument(help="One that ships, or a spec: a file, - for stdin, or the JSON itself.")
+    ],
+    name: Named = None,
+    device: Device = None,
+    label: Labels = None,
+    wait: Wait = True,
+    save: Save = None,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Measure several tests one after the other, and make one score of them; `bench suites` lists what ships."""
+    spec = bench_specs.suite(suite, specs.Common(device=device, labels=label or ()), name)
+    _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
+
+
+@bench.command()
+def suites(url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = False) -> None:
+    """List the suites that ship, and what they are made of."""
+    with gateway(url, data_dir) as client:
+        found = client.suites()
+    if as_json:
+        print_json(found)
+    else:
+        for each in found:
+            out().print(*suite_lines(each), sep="\n", soft_wrap=True)
+
+
 @bench.command("list")
 def list_benchmarks(
-    kind: Annotated[str | None, typer.Option(help="performance, density, optimize or validate.")] = None,
+    kind: Annotated[str | None, typer.Option(help="performance, density, optimize, validate or suite.")] = None,
     device: Annotated[str | None, typer.Option()] = None,
     hardware: Annotated[str | None, typer.Option(help="Part of its name.")] = None,
     pipeline: Annotated[str | None, typer.Option(help="Its id, or /pipelines/ID/variants/VARIANT.")] = None,
     model: Annotated[str | None, typer.Option(help="A model that took part.")] = None,
+    parent: Annotated[str | None, typer.Option(help="A suite's result: its tests.", metavar="ID")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     url: Url = None,
     data_dir: DataDir = DEFAULT,
@@ -169,7 +201,9 @@ def list_benchmarks(
 ) -> None:
     """List what was measured, the latest first."""
     with gateway(url, data_dir) as client:
-        kept = client.benchmarks(kind=kind, device=device, hardware=hardware, pipeline=pipeline, model=model)
+        kept = client.benchmarks(
+            kind=kind, device=device, hardware=hardware, pipeline=pipeline, model=model, parent=parent
+        )
         found = list(islice(kept, limit))
     if as_json:
         print_json(found)

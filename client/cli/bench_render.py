@@ -19,9 +19,12 @@ from shared.benchmarks import (
     MeasuredRun,
     OptimizeResult,
     PerformanceResult,
+    SuiteResult,
     ValidateResult,
 )
 from shared.figures import Figure
+from shared.pipelines import VariantSource
+from shared.suites import Suite, SuiteTest
 
 _VERDICTS = {"faster": "green", "slower": "red", "same": "cyan", "cannot_tell": "yellow"}
 _MOST_CANDIDATES = 12
@@ -66,6 +69,7 @@ def comparison_view(found: BenchmarkComparison) -> RenderableType:
     scores = f"  {found.compared}: {_score(found.a)} and {_score(found.b)}"
     lines = [_verdict(found).append(f"  {names}", style="default"), Text(scores)]
     lines += [Text(f"  {each.pipeline_id}: ").append(_verdict(each)) for each in found.pipelines]
+    lines += [Text(f"  {each.name}: ").append(_verdict(each)) for each in found.tests]
     lines += [Text(f"  {doubt}", style="yellow") for doubt in found.doubts]
     lines += [_change(each) for each in (*found.environment, *found.asked)]
     return Group(*lines)
@@ -82,6 +86,20 @@ def measured_lines(result: AnyMeasured) -> list[Text]:
             return list(_optimize(result))
         case ValidateResult():
             return list(_validate(result))
+        case SuiteResult():
+            return list(_suite(result))
+
+
+def suite_lines(suite: Suite) -> list[Text]:
+    """One that ships, and what it is made of."""
+    head = Text(suite.name, style="bold").append(f"  {suite.description}", style="default")
+    return [head, *(Text(f"  {test.name} x{test.weight:g}: {test.kind}, {_of(test)}") for test in suite.tests)]
+
+
+def _of(test: SuiteTest) -> str:
+    sources = (each.pipeline for each in test.specs)
+    names = (f"{one.pipeline_id}/{one.variant_id}" if isinstance(one, VariantSource) else "-" for one in sources)
+    return f"{', '.join(names)}; 100 points are {test.reference:g}"
 
 
 def _performance(result: PerformanceResult) -> Iterator[Text]:
@@ -127,6 +145,24 @@ def _optimize(result: OptimizeResult) -> Iterator[Text]:
     if result.saved_as:
         yield Text(f"  saved as {result.saved_as}", style="green")
     yield from (Text(f"  {note}", style="yellow") for note in result.notes)
+    if not result.trusted:
+        yield Text(_DOUBTFUL, style="bold yellow")
+
+
+def _suite(result: SuiteResult) -> Iterator[Text]:
+    for test in result.tests:
+        line = Text(f"  {test.name} x{test.weight:g}: ")
+        if test.error is not None:
+            yield line.append(f"{test.error.code}: {test.error.detail.splitlines()[0]}", style="red")
+        else:
+            unit = "FPS" if test.kind == "performance" else "streams"
+            points = f"{100 * (test.ratio or 0):.0f} points; {test.figure:.4g} {unit}, 100 are {test.reference:g}"
+            yield line.append(points).append(f"  {test.benchmark_id}", style="dim")
+    if result.score is None:
+        yield Text(f"  no score: there is no result of {', '.join(result.missing)}", style="bold red")
+    else:
+        span = f" ({result.low:.1f} to {result.high:.1f})" if result.low is not None and result.high else ""
+        yield Text(f"  {result.score:.1f} points{span}", style="bold")
     if not result.trusted:
         yield Text(_DOUBTFUL, style="bold yellow")
 
@@ -181,6 +217,8 @@ def _figure(figure: Figure) -> str:
 
 
 def _score(of: BenchmarkSummary) -> str:
+    if of.score is None:
+        return "none"
     match of.unit:
         case "fps":
             return f"{of.score:.1f} FPS"
@@ -190,3 +228,5 @@ def _score(of: BenchmarkSummary) -> str:
             return f"{of.score:+.1%}"
         case "valid":
             return "valid" if of.score else "not valid"
+        case "points":
+            return f"{of.score:.1f} points"

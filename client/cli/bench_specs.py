@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import yaml
 
 from client.cli import specs
 from client.cli.output import WrongUsage
@@ -69,6 +71,32 @@ def single(asked: Asked) -> dict[str, Any]:
         raise WrongUsage(msg)
     (load,) = _with_inputs([_load(asked.pipelines[0])], asked.inputs)
     return {**asked.rest, **load}
+
+
+def suite(source: str, common: specs.Common, name: str | None) -> dict[str, Any]:
+    """The name of one that ships, or a suite: a YAML file like those, or a spec in a file, on stdin, as it is.
+
+    Raises WrongUsage.
+    """
+    if source.endswith((".yaml", ".yml")):
+        spec = {**_suite_file(Path(source)), **common.fields()}
+    else:
+        named = {"kind": "suite", "suite": source, **common.fields()}
+        spec = written(Asked("suite", [source], common=common)) or named
+    return {**spec, "name": name} if name is not None else spec
+
+
+def _suite_file(path: Path) -> dict[str, Any]:
+    try:
+        found: Any = yaml.safe_load(specs.read_text(path))
+    except yaml.YAMLError as error:
+        msg = f"{path} isn't YAML: {error}"
+        raise WrongUsage(msg) from error
+    if not isinstance(found, dict):
+        msg = f"{path}: a suite has a title and tests"
+        raise WrongUsage(msg)
+    given = cast("dict[str, Any]", found)
+    return {"kind": "suite", "name": given.get("title", path.stem), "tests": given.get("tests", [])}
 
 
 def space(tried: Sequence[str]) -> dict[str, list[Any]]:

@@ -8,6 +8,7 @@ from shared.benchmarks import (
     DensityResult,
     DensityStep,
     Environment,
+    Failure,
     Figure,
     MachineFigure,
     MeasuredPipeline,
@@ -18,6 +19,8 @@ from shared.benchmarks import (
     PerformanceResult,
     StageOutcome,
     StreamsOfPipeline,
+    SuiteResult,
+    SuiteTestResult,
     ValidateResult,
 )
 from shared.graph.parser import parse
@@ -156,6 +159,55 @@ def validate() -> ValidateResult:
             StageOutcome(stage="run", ok=None),
         ],
         frames=0,
+    )
+
+
+def suite(*, fails: bool = False) -> SuiteResult:
+    """A rate of twice the reference, streams of half of it; ``fails``: and a test that couldn't be run."""
+    tests = [
+        SuiteTestResult(
+            name="entrance",
+            kind="performance",
+            weight=2.0,
+            reference=30.0,
+            benchmark_id="b5.1",
+            figure=60.0,
+            low=58.0,
+            high=62.0,
+            ratio=2.0,
+            spread=0.02,
+            runs=3,
+        ),
+        SuiteTestResult(
+            name="shelves",
+            kind="density",
+            weight=1.0,
+            reference=8.0,
+            benchmark_id="b5.2",
+            figure=4.0,
+            low=4.0,
+            high=5.0,
+            ratio=0.5,
+        ),
+    ]
+    if fails:
+        error = Failure(code="pipeline-failed", detail="no frame came <&>")
+        tests.append(SuiteTestResult(name="till", kind="performance", weight=1.0, reference=9.0, error=error))
+    points = {} if fails else {"score": 125.99, "low": 121.0, "high": 141.0}
+    return SuiteResult.model_validate(
+        {
+            "benchmark_id": "b5",
+            "suite": "retail",
+            "score": None,
+            "low": None,
+            "high": None,
+            "tests": tests,
+            "missing": ["till"] if fails else [],
+            "trusted": True,
+            "environment": ENVIRONMENT,
+            "report": [],
+            **points,
+        }
     )
 
 

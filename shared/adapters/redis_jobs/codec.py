@@ -38,6 +38,7 @@ FORMATS: Mapping[JobKind, int] = {
     "density": 1,
     "optimize": 1,
     "validate": 1,
+    "suite": 1,
     "sweep": 1,
 }
 """How records of each kind are written. What older versions can't read needs the next number: a worker leaves jobs
