@@ -15,7 +15,7 @@ from client.cli.submitting import show_end
 from client.cli.target import DEFAULT, AsJson, DataDir, Url, gateway
 from client.cli.watching import download_all, exit_code, watch_bar
 from shared.jobs import Completed, Job
-from shared.results import ValidateResult
+from shared.results import SuiteResult, ValidateResult
 
 Pipelines = Annotated[
     list[str], typer.Argument(help="ID/VARIANT, or one spec: a file, - for stdin, or the JSON itself.")
@@ -169,7 +169,10 @@ def suite(
     data_dir: DataDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Measure several tests one after the other, and make one score of them; `bench suites` lists what ships."""
+    """Measure several tests, and make one score of them; `bench suites` lists those that ship.
+
+    Exit code 1 if a test failed: then there is no score.
+    """
     spec = bench_specs.suite(suite, specs.Common(device=device, labels=label or ()), name)
     _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
 
@@ -303,7 +306,7 @@ def _tell(job: Job, *, as_json: bool) -> None:
 
 def _verdict(job: Job) -> int:
     match job.outcome:
-        case Completed(result=ValidateResult(valid=False)):
+        case Completed(result=ValidateResult(valid=False) | SuiteResult(score=None)):
             return JOB_FAILED
         case _:
             return exit_code(job)

@@ -19,9 +19,9 @@ from client.cli.output import JOB_FAILED, OK, PROBLEM
 from client.sdk import ApiProblem, AsyncFramelane, Framelane
 from shared.benchmarks import AnyMeasured
 from shared.jobs import Completed
-from shared.packing import DensityTask, OptimizeTask, PerformanceTask, ValidateTask
+from shared.packing import DensityTask, OptimizeTask, PerformanceTask, SuiteTask, ValidateTask
 from shared.results import StreamFigures
-from tests.support.benchmarks import benchmark, density, optimize, performance, run, validate
+from tests.support.benchmarks import benchmark, density, optimize, performance, run, suite, validate
 from tests.support.gateway import House, StartedServer, serving, worker
 from tests.unit.api.test_pipeline_jobs import PLAIN, medium
 
@@ -117,6 +117,36 @@ async def test_a_pipeline_that_is_not_valid_is_an_exit_code(house: House, server
     assert "not valid: it fails at link" in shown.stdout
     valid = validate().model_copy(update={"valid": True, "failed_stage": None})
     assert (await measured(house, server, f"validate {PEOPLE}", valid))[1].exit_code == OK
+
+
+SUITE = """
+title: Gate
+tests:
+  - kind: performance
+    name: people
+    reference: 30
+    specs:
+      - pipeline: {source: variant, pipeline_id: person-detection, variant_id: cpu}
+"""
+
+
+async def test_a_suite(house: House, server: StartedServer, tmp_path: Path) -> None:
+    (tmp_path / "gate.yaml").write_text(SUITE)
+    task, shown = await measured(house, server, f"suite {tmp_path}/gate.yaml --label by=me", suite())
+    assert isinstance(task, SuiteTask)
+    assert (task.name, task.tests[0].name, task.labels) == ("Gate", "people", {"by": "me"})
+    assert "entrance x2: 200 points; 60 FPS, 100 are 30" in shown.stdout
+    assert "126.0 points (121.0 to 141.0)" in shown.stdout
+    _, shown = await measured(house, server, f"suite {tmp_path}/gate.yaml --name Night", suite(fails=True))
+    assert shown.exit_code == JOB_FAILED
+    assert "till x1: pipeline-failed: no frame came" in shown.stdout
+    assert "no score: there is no result of till" in shown.stdout
+    shown = await told(server, "suites")
+    assert "retail" in shown.stdout
+    assert "person-tracking/cpu" in shown.stdout
+    shown = await told(server, "suite", "opera")
+    assert shown.exit_code == PROBLEM
+    assert "/suite: there is no suite 'opera'; there are manufacturing" in " ".join(shown.stderr.split())
 
 
 async def test_specs_of_files_and_stdin(house: House, server: StartedServer, tmp_path: Path) -> None:
