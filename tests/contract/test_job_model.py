@@ -280,10 +280,5 @@ def test_every_job_has_one_story(made: Callable[[], Jobs], request: pytest.Fixtu
     Machine.made = staticmethod(made)
     run_state_machine_as_test(
         Machine,
-        settings=hypothesis.settings(
-            max_examples=50,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=[hypothesis.HealthCheck.too_slow],
-        ),
+        settings=hypothesis.settings(max_examples=50, stateful_step_count=40),
     )

@@ -16,7 +16,8 @@ from client.local import LocalStack
 from client.local.runfile import RunFile
 from tests.support.models import ROOT, photo
 from tests.support.pipelines import why_not
-from tests.support.stacks import data_dir_with_models, eventually, own_environ, stack_on
+from tests.support.polling import eventually
+from tests.support.stacks import data_dir_with_models, own_environ, stack_on
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
 

@@ -16,7 +16,7 @@ from shared.settings import Settings
 from tests.support.servers import free_ports
 
 ROOT = Path(__file__).parents[2]
-READY_S = 30.0
+READY_S = 60.0
 STOP_S = 20.0
 
 
@@ -62,6 +62,12 @@ class GatewayProcess:
     def rss(self) -> int:
         """Resident bytes."""
         return psutil.Process(self.process.pid).memory_info().rss
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time it has used."""
+        used = psutil.Process(self.process.pid).cpu_times()
+        return used.user + used.system
 
     def wait_until(self, path: str, status: int = 200) -> httpx2.Response:
         """The first answer with that status."""

@@ -27,6 +27,8 @@ from tests.support.servers import free_ports
 
 pytestmark = pytest.mark.service
 
+TOLD_S = 10.0
+"""A second is promised; a busy machine gets more, far below how long a call to a dead server would hang."""
 JSON = {"content-type": "application/json"}
 
 
@@ -126,13 +128,17 @@ async def test_signal_ends_it_with_everything_open(gateway: GatewayProcess) -> N
                 assert socket.close_code == 1001
             assert (await waiting).json()["state"] == "PENDING"
             assert [line async for line in lines][-1] == ""
-        await asyncio.to_thread(gateway.process.wait, 15)
+        await asyncio.to_thread(gateway.process.wait, 40)
         took = time.monotonic() - begun
         deaf.transport.abort()
-    assert took < 10
+    assert took < 30, "it waits for no one: what waits here would do so for a minute"
     log = gateway.log.read_text("utf-8")
     assert "Application shutdown complete" in log
     assert "Traceback" not in log
+
+
+UNFOLDED_S = 5.0
+"""Processor time, less than it takes to unfold the same bomb twenty times."""
 
 
 def bomb(side: int) -> bytes:
@@ -151,27 +157,30 @@ async def test_bomb_costs_neither_time_nor_memory(gateway: GatewayProcess) -> No
             return await client.post("/api/v1/jobs", data={"spec": spec}, files={"photo": ("p.png", part)})
 
         await send(bomb(10))
-        before = gateway.rss
-        took: list[float] = []
+        before, busy_s = gateway.rss, gateway.cpu_s
         for _ in range(10):
-            begun = time.perf_counter()
             answer = await send(image)
-            took.append(time.perf_counter() - begun)
             assert answer.status_code == 422
             assert "30000 x 30000" in answer.json()["errors"][0]["message"]
             assert (await client.post("/api/v1/jobs", content=inline, headers=JSON)).status_code == 422
-        assert sorted(took)[5] < 0.2
+        assert gateway.cpu_s - busy_s < UNFOLDED_S
         assert gateway.rss - before < 50 * 1024 * 1024
 
 
 async def test_floods_of_parts_are_refused_at_once(gateway: GatewayProcess) -> None:
-    many = b"".join(b'--x\r\ncontent-disposition: form-data; name="p%d"\r\n\r\nv\r\n' % n for n in range(10_000))
-    headers = {"content-type": "multipart/form-data; boundary=x"}
-    async with httpx2.AsyncClient(base_url=gateway.url, timeout=20) as client:
-        begun = time.perf_counter()
-        answer = await client.post("/api/v1/jobs", content=many + b"--x--\r\n", headers=headers)
-        assert time.perf_counter() - begun < 1
-    assert (answer.status_code, answer.json()["type"]) == (413, "urn:framelane:error:too-many-parts")
+    """That is: before the flood is over. Its end never comes here."""
+    some = b"".join(b'--x\r\ncontent-disposition: form-data; name="p%d"\r\n\r\nv\r\n' % n for n in range(100))
+    head = (
+        f"POST /api/v1/jobs HTTP/1.1\r\nHost: {gateway.address}\r\nContent-Length: 1000000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nConnection: close\r\n\r\n"
+    )
+    async with asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(head.encode() + some)
+        said = (await reader.read()).decode()
+        writer.close()
+    assert said.startswith("HTTP/1.1 413 ")
+    assert "urn:framelane:error:too-many-parts" in said
 
 
 async def test_broker_and_store_come_and_go(tmp_path: Path) -> None:
@@ -206,7 +215,7 @@ async def test_broker_and_store_come_and_go(tmp_path: Path) -> None:
 async def refuses_quickly(client: httpx2.AsyncClient) -> None:
     begun = time.monotonic()
     answers = await asyncio.gather(*(client.post("/api/v1/jobs", json=SPEC) for _ in range(10)))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < TOLD_S
     for answer in answers:
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
@@ -223,7 +232,7 @@ async def test_without_a_broker_no_job_is_left(settings: Settings, crew: Crew, t
         async with httpx2.AsyncClient(base_url=gateway.url, timeout=20) as client:
             begun = time.monotonic()
             refused = await client.post("/api/v1/jobs", json=SPEC)
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < TOLD_S
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
             assert refused.json()["type"] == "urn:framelane:error:broker-unavailable"
             assert (await client.get("/api/v1/jobs")).json()["jobs"] == []

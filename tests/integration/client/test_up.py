@@ -24,7 +24,8 @@ from client.sdk import ApiProblem, Framelane
 from shared.events import Snapshot, StateChanged
 from shared.specs import ModelDownloadSpec
 from shared.states import TERMINAL
-from tests.support.stacks import eventually, own_environ
+from tests.support.polling import eventually
+from tests.support.stacks import own_environ
 
 pytestmark = pytest.mark.service
 
@@ -67,7 +68,7 @@ class Up:
         return self.process.wait(WITHIN_S)
 
     def orphans(self) -> list[psutil.Process]:
-        return psutil.wait_procs(self.children, timeout=10)[1]
+        return psutil.wait_procs(self.children, timeout=30)[1]
 
     def _read(self) -> None:
         assert self.process.stderr

@@ -68,7 +68,7 @@ def test_streams_in_one_text_have_figures_of_their_own(play: Play):
     )
     fast, slow = ended.streams
     assert (fast.frames, slow.frames) == (500, 20)
-    assert slow.fps == pytest.approx(20, rel=0.2)
+    assert slow.fps == pytest.approx(20, rel=0.5)
     assert fast.fps > 2 * slow.fps, "its time ended when its own stream did"
     figures = [each["streams"] for each in told if each["type"] == "fps"]
     assert len(figures) >= 3

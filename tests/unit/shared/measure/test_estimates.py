@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.errors import TooFewRuns
 from shared.measure.compare import compare
 from shared.measure.estimates import Noise, estimate, pooled, t95
-from shared.measure.steady import steady_from
+from shared.measure.steady import least_error, steady_from
 
 RATES = st.lists(st.floats(1, 1_000), min_size=2, max_size=10)
 
@@ -90,3 +90,15 @@ def test_the_start_is_cut_off() -> None:
     assert steady_from(samples, warm_up=5) >= 5
     assert steady_from([30.0] * 10) == 0
     assert steady_from([1.0, 2.0], warm_up=9) == 2
+
+
+def test_noise_is_not_taken_for_a_start() -> None:
+    chance = random.Random(3)
+    runs_of_noise = [[chance.gauss(100, 8) for _ in range(8)] for _ in range(300)]
+    assert sum(steady_from(samples) > 0 for samples in runs_of_noise) <= 15
+    assert sum(least_error(samples) > 0 for samples in runs_of_noise) >= 100
+
+
+@given(st.lists(st.floats(95, 105), min_size=8, max_size=40), st.integers(1, 3), st.floats(0, 60))
+def test_a_real_start_is_cut_off(steady: list[float], length: int, rate: float) -> None:
+    assert steady_from([rate] * length + steady) >= length
