@@ -334,6 +334,9 @@ class MeasuringSettings(BaseModel):
     patience_s: Annotated[
         PositiveFloat, Field(description="for a frame of a pipeline that is looked at or validated")
     ] = 60.0
+    lease_s: Annotated[
+        PositiveFloat, Field(ge=1, description="a device stays taken after its measuring worker was killed")
+    ] = 15.0
 
 
 class LogSettings(BaseModel):
