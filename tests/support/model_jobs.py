@@ -17,13 +17,12 @@ from shared.adapters.memory import (
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
-from shared.catalogue import load_catalogue
 from shared.devices import Lane
-from shared.media import load_media
 from shared.ports import NewJob
 from shared.settings import ModelSettings, Settings, WorkerSettings
 from shared.specs import JOB_SPEC
 from shared.uploads import Upload, UploadPart
+from tests.support import shipped
 from tests.support.leases import no_lease
 from tests.support.onnx import colours
 from tests.support.workshop import CPU, Workshop
@@ -53,8 +52,8 @@ class ModelRoom:
             settings=Settings(worker=WorkerSettings(data_dir=folder), models=ModelSettings(**models)),
             device=CPU,
             lane=Lane("io"),
-            catalogue=load_catalogue(),
-            media=load_media(),
+            catalogue=shipped.models(),
+            media=shipped.media(),
             model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
             media_store=MediaStore(folder / "media", self.artifacts, self.beacon),
             artifacts=self.artifacts,

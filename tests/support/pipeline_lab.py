@@ -15,11 +15,12 @@ from shared.adapters.redis_jobs import RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.events import JOB_EVENT, Measured
 from shared.jobs import Completed, Failed, JobRecord, artifact_key
-from shared.media import MediumKind, load_media
+from shared.media import MediumKind
 from shared.media_library import MediaLibrary
 from shared.ports import NewJob
 from shared.results import PipelineResult
 from shared.routing import task_name
+from tests.support import shipped
 from tests.support.media import real_video
 from tests.support.models import staged_models
 from tests.support.pipelines import new_job
@@ -44,7 +45,7 @@ class Lab:
     def furnish(self, *, model: bool = False) -> None:
         """The video and, if wanted, the model; once."""
         if not self._has_video:
-            self.add(real_video(VIDEO), VIDEO, "video", load_media().by_name[VIDEO].licence)
+            self.add(real_video(VIDEO), VIDEO, "video", shipped.media().by_name[VIDEO].licence)
             self._has_video = True
         if model and not self._has_model:
             self._has_model = True
