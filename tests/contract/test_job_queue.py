@@ -37,7 +37,7 @@ from shared.adapters.celery_queue import make_celery
 from shared.settings import Settings
 app = make_celery(Settings.model_validate_json(sys.argv[1]))
 with app.connection_for_read() as connection:
-    connection.SimpleQueue(Queue("cpu", Exchange("cpu", "direct"), "cpu")).get(timeout=PATIENCE_S)
+    connection.SimpleQueue(Queue("cpu", Exchange("cpu", "direct"), "cpu")).get(timeout=30)
     print("taken", flush=True)
     threading.Event().wait()
 """
