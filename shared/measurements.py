@@ -21,6 +21,16 @@ Seconds = Annotated[FiniteFloat, Field(strict=True, ge=1, le=3_600)]
 WarmUp = Annotated[
     FiniteFloat, Field(strict=True, ge=0, le=600, description="after the last stream's first frame, left out")
 ]
+Precision = Annotated[
+    FiniteFloat,
+    Field(
+        strict=True,
+        gt=0,
+        le=1,
+        description="half of the rate's 95 % interval, relative, at which it is enough after 5 runs or more; "
+        "`repeats` are the most then",
+    ),
+]
 Isolation = Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")]
 
 
@@ -60,6 +70,7 @@ class PerformanceTerms(RunFields):
     kind: Literal["performance"] = "performance"
     duration_s: Annotated[Seconds, Field(description="measured part of a run, after the warm-up")] = 10.0
     repeats: Annotated[int, Field(strict=True, ge=1, le=50, description="undisturbed runs wanted")] = 3
+    precision: Precision | None = None
     latency_metrics: Annotated[bool, Field(strict=True)] = False
 
 
@@ -225,6 +236,38 @@ class Expectation(Wire):
     agreement: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1)] = 0.95
 
 
+class Tolerance(Wire):
+    """Least agreement of a model's variant with the original; what can't be told of a model isn't judged.
+
+    ``similarity`` is judged where neither classes nor boxes are.
+    """
+
+    top1: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1, description="share of equal classes")] = 0.98
+    boxes: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1, description="share of boxes both find")] = 0.95
+    similarity: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1, description="cosine of all numbers")] = 0.99
+    max_abs: Annotated[
+        FiniteFloat | None, Field(strict=True, ge=0, description="largest difference of a number; default: any")
+    ] = None
+
+
+class ComparedModel(Wire):
+    """A form of a model, held against the original in full precision on the CPU. The job's device runs it."""
+
+    name: Name
+    precision: Annotated[
+        Literal["FP32", "FP16", "INT8"] | None,
+        Field(description="of its OpenVINO variant; default: the most exact there is"),
+    ] = None
+    runtime: Annotated[
+        Literal["torch", "openvino"], Field(description="torch: of gesture models, on another device")
+    ] = "openvino"
+    media: Annotated[
+        list[Name], Field(max_length=50, description="videos, photos and image sets it sees; none: made-up inputs")
+    ] = Field(default_factory=list[str])
+    samples: Annotated[int, Field(strict=True, ge=1, le=1_000, description="at most")] = 64
+    tolerance: Tolerance = Tolerance()
+
+
 class ValidateFields(CommonSpec):
     """What a validation has beside its pipeline."""
 
@@ -236,6 +279,21 @@ class ValidateFields(CommonSpec):
 
 
 class ValidateSpec(ValidateFields):
-    """Tell whether a pipeline parses, is allowed, links, negotiates, runs and produces what is expected."""
+    """Tell whether a pipeline parses, is allowed, links, negotiates, runs and produces what is expected.
 
-    pipeline: PipelineSource
+    Or, with `model` in place of `pipeline`, whether a variant of a model answers as the original does.
+    """
+
+    pipeline: PipelineSource | None = None
+    model: ComparedModel | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ValidateSpec":
+        if (self.pipeline is None) == (self.model is None):
+            raise PydanticCustomError("subject", "give either `pipeline` or `model`")
+        odd = sorted({"inputs", "max_runtime_s", "expect"} & self.model_fields_set)
+        if self.model is not None and odd:
+            raise PydanticCustomError(
+                "model", "`{odd}` belongs to pipelines; a model has `media` and `tolerance`", {"odd": odd[0]}
+            )
+        return self

@@ -28,6 +28,12 @@ Named = Annotated[str | None, typer.Option(help="What lists call the result.")]
 Warmup = Annotated[float | None, typer.Option(help="Seconds that are left out at the beginning of a run.")]
 Duration = Annotated[float | None, typer.Option(help="Seconds that are measured of a run.")]
 Repeats = Annotated[int | None, typer.Option(min=1, help="Undisturbed runs wanted.")]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Stop when the rate is known to this part of it, such as 0.05; --repeats are the most then."
+    ),
+]
 Isolation = Annotated[str | None, typer.Option(help="What gets a process of its own: pipeline, stream.")]
 Device = Annotated[str | None, typer.Option(help="AUTO, CPU, GPU, GPU.<number> or NPU.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", help="NAME=VALUE; may be repeated.")]
@@ -45,6 +51,7 @@ def performance(
     duration: Duration = None,
     warmup: Warmup = None,
     repeats: Repeats = None,
+    precision: Precision = None,
     latency: Annotated[bool, typer.Option("--latency", help="Measure latencies too.")] = False,
     isolation: Isolation = None,
     name: Named = None,
@@ -58,6 +65,7 @@ def performance(
 ) -> None:
     """How fast pipelines run side by side: ID/VARIANT:STREAMS of each, such as `person-detection/cpu:2`."""
     fields = _given(duration_s=duration, warmup_s=warmup, repeats=repeats, isolation=isolation, name=name)
+    fields |= _given(precision=precision)
     fields |= {"latency_metrics": True} if latency else {}
     spec = bench_specs.performance(_asked("performance", pipelines, medium, device, label, fields))
     _run(spec, url, data_dir, save, wait=wait, as_json=as_json)

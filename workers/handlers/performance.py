@@ -10,7 +10,7 @@ from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
 from workers.handlers.bench import Bench, Length, Score, Voice, named
 from workers.measuring.counts import StreamKey
-from workers.measuring.runs import counting, pipelines, slowest, slowest_stream, total, trusted
+from workers.measuring.runs import counting, enough, pipelines, slowest, slowest_stream, total, trusted
 
 
 def build(environment: WorkerEnvironment) -> "PerformanceHandler":
@@ -58,11 +58,15 @@ def measured(bench: Bench, task: PerformanceTask, voice: Voice) -> PerformanceRe
     """All runs, on a device that is taken already. Raises PipelineFailed."""
     runs: list[MeasuredRun] = []
     latency: dict[StreamKey, Latency] = {}
+    wanted = 0
     for number in range(task.repeats):
         voice.say(number / task.repeats, "measure", f"run {number + 1} of {task.repeats}")
         made, trial = bench.undisturbed(task.specs, Length.of(task))
         runs += made
         latency |= trial.latency
+        wanted = number + 1
+        if enough(runs, task.precision):
+            break
     used = counting(runs)
     found = pipelines(used, named(task.specs), latency)
     return PerformanceResult(
@@ -72,7 +76,7 @@ def measured(bench: Bench, task: PerformanceTask, voice: Voice) -> PerformanceRe
         slowest_fps=slowest(used),
         slowest=slowest_stream(found),
         runs=runs,
-        trusted=trusted(runs, task.repeats),
+        trusted=trusted(runs, wanted),
         environment=bench.environment(task.specs),
         report=[],
     )

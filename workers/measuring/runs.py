@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from shared.benchmarks import Figure, MachineFigure, MeasuredPipeline, MeasuredRun, MeasuredStream
-from shared.measure.estimates import Estimate, Noise, estimate
+from shared.measure.estimates import Estimate, Noise, estimate, precise
 from shared.results import Latency
 from workers.measuring.counts import StreamKey
 from workers.measuring.trial import Trial
@@ -55,6 +55,12 @@ def counting(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     return [run for run in runs if run.disturbed is None] or list(runs)
 
 
+def enough(runs: Sequence[MeasuredRun], precision: float | None) -> bool:
+    """Whether the rate of all streams is known as precisely as was asked for; never where nothing was."""
+    calm = [run for run in runs if run.disturbed is None]
+    return precision is not None and precise(_totals(calm), precision)
+
+
 def trusted(runs: Sequence[MeasuredRun], repeats: int) -> bool:
     """Whether as many runs as asked for were undisturbed."""
     return sum(run.disturbed is None for run in runs) >= repeats
@@ -84,7 +90,11 @@ def slowest(runs: Sequence[MeasuredRun]) -> Figure:
 
 def total(runs: Sequence[MeasuredRun]) -> Figure:
     """Rate of all streams together."""
-    return figure([sum(rate for rates in run.fps for rate in rates) for run in runs])
+    return figure(_totals(runs))
+
+
+def _totals(runs: Sequence[MeasuredRun]) -> list[float]:
+    return [sum(rate for rates in run.fps for rate in rates) for run in runs]
 
 
 def pipelines(

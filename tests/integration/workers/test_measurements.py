@@ -13,6 +13,7 @@ from shared.adapters.redis_leases import RedisDeviceLeases
 from shared.benchmarks import Benchmark, DensityResult, PerformanceResult
 from shared.catalogue import SHIPPED
 from shared.jobs import Completed, JobRecord
+from shared.measure.estimates import LEAST_RUNS
 from shared.measurements import ShareFields
 from shared.packing import DensityTask, PerformanceTask, PipelineTask
 from shared.ports import NewJob
@@ -160,3 +161,14 @@ async def test_benchmarks_of_one_device_run_one_after_the_other(lab: Lab) -> Non
     said = sorted((*lab.worker.lines[before:], *second.lines), key=lambda line: str(line.get("timestamp")))
     held = [line["event"] for line in said if line["event"] in {"device_taken", "device_given_back"}]
     assert held == ["device_taken", "device_given_back"] * 2
+
+
+async def test_runs_end_when_the_rate_is_known(lab: Lab) -> None:
+    steady = pipeline("steady", PACED.format(fps=40))
+    short = {"duration_s": 1.0, "warmup_s": 0.0, "precision": 1.0}
+    job = await lab.system.ended(await lab.send(performance(steady, repeats=50, **short)))
+
+    result = result_of(job)
+    assert isinstance(result, PerformanceResult)
+    assert len(result.runs) == result.total_fps.runs == LEAST_RUNS
+    assert result.trusted

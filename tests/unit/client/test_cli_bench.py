@@ -79,6 +79,13 @@ async def test_a_search_for_density_tells_every_run(house: House, server: Starte
     assert "9: slowest 10.5 FPS in 3 runs misses" in " ".join(shown.stdout.split())
 
 
+async def test_a_test_may_end_when_its_rate_is_known(house: House, server: StartedServer) -> None:
+    words = f"performance {PEOPLE}:2 --repeats 20 --precision 0.05"
+    task, _ = await measured(house, server, words, performance())
+    assert isinstance(task, PerformanceTask)
+    assert (task.repeats, task.precision) == (20, 0.05)
+
+
 async def test_pinned_streams_are_no_part_of_the_curve(house: House, server: StartedServer) -> None:
     words = f"density {PEOPLE}:60% person-tracking/cpu:40% recorder/cpu:2 --floor 15"
     task, shown = await measured(house, server, words, density())
