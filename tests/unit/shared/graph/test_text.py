@@ -14,7 +14,7 @@ from shared.graph.parser import parse
 from tests.support.graphs import corpus, graphs, meaning, shuffled, texts
 
 CORPUS = corpus()
-many = settings(max_examples=300)
+many = settings(max_examples=150)
 
 
 def assert_fixpoint(text: str) -> None:
