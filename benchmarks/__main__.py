@@ -19,6 +19,7 @@ NAMES = (
     "uploads",
     "warm_up",
     "density_rule",
+    "verdicts",
 )
 
 
