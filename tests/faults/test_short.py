@@ -10,7 +10,7 @@ from tests.faults.members import ROOT
 from tests.faults.rows import ROWS
 
 LIMIT_S = 500
-WORKERS = ("F1", "F2", "F3", "F4", "F14", "F15", "F16", "F17", "F18", "F24")
+WORKERS = ("F1", "F2", "F3", "F4", "F14", "F15", "F16", "F17", "F18")
 """Rows in which workers die or don't do as they should."""
 OTHERS = [spec.name for spec in ROWS if spec.name not in WORKERS]
 

@@ -49,7 +49,8 @@ async def _kill(row: Row, for_s: float, pause_s: float) -> tuple[int, int, float
     end = time.monotonic() + for_s
     while time.monotonic() < end:
         await asyncio.sleep(pause_s)
-        victim = row.chance.choice(row.field.workers)
+        await until(lambda: _ready(row), 60, "a worker is ready")
+        victim = row.chance.choice(_ready(row))
         pids = {process.pid for process in victim.tree()}
         await asyncio.to_thread(victim.kill_tree)
         last = time.monotonic()
@@ -58,6 +59,11 @@ async def _kill(row: Row, for_s: float, pause_s: float) -> tuple[int, int, float
         _replace(row, victim)
     await until(lambda: all(worker.says("worker_ready") for worker in row.field.workers), 60, "workers are back")
     return kills, met, last
+
+
+def _ready(row: Row) -> list[Member]:
+    """Those that may be at work: where starting takes long, the others would be killed before they did anything."""
+    return [worker for worker in row.field.workers if worker.says("worker_ready")]
 
 
 def _note_victims(row: Row, pids: set[int]) -> int:
