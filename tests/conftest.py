@@ -18,12 +18,19 @@ hypothesis.settings.load_profile("any machine")
 
 LONG_FIRST = (
     "tests/faults",
+    "tests/integration/workers/test_forms.py",
     "tests/e2e",
+    "tests/integration/workers/test_warden.py",
+    "tests/integration/workers/test_devices.py",
+    "tests/integration/workers/test_measurements.py",
     "tests/integration",
     "tests/architecture",
     "tests/contract",
 )
-"""Files are given to processes in this order, so that at the end no process waits for another's long one."""
+"""Files are given to processes in this order, so that at the end no process waits for another's long one.
+
+The first ones mostly wait, and leave the processor to whole systems that start beside them.
+"""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
