@@ -68,7 +68,7 @@ def test_command(line: str, folder: Path, environ: dict[str, str]) -> None:
     if any(part in line for part in ("submit pipeline", "bench ", "found/")) and why_not():
         pytest.skip(why_not())
     done = subprocess.run(
-        ["bash", "-euc", line], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-euc", line], cwd=folder, env=environ, capture_output=True, text=True, timeout=200, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip() or line.startswith("cp ")
@@ -84,7 +84,7 @@ def test_program(block: str, folder: Path, environ: dict[str, str]) -> None:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr
