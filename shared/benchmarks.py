@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from shared.figures import Figure, Latency, MachineFigure
+from shared.figures import Drift, Figure, Latency, MachineFigure
 from shared.graph.model import Graph
 from shared.measure.compare import Verdict
 from shared.predictions import Answer
@@ -157,7 +157,8 @@ class OptimizeResult(Answer):
     report: list[str]
 
 
-Stage = Literal["parse", "policy", "link", "negotiate", "run", "produce", "match"]
+Stage = Literal["load", "parse", "policy", "link", "negotiate", "run", "produce", "match"]
+"""A pipeline goes through all but the first; a model is loaded, run and matched."""
 
 
 class StageOutcome(Answer):
@@ -168,8 +169,25 @@ class StageOutcome(Answer):
     detail: str = ""
 
 
+class ModelAgreement(Answer):
+    """A form of a model beside the original. ``original`` and ``variant``: runtime, precision and device of each.
+
+    ``drift`` is null where the form couldn't be loaded or run.
+    """
+
+    model: str
+    version: str
+    original: str
+    variant: str
+    drift: Drift | None = None
+
+
 class ValidateResult(Answer):
-    """Whether a pipeline does what is expected; ``failed_stage``: the first that didn't hold."""
+    """Whether a pipeline does what is expected, or a model's variant answers as the original does.
+
+    ``failed_stage``: the first that didn't hold. ``frames`` and what follows are of pipelines, ``model`` of
+    models.
+    """
 
     kind: Literal["validate"] = "validate"
     benchmark_id: str
@@ -179,6 +197,7 @@ class ValidateResult(Answer):
     frames: int
     labels: dict[str, int] = Field(default_factory=dict[str, int])
     agreement: float | None = None
+    model: ModelAgreement | None = None
     report: list[str] = Field(default_factory=list[str])
 
 

@@ -291,7 +291,12 @@ class ValidateSpec(ValidateFields):
     def _one(self) -> "ValidateSpec":
         if (self.pipeline is None) == (self.model is None):
             raise PydanticCustomError("subject", "give either `pipeline` or `model`")
-        odd = sorted({"inputs", "max_runtime_s", "expect"} & self.model_fields_set)
+        fields = type(self).model_fields
+        odd = [
+            name
+            for name in ("inputs", "max_runtime_s", "expect")
+            if getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        ]
         if self.model is not None and odd:
             raise PydanticCustomError(
                 "model", "`{odd}` belongs to pipelines; a model has `media` and `tolerance`", {"odd": odd[0]}

@@ -12,6 +12,7 @@ from shared.graph.model import Graph
 from shared.graph.names import model_of, places
 from shared.graph.parser import parse
 from shared.graph.rewrites.devices import MODELS
+from shared.measurements import ComparedModel
 from shared.packing import (
     AnyTask,
     DensityTask,
@@ -62,6 +63,8 @@ def needs_of(
             precisions=_SUFFICIENT.get(task.options.precision or "", frozenset()),
             runtimes=_runtimes(task, entry),
         )
+    if isinstance(task, ValidateTask) and task.model is not None:
+        return _of_compared(task, task.model, entries, installed, settings)
     if isinstance(task, ModelConvertSpec):
         return Needs(families=frozenset({Device.CPU}), work=work_of(task))
     if isinstance(task, SuiteTask):  # its tests run one after the other
@@ -76,6 +79,24 @@ def needs_of(
         )
         memory_bytes += sum(estimated_bytes(installed.get(name), settings) for name in models)
     return Needs(families=families, work=work_of(task), memory_bytes=memory_bytes)
+
+
+def _of_compared(
+    task: ValidateTask,
+    model: ComparedModel,
+    entries: Mapping[str, CatalogueEntry],
+    installed: Mapping[str, InstalledModel],
+    settings: RoutingSettings,
+) -> Needs:
+    entry = _entry(model.name, entries, installed)
+    return Needs(
+        families=frozenset(Device) if entry is None else frozenset(entry.devices),
+        work=work_of(task),
+        model=model.name,
+        memory_bytes=2 * estimated_bytes(installed.get(model.name), settings),
+        precisions=_SUFFICIENT.get(model.precision or "", frozenset()),
+        runtimes=frozenset([model.runtime]),
+    )
 
 
 def pipelines_of(task: AnyTask) -> list[PipelineTask]:

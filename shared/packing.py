@@ -33,7 +33,14 @@ from shared.inputs import (
     Tensor,
     TensorInput,
 )
-from shared.measurements import DensityFields, OptimizeFields, PerformanceFields, ShareFields, ValidateFields
+from shared.measurements import (
+    ComparedModel,
+    DensityFields,
+    OptimizeFields,
+    PerformanceFields,
+    ShareFields,
+    ValidateFields,
+)
 from shared.pipelines import PipelineSource
 from shared.specs import (
     InferenceFields,
@@ -104,14 +111,15 @@ class OptimizeTask(OptimizeFields):
 
 
 class ValidateTask(ValidateFields):
-    """An accepted validation. ``graph`` is that of a variant that ``pipeline`` names.
+    """An accepted validation of a pipeline or a model. ``graph`` is that of a variant that ``pipeline`` names.
 
     What doesn't parse, or isn't allowed, is a verdict: it is accepted all the same.
     """
 
-    pipeline_id: str
-    pipeline: PipelineSource
+    pipeline_id: str = ""
+    pipeline: PipelineSource | None = None
     graph: Graph | None = None
+    model: ComparedModel | None = None
 
 
 class SuiteTaskTest(BaseModel):

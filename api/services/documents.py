@@ -21,7 +21,13 @@ _PLAIN: Mapping[str, str] = {
     "tuple_type": "must be a list",
 }
 _NO_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
-_ABOUT: Mapping[str, str] = {"budget": "/budget_s", "rates": "/specs", "tests": "/tests"}
+_ABOUT: Mapping[str, str] = {
+    "budget": "/budget_s",
+    "rates": "/specs",
+    "tests": "/tests",
+    "subject": "/pipeline",
+    "model": "/model",
+}
 """Fields that rules of a whole spec are about, by the types of their errors."""
 _OUTPUTS = frozenset({"output_mode", "metadata_mode"})
 _SOURCES = frozenset({"variant", "graph", "description"})

@@ -119,6 +119,9 @@ class MeasurementRules:
         return OptimizeTask(**fields, pipeline=task), []
 
     def _validate(self, spec: ValidateSpec, variants: Variants) -> tuple[ValidateTask | None, list[Broken]]:
+        fields = {name: getattr(spec, name) for name in ValidateFields.model_fields}
+        if spec.pipeline is None:  # its model is checked with all models
+            return ValidateTask(**fields, model=spec.model), []
         named = isinstance(spec.pipeline, VariantSource)
         try:
             graph = self._pipelines.graph(spec.pipeline, variants)
@@ -129,7 +132,6 @@ class MeasurementRules:
         once = PipelineSpec(pipeline=spec.pipeline, inputs=spec.inputs, max_runtime_s=spec.max_runtime_s)
         if graph is not None and (broken := self._pipelines.inputs_of(once, graph)):
             return None, broken
-        fields = {name: getattr(spec, name) for name in ValidateFields.model_fields}
         called = pipeline_id(spec.pipeline)
         return ValidateTask(
             **fields, pipeline_id=called, pipeline=spec.pipeline, graph=graph if named else None
@@ -188,8 +190,10 @@ def variants_of(spec: AnySpec) -> list[VariantSource]:
 
 def _sources(spec: AnySpec) -> list[PipelineSource]:
     match spec:
-        case PipelineSpec() | OptimizeSpec() | ValidateSpec():
+        case PipelineSpec() | OptimizeSpec():
             return [spec.pipeline]
+        case ValidateSpec():
+            return [] if spec.pipeline is None else [spec.pipeline]
         case PerformanceSpec() | DensitySpec():
             return [each.pipeline for each in spec.specs]
         case SuiteSpec():

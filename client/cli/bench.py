@@ -135,7 +135,16 @@ def optimize(
 
 @bench.command()
 def validate(
-    pipelines: Pipelines,
+    pipelines: Annotated[
+        list[str] | None, typer.Argument(help="ID/VARIANT, or one spec: a file, - for stdin, or the JSON itself.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A model, in place of a pipeline.", metavar="NAME")] = None,
+    precision: Annotated[str | None, typer.Option(help="Of the model's variant: FP32, FP16, INT8.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Of the model: openvino, torch.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Inputs that the model sees at most.")] = None,
+    tolerances: Annotated[
+        list[str] | None, typer.Option("--tolerance", help="top1, boxes, similarity or max_abs=VALUE.")
+    ] = None,
     seconds: Annotated[float | None, typer.Option(help="How long it runs at most.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Frames that every stream has to give.")] = None,
     expected: Annotated[
@@ -155,11 +164,21 @@ def validate(
     data_dir: DataDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Tell whether a pipeline parses, is allowed, runs and finds what it should; exit code 1 if it doesn't."""
+    """Tell whether a pipeline parses, is allowed, runs and finds what it should; exit code 1 if it doesn't.
+
+    Or, with --model, whether a variant of a model answers as the original does.
+    """
+    if model is not None:
+        fields = _given(precision=precision, runtime=runtime, samples=samples, media=medium)
+        fields |= {"tolerance": bench_specs.tolerance(tolerances)} if tolerances else {}
+        asked = _asked("validate", pipelines or [], None, device, label, _given(name=name))
+        _run(
+            bench_specs.compared(asked, {"name": model, **fields}), url, data_dir, save, wait=wait, as_json=as_json
+        )
     expect = _given(frames=frames, labels=bench_specs.counts(expected or ()) or None)
     expect |= _given(reference_job=reference, agreement=agreement)
     fields = _given(max_runtime_s=seconds, expect=expect or None, name=name)
-    spec = bench_specs.single(_asked("validate", pipelines, medium, device, label, fields))
+    spec = bench_specs.single(_asked("validate", pipelines or [], medium, device, label, fields))
     _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
 
 

@@ -17,6 +17,7 @@ from shared.benchmarks import (
     Difference,
     Environment,
     MeasuredRun,
+    ModelAgreement,
     OptimizeResult,
     PerformanceResult,
     SuiteResult,
@@ -174,12 +175,26 @@ def _validate(result: ValidateResult) -> Iterator[Text]:
         else:
             mark, style = ("✓", "green") if stage.ok else ("✗", "red")
             yield Text(f"  {mark} {stage.stage}", style=style).append(f"  {stage.detail}", style="default")
-    labels = ", ".join(f"{label} {count}" for label, count in sorted(result.labels.items()))
-    found = f"  {result.frames} frames" + (f"; found {labels}" if labels else "")
-    agreement = f"; agrees by {result.agreement:.2f}" if result.agreement is not None else ""
-    yield Text(found + agreement, style="dim")
+    found = _found(result) if result.model is None else _agreement(result.model)
+    yield Text(f"  {found}", style="dim")
     verdict = "valid" if result.valid else f"not valid: it fails at {result.failed_stage}"
     yield Text(f"  {verdict}", style="bold green" if result.valid else "bold red")
+
+
+def _found(result: ValidateResult) -> str:
+    labels = ", ".join(f"{label} {count}" for label, count in sorted(result.labels.items()))
+    found = f"{result.frames} frames" + (f"; found {labels}" if labels else "")
+    return found + (f"; agrees by {result.agreement:.2f}" if result.agreement is not None else "")
+
+
+def _agreement(model: ModelAgreement) -> str:
+    drift = model.drift
+    if drift is None:
+        return f"{model.model}: {model.variant} beside {model.original}"
+    told = {"equal classes": drift.top1_agreement, "boxes both find": drift.boxes_agreement}
+    told["similarity"] = drift.similarity
+    shares = ", ".join(f"{name} {value:.2%}" for name, value in told.items() if value is not None)
+    return f"{model.model} on {drift.inputs}: {shares}; numbers differ by {drift.max_abs:.2g} at most"
 
 
 def _runs(runs: list[MeasuredRun], *, trusted: bool) -> Iterator[Text]:

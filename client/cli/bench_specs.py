@@ -64,6 +64,9 @@ def density(asked: Asked) -> dict[str, Any]:
 
 def single(asked: Asked) -> dict[str, Any]:
     """``ID/VARIANT`` or ``ID/VARIANT:STREAMS`` of one pipeline. Raises WrongUsage."""
+    if not asked.pipelines:
+        msg = f"`bench {asked.kind}` takes a pipeline, as ID/VARIANT"
+        raise WrongUsage(msg)
     if (spec := written(asked)) is not None:
         return spec
     if len(asked.pipelines) != 1:
@@ -97,6 +100,24 @@ def _suite_file(path: Path) -> dict[str, Any]:
         raise WrongUsage(msg)
     given = cast("dict[str, Any]", found)
     return {"kind": "suite", "name": given.get("title", path.stem), "tests": given.get("tests", [])}
+
+
+def compared(asked: Asked, model: dict[str, Any]) -> dict[str, Any]:
+    """A validation of a model. Raises WrongUsage."""
+    if asked.pipelines:
+        msg = "name a pipeline or give --model, not both"
+        raise WrongUsage(msg)
+    return {**asked.rest, "model": model}
+
+
+def tolerance(given: Sequence[str]) -> dict[str, float]:
+    """``NAME=VALUE`` of each. Raises WrongUsage."""
+    pairs = [specs.split_pair(each, "--tolerance") for each in given]
+    try:
+        return {name: float(value) for name, value in pairs}
+    except ValueError:
+        msg = "--tolerance takes NAME=NUMBER"
+        raise WrongUsage(msg) from None
 
 
 def space(tried: Sequence[str]) -> dict[str, list[Any]]:

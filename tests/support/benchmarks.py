@@ -14,6 +14,7 @@ from shared.benchmarks import (
     MeasuredPipeline,
     MeasuredRun,
     MeasuredStream,
+    ModelAgreement,
     OptimizeCandidate,
     OptimizeResult,
     PerformanceResult,
@@ -23,6 +24,7 @@ from shared.benchmarks import (
     SuiteTestResult,
     ValidateResult,
 )
+from shared.figures import Drift
 from shared.graph.parser import parse
 from shared.results import Latency
 
@@ -159,6 +161,29 @@ def validate() -> ValidateResult:
             StageOutcome(stage="run", ok=None),
         ],
         frames=0,
+    )
+
+
+def validate_model() -> ValidateResult:
+    """An INT8 variant that finds other boxes."""
+    drift = Drift(samples=20, inputs="20 pictures of bikes", max_abs=0.4, mean_abs=0.01, boxes_agreement=0.81)
+    return ValidateResult(
+        benchmark_id="b6",
+        valid=False,
+        failed_stage="match",
+        stages=[
+            StageOutcome(stage="load", ok=True),
+            StageOutcome(stage="run", ok=True),
+            StageOutcome(stage="match", ok=False, detail="boxes both find 0.81, not 0.95"),
+        ],
+        frames=0,
+        model=ModelAgreement(
+            model="person-ssdlite",
+            version="7a" * 8,
+            original="OpenVINO FP32 on CPU",
+            variant="OpenVINO INT8 on CPU",
+            drift=drift,
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from shared.benchmarks import AnyMeasured, Benchmark, Environment, MeasuredRun
 from shared.devices import DeviceInfo
 from shared.measurements import MeasuredFields, ValidateFields
 from shared.needs import pipeline_models
-from shared.packing import AnyTask, DensityTask, PerformanceTask, PipelineTask
+from shared.packing import AnyTask, DensityTask, PerformanceTask, PipelineTask, ValidateTask
 from shared.results import StreamFigures
 from shared.suites import SuiteFields
 from workers.context import JobContext
@@ -141,7 +141,9 @@ class Bench:
 
     def environment(self, tasks: Sequence[PipelineTask]) -> Environment:
         """Where and with what was measured."""
-        names = sorted({name for task in tasks for name in pipeline_models(task.graph)})
+        compared = self.topic.task.model if isinstance(self.topic.task, ValidateTask) else None
+        own = {compared.name} if compared else set[str]()
+        names = sorted({name for task in tasks for name in pipeline_models(task.graph)} | own)
         installed = self._worker.model_store.installed()
         models = {name: installed[name].version for name in names if name in installed}
         parts = environment(self._worker.device, {"gva": "native" if _native() else "framelane"})
@@ -167,19 +169,20 @@ class Bench:
         ids = list(dict.fromkeys(task.pipeline_id for task in tasks))
         given = topic.task.name if isinstance(topic.task, MeasuredFields | ValidateFields | SuiteFields) else ""
         value, unit = score
+        models = list(self.environment(tasks).models)
         return Benchmark.model_validate(
             {
                 "id": topic.id,
                 "job_id": self._context.job.id,
                 "parent": topic.parent,
                 "kind": result.kind,
-                "name": given or f"{result.kind} of {', '.join(ids)}",
+                "name": given or f"{result.kind} of {', '.join(ids or models)}",
                 "created_at": datetime.now(UTC),
                 "device": device.id,
                 "host": self._worker.exclusive.host,
                 "hardware": device.full_name,
                 "pipelines": ids,
-                "models": list(self.environment(tasks).models),
+                "models": models,
                 "score": value,
                 "unit": unit,
                 "spec": topic.task.model_dump(mode="json"),

@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -30,9 +29,9 @@ from tests.support.processes import LIMIT_S, System
 pytestmark = [pytest.mark.service, needs_gstreamer()]
 
 
-@pytest.fixture
-def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
-    system = System(settings, tmp_path, SHIPPED)
+@pytest.fixture(scope="module")
+def lab(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    system = System(module_settings, tmp_path_factory.mktemp("lab"), SHIPPED)
     yield Lab(system, FRAMELANE_MEASURING__FOREIGN_PERCENT="100", FRAMELANE_MEASURING__LEASE_S="2")
     system.close()
 
@@ -47,7 +46,7 @@ def part(name: str, new: NewJob, reference: float, weight: float = 1.0) -> Suite
     return SuiteTaskTest(name=name, weight=weight, reference=reference, task=new.task)
 
 
-async def test_a_killed_suite_keeps_its_tests_and_steps(lab: Lab, settings: Settings) -> None:
+async def test_a_killed_suite_keeps_its_tests_and_steps(lab: Lab, module_settings: Settings) -> None:
     rate = performance(pipeline("paced", PACED.format(fps=20)), duration_s=1.0, repeats=1, name="Gate: rate")
     broken = performance(pipeline("short", ENDS), duration_s=1.0)
     search = density(pipeline("paced", PACED.format(fps=30)), fps_floor=20.0, max_streams=3)
@@ -56,7 +55,7 @@ async def test_a_killed_suite_keeps_its_tests_and_steps(lab: Lab, settings: Sett
     job = await lab.system.when(job_id, lambda job: "fps keeps 20" in (job.progress.message or ""))
     assert (job.progress.message or "").startswith("broken failed; search: ")
 
-    before = await kept(settings, f"{job_id}.1")
+    before = await kept(module_settings, f"{job_id}.1")
     os.kill(lab.worker.child, signal.SIGKILL)
 
     job = await lab.system.ended(job_id, 2 * LIMIT_S)
@@ -74,18 +73,18 @@ async def test_a_killed_suite_keeps_its_tests_and_steps(lab: Lab, settings: Sett
     assert (third.figure, third.low, third.high) == (3, 3, None), "more weren't tried"
     assert (result.score, result.missing) == (None, ["broken"])
 
-    child = await kept(settings, f"{job_id}.1")
+    child = await kept(module_settings, f"{job_id}.1")
     assert child == before, "it wasn't measured twice"
     assert (child.name, child.parent, child.job_id) == ("Gate: rate", job_id, job_id)
-    steps = (await kept(settings, f"{job_id}.3")).result
+    steps = (await kept(module_settings, f"{job_id}.3")).result
     assert isinstance(steps, DensityResult)
     assert [len(run.fps[0]) for run in steps.runs] == [1, 3], "nothing was measured twice"
-    whole = await kept(settings, job_id)
+    whole = await kept(module_settings, job_id)
     assert (whole.score, whole.unit, whole.pipelines) == (None, "points", ["paced", "short"])
     assert "no score" in lab.fetch(job, "report.html").read_text()
 
 
-async def test_a_cancelled_suite_leaves_the_tests_that_ended(lab: Lab, settings: Settings) -> None:
+async def test_a_cancelled_suite_leaves_the_tests_that_ended(lab: Lab, module_settings: Settings) -> None:
     parts = [
         part(name, performance(pipeline("paced", PACED.format(fps=20)), duration_s=1.0, repeats=1), 10.0)
         for name in ("one", "two")
@@ -95,7 +94,7 @@ async def test_a_cancelled_suite_leaves_the_tests_that_ended(lab: Lab, settings:
     await lab.system.when(job_id, lambda job: "two: " in (job.progress.message or ""))
     await lab.system.cancel(job_id, "enough")
     assert (await lab.system.ended(job_id)).state is JobState.CANCELLED
-    result = (await kept(settings, job_id)).result
+    result = (await kept(module_settings, job_id)).result
     assert isinstance(result, SuiteResult)
     assert [test.error and test.error.code for test in result.tests] == [None, "cancelled"]
     assert (result.score, result.missing) == (None, ["two"])

@@ -41,6 +41,10 @@ def validate(pipeline: dict[str, Any] | None = None, **fields: Any) -> dict[str,
     return {"kind": "validate", "pipeline": pipeline or text(), **fields}
 
 
+def compared(name: str, **fields: Any) -> dict[str, Any]:
+    return {"kind": "validate", "model": {"name": name, **fields}}
+
+
 def suite(*tests: dict[str, Any], **fields: Any) -> dict[str, Any]:
     return {"kind": "suite", "tests": list(tests) or [TEST, OTHER], **fields}
 
@@ -139,6 +143,18 @@ async def test_what_cannot_run_is_validated_all_the_same(client: httpx2.AsyncCli
     assert task.graph is not None
 
 
+async def test_a_model_is_validated(client: httpx2.AsyncClient, house: House) -> None:
+    asked = compared(MODEL, precision="FP16", media=["bikes"], tolerance={"boxes": 0.9})
+    task = await accepted(client, house, asked)
+    assert isinstance(task, ValidateTask)
+    assert task.model is not None
+    assert (task.pipeline, task.model.name, task.model.tolerance.boxes) == (None, MODEL, 0.9)
+    in_use = await client.delete("/api/v1/videos/bikes")
+    assert in_use.status_code == 409
+    gone = await client.post(JOBS, json=compared(MODEL, media=["walk"]))
+    assert (gone.status_code, gone.json()["type"]) == (409, "urn:framelane:error:medium-not-installed")
+
+
 async def test_cameras_are_measured_where_their_rate_is_what_counts(
     client: httpx2.AsyncClient, house: House
 ) -> None:
@@ -228,6 +244,15 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
                              "/tests/0/specs/0/pipeline/source", "description"),
     "live output in a suite": (suite(TEST | {"output_mode": "live_stream"}), "/tests/0/output_mode", "keeps no"),
     "budget in a suite": (suite(OTHER | {"budget_s": 3}), "/tests/0/budget_s", "7 s are needed"),
+    "neither pipeline nor model": ({"kind": "validate"}, "/pipeline", "either `pipeline` or `model`"),
+    "pipeline and model": (validate(model={"name": "asl"}), "/pipeline", "either `pipeline` or `model`"),
+    "unknown model to validate": (compared("none"), "/model/name", "unknown model 'none'"),
+    "a model without a network": (compared("hand_landmarker"), "/model/runtime", "runs with mediapipe only"),
+    "precision with torch": (compared("asl", runtime="torch", precision="INT8"), "/model/precision", "OpenVINO"),
+    "pictures for hands": (compared("asl", media=["bikes"]), "/model/media", "made-up hands"),
+    "odd precision": (compared("asl", precision="INT4"), "/model/precision", "INT8"),
+    "tolerance above 1": (compared("asl", tolerance={"top1": 2}), "/model/tolerance/top1", "less than"),
+    "what pipelines are expected to find": (compared("asl") | {"expect": {"frames": 3}}, "/model", "`expect` belongs"),
     "callback": (validate(callback_url="http://here.example/"), "/callback_url", "no callbacks"),
 }  # fmt: skip
 
@@ -262,7 +287,11 @@ async def test_a_variant_that_is_there_is_not_saved_again(client: httpx2.AsyncCl
     assert task.save_as == "faster"
 
 
-@pytest.mark.parametrize("make", [performance, density, optimize, validate, suite])
+@pytest.mark.parametrize(
+    "make",
+    [performance, density, optimize, validate, suite, lambda: compared(MODEL, media=["bikes"])],
+    ids=["performance", "density", "optimize", "validate", "suite", "model"],
+)
 async def test_models_and_media_must_be_there(client: httpx2.AsyncClient, house: House, make: Any) -> None:
     house.beacon.uninstall(MODEL)
     answer = await client.post(JOBS, json=make())

@@ -21,7 +21,16 @@ from shared.benchmarks import AnyMeasured
 from shared.jobs import Completed
 from shared.packing import DensityTask, OptimizeTask, PerformanceTask, SuiteTask, ValidateTask
 from shared.results import StreamFigures
-from tests.support.benchmarks import benchmark, density, optimize, performance, run, suite, validate
+from tests.support.benchmarks import (
+    benchmark,
+    density,
+    optimize,
+    performance,
+    run,
+    suite,
+    validate,
+    validate_model,
+)
 from tests.support.gateway import House, StartedServer, serving, worker
 from tests.unit.api.test_pipeline_jobs import PLAIN, medium
 
@@ -154,6 +163,19 @@ async def test_a_suite(house: House, server: StartedServer, tmp_path: Path) -> N
     shown = await told(server, "suite", "opera")
     assert shown.exit_code == PROBLEM
     assert "/suite: there is no suite 'opera'; there are manufacturing" in " ".join(shown.stderr.split())
+
+
+async def test_a_model_is_held_against_its_original(house: House, server: StartedServer) -> None:
+    words = "validate --model person-ssdlite --precision INT8 --samples 20 --tolerance boxes=0.9 --input bikes"
+    task, shown = await measured(house, server, words, validate_model())
+    assert isinstance(task, ValidateTask)
+    assert task.model is not None
+    assert (task.model.precision, task.model.samples, task.model.media) == ("INT8", 20, ["bikes"])
+    assert task.model.tolerance.boxes == 0.9
+    assert shown.exit_code == JOB_FAILED
+    assert "on 20 pictures of bikes: boxes both find 81.00%; numbers differ by 0.4 at most" in shown.stdout
+    assert "not both" in (await told(server, "validate", PEOPLE, "--model", "asl")).stderr
+    assert "takes a pipeline" in (await told(server, "validate")).stderr
 
 
 async def test_specs_of_files_and_stdin(house: House, server: StartedServer, tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ from shared.benchmarks import AnyMeasured, Benchmark
 from tests.support import benchmarks as made
 from workers.reports.page import DOCUMENT, PAGE, TABLE, render
 
-RESULTS = [made.density(), made.performance(), made.optimize(), made.validate(), made.suite()]
+RESULTS = [
+    made.density(),
+    made.performance(),
+    made.optimize(),
+    made.validate(),
+    made.suite(),
+    made.validate_model(),
+]
 
 
 class _Balanced(HTMLParser):
