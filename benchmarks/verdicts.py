@@ -1,7 +1,7 @@
 """How often verdicts are right, by the way of measuring. Needs no pipeline and no quiet machine.
 
-Runs are drawn again and again from those that were recorded on a noisy machine, and from generated ones. Drawn runs
-are independent, real ones not quite (neighbours' correlation is 0.2): what is found here is the best to hope for.
+Runs are drawn again and again from those recorded on a noisy machine, and from generated ones. Drawn runs are
+independent, real ones not quite (neighbours' correlation is 0.2): what is found here is the best to hope for.
 """
 
 import math

@@ -326,7 +326,7 @@ class MeasuringSettings(BaseModel):
     foreign_percent: Annotated[
         PositiveFloat,
         Field(le=100, description="of the processors: a run in which others used more is disturbed"),
-    ] = 15.0
+    ] = 5.0
     disturbed_tries: Annotated[PositiveInt, Field(description="runs in all until one is undisturbed")] = 3
     sample_frames: Annotated[
         PositiveInt, Field(description="looked at to see whether a form of a pipeline finds the same objects")
