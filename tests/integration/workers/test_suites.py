@@ -1,16 +1,31 @@
-"""Suites on a real worker of a long lane, with the GStreamer of this machine."""
+"""Suites, and other jobs beside measurements, on real workers with the GStreamer of this machine."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
 
-from shared.benchmarks import DensityResult, SuiteResult
+from shared.adapters.redis_jobs import RedisJobStore
+from shared.adapters.redis_registry import RedisWorkerBeacon
+from shared.benchmarks import DensityResult, OptimizeResult, SuiteResult
 from shared.catalogue import SHIPPED
-from shared.packing import DensityTask, PerformanceTask, SuiteTask, SuiteTaskTest
+from shared.jobs import Completed, JobRecord
+from shared.packing import (
+    DensityTask,
+    InferenceTask,
+    OptimizeTask,
+    PackedInput,
+    PerformanceTask,
+    SuiteTask,
+    SuiteTaskTest,
+    floats,
+)
 from shared.ports import NewJob
+from shared.routing import task_name
 from shared.settings import Settings
 from shared.states import JobState
 from tests.integration.workers.test_measurements import (
@@ -22,11 +37,13 @@ from tests.integration.workers.test_measurements import (
     pipeline,
     result_of,
 )
+from tests.support.models import install_into
 from tests.support.pipeline_lab import Lab
 from tests.support.pipelines import needs_gstreamer
 from tests.support.processes import LIMIT_S, System
+from workers.measuring.forms import ORIGINAL
 
-pytestmark = [pytest.mark.service, needs_gstreamer()]
+pytestmark = [pytest.mark.service, pytest.mark.models, needs_gstreamer()]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +80,6 @@ async def test_a_killed_suite_keeps_its_tests_and_steps(lab: Lab, module_setting
     assert len(job.attempts) == 2
     result = result_of(job)
     assert isinstance(result, SuiteResult)
-    print(*[(l["timestamp"][14:23], l["event"]) for l in lab.worker.lines], sep="\n")
     first, second, third = result.tests
     assert first.figure == pytest.approx(20, rel=0.15)
     assert first.ratio == pytest.approx((first.figure or 0) / 10)
@@ -84,17 +100,68 @@ async def test_a_killed_suite_keeps_its_tests_and_steps(lab: Lab, module_setting
     assert "no score" in lab.fetch(job, "report.html").read_text()
 
 
-async def test_a_cancelled_suite_leaves_the_tests_that_ended(lab: Lab, module_settings: Settings) -> None:
-    parts = [
-        part(name, performance(pipeline("paced", PACED.format(fps=20)), duration_s=1.0, repeats=1), 10.0)
-        for name in ("one", "two")
-    ]
-    job_id = await lab.send(suite(*parts))
-    await lab.system.when(job_id, lambda job: (job.progress.message or "").startswith("one: "))
-    await lab.system.when(job_id, lambda job: "two: " in (job.progress.message or ""))
+async def test_a_fast_job_waits_for_a_suite_and_a_cancelled_one_leaves_what_ended(
+    lab: Lab, module_settings: Settings
+) -> None:
+    install_into(lab.artifacts, beacon := RedisWorkerBeacon(module_settings), ["asl"])
+    beacon.close()
+    lab.system.start("cpu")
+    one = performance(pipeline("paced", PACED.format(fps=20)), duration_s=1.0, repeats=1)
+    two = performance(pipeline("paced", PACED.format(fps=20)), duration_s=60.0, repeats=1)
+    job_id = await lab.send(suite(part("one", one, 10.0), part("two", two, 10.0)))
+    await lab.system.when(job_id, lambda job: "one: run" in (job.progress.message or ""))
+    fast_id = await fast(lab, module_settings)
+    await lab.system.when(job_id, lambda job: "two: run" in (job.progress.message or ""))
+    await lab.system.when(fast_id, lambda job: job.state is JobState.PENDING)
     await lab.system.cancel(job_id, "enough")
-    assert (await lab.system.ended(job_id)).state is JobState.CANCELLED
+
+    job, waited = await lab.system.ended(job_id), await lab.system.ended(fast_id)
+
+    assert job.state is JobState.CANCELLED
     result = (await kept(module_settings, job_id)).result
     assert isinstance(result, SuiteResult)
     assert [test.error and test.error.code for test in result.tests] == [None, "cancelled"]
     assert (result.score, result.missing) == (None, ["two"])
+    assert isinstance(waited.outcome, Completed), waited.outcome
+    assert len(waited.attempts) == 1
+    assert waited.started_at is not None
+    held = [line for line in lab.worker.lines if line["event"] == "device_given_back"]
+    assert waited.started_at >= datetime.fromisoformat(held[-1]["timestamp"])
+
+
+async def fast(lab: Lab, settings: Settings) -> str:
+    """A hand for a model, on the fast lane of the same device."""
+    task = InferenceTask(model="asl", inputs=[PackedInput(kind="landmarks", blob=0, rows=1)])
+    new = NewJob(id=str(uuid4()), task=task, lane="cpu", fingerprint="-", blobs=[floats(range(63))])
+    store = RedisJobStore(settings)
+    await store.create(new)
+    await asyncio.to_thread(lab.system.send, new.id, "cpu", task_name("inference"))
+    await store.published(new.id)
+    await store.close()
+    return new.id
+
+
+async def test_a_killed_search_for_the_fastest_form_goes_on_with_what_it_measured(
+    lab: Lab, module_settings: Settings
+) -> None:
+    search = {"duration_s": 10.0, "sample_s": 1.0, "space": {"isolation": ["stream"]}}
+    paced = pipeline("paced", PACED.format(fps=20), streams=2)
+    asked = OptimizeTask.model_validate({"pipeline": paced, "warmup_s": 0.2, "repeats": 2, "search": search})
+    job_id = await lab.send(NewJob(id=str(uuid4()), task=asked, lane="cpu.long", fingerprint="-"))
+    await lab.system.when(job_id, lambda job: "alone: isolation" in (job.progress.message or ""), 2 * LIMIT_S)
+    os.kill(lab.worker.child, signal.SIGKILL)
+    heard: set[str] = set()
+
+    def ended(job: JobRecord) -> bool:
+        heard.add((job.progress.message or "").partition(";")[0])
+        return job.outcome is not None
+
+    job = await lab.system.when(job_id, ended, 2 * LIMIT_S)
+
+    assert len(job.attempts) == 2
+    result = result_of(job)
+    assert isinstance(result, OptimizeResult)
+    assert [each.changes for each in result.candidates] == [{}, {"isolation": "stream"}]
+    assert "turn 2 of 2" in " ".join(heard)
+    known = {f"{step}: {ORIGINAL}" for step in ("check", "alone")}
+    assert not known & heard, "nothing was measured twice"
