@@ -47,6 +47,13 @@ SPECS: dict[str, dict[str, Any]] = {
             "expect": {"frames": 50, "labels": {"person": 10}},
         },
     },
+    "validate a model": {
+        "summary": "Whether the INT8 variant of a model finds what the model itself finds",
+        "value": {
+            "kind": "validate",
+            "model": {"name": "person-ssdlite", "precision": "INT8", "media": ["bikes"], "tolerance": {"boxes": 0.9}},
+        },
+    },
     "suite": {
         "summary": "A suite that ships: several tests, one score",
         "value": {"kind": "suite", "suite": "retail"},
