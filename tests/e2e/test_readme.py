@@ -118,9 +118,9 @@ def test_make_up(tmp_path: Path) -> None:
         start_new_session=True,
     ) as process:
         try:
-            eventually(lambda: RunFile.read(data), 60)
+            eventually(lambda: RunFile.read(data), 180)
             os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C sends
-            process.wait(60)
+            process.wait(90)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
