@@ -14,11 +14,15 @@ MeasuredKind = Literal["performance", "density", "optimize", "validate", "suite"
 
 
 class MeasuredStream(Answer):
-    """One stream of a pipeline; ``latency`` is of the last run that told it."""
+    """One stream of a pipeline; ``latency`` is of the last run that told it.
+
+    ``dropped``: frames that its sink left out because they came too late, in all runs that count.
+    """
 
     stream: int
     fps: Figure
     latency: Latency | None = None
+    dropped: int = 0
 
 
 class MeasuredPipeline(Answer):
@@ -32,7 +36,7 @@ class MeasuredPipeline(Answer):
 
 
 class MeasuredRun(Answer):
-    """One run. ``fps``: by pipeline, then by stream, in the order of the job's specs.
+    """One run. ``fps``, ``dropped``: by pipeline, then by stream, in the order of the job's specs.
 
     ``disturbed``: why it isn't trusted; it was repeated if the job's limits let it. ``machine``: processors in
     percent of all of them; what the machine doesn't tell is absent. ``moments``: the same over time, ``at``
@@ -41,6 +45,7 @@ class MeasuredRun(Answer):
 
     fps: list[list[float]]
     window_s: float
+    dropped: list[list[int]] = Field(default_factory=list[list[int]])
     disturbed: str | None = None
     machine: dict[str, MachineFigure] = Field(default_factory=dict[str, MachineFigure])
     moments: list[dict[str, float]] = Field(default_factory=list[dict[str, float]])

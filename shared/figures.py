@@ -4,11 +4,17 @@ from shared.predictions import Answer
 
 
 class Latency(Answer):
-    """Source to sink, in milliseconds, over the frames of an interval or of the whole run."""
+    """Source to sink, in milliseconds, over the frames of an interval or of the whole run.
+
+    Percentiles are 1 % off at most; null where an older worker measured.
+    """
 
     avg_ms: float
     min_ms: float
     max_ms: float
+    p50_ms: float | None = None
+    p90_ms: float | None = None
+    p99_ms: float | None = None
 
 
 class Figure(Answer):

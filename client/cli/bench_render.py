@@ -107,6 +107,13 @@ def _performance(result: PerformanceResult) -> Iterator[Text]:
     for pipeline in result.pipelines:
         rates = f"{_figure(pipeline.total_fps)} in all, slowest stream {_figure(pipeline.slowest_fps)}"
         yield Text(f"  {pipeline.pipeline_id} x{len(pipeline.streams)}: {rates}")
+        if slow := [each.latency for each in pipeline.streams if each.latency and each.latency.p99_ms is not None]:
+            worst = max(slow, key=lambda each: each.p99_ms or 0)
+            yield Text(
+                f"    latency p50 {worst.p50_ms:.1f} ms, p99 {worst.p99_ms:.1f} ms in the slowest", style="dim"
+            )
+        if dropped := sum(each.dropped for each in pipeline.streams):
+            yield Text(f"    {dropped} frames came too late and were left out", style="yellow")
     yield Text(f"  {_figure(result.total_fps)} in all; slowest is {result.slowest}", style="bold")
     yield from _runs(result.runs, trusted=result.trusted)
 

@@ -84,7 +84,7 @@ def density() -> DensityResult:
 
 def performance() -> PerformanceResult:
     """Two pipelines, three streams; one run was disturbed."""
-    latency = Latency(avg_ms=21.0, min_ms=12.0, max_ms=48.0)
+    latency = Latency(avg_ms=21.0, min_ms=12.0, max_ms=48.0, p50_ms=20.0, p90_ms=30.0, p99_ms=44.0)
     return PerformanceResult(
         benchmark_id="b2",
         pipelines=[

@@ -26,6 +26,7 @@ def told(trial: Trial, disturbed: str | None) -> MeasuredRun:
     """A run as the result tells it."""
     return MeasuredRun(
         fps=by_pipeline(trial.rates),
+        dropped=[[round(each) for each in streams] for streams in by_pipeline(trial.dropped)],
         window_s=round(trial.window.ended - trial.window.began, 3),
         disturbed=disturbed,
         machine={
@@ -112,6 +113,7 @@ def pipelines(
                     stream=number,
                     fps=figure([run.fps[place][number] for run in runs]),
                     latency=latency.get((place, number)),
+                    dropped=sum(run.dropped[place][number] for run in runs if run.dropped),
                 )
                 for number in range(len(runs[0].fps[place]))
             ],

@@ -93,6 +93,8 @@ def rows(benchmark: Benchmark) -> list[dict[str, object]]:
                     "pipeline": pipeline.pipeline_id,
                     "stream": one.stream,
                     **_columns(one.fps),
+                    "dropped": one.dropped,
+                    **(one.latency.model_dump() if one.latency else {}),
                     **_runs(result.runs, i, j),
                 }
                 for i, pipeline in enumerate(result.pipelines)

@@ -94,7 +94,7 @@ def streams(result: PerformanceResult) -> str:
 
 
 def latency(result: PerformanceResult) -> str | None:
-    """From least to most of each stream, with the mean; None where it wasn't asked for."""
+    """From least to most of each stream, with the mean and from p50 to p99; None where it wasn't asked for."""
     told = [
         (f"{_short(pipeline.pipeline_id)} #{one.stream}", one.latency)
         for pipeline in result.pipelines
@@ -109,8 +109,12 @@ def latency(result: PerformanceResult) -> str | None:
             [figures.min_ms, figures.max_ms], [place, place], color=QUIET, linewidth=5, solid_capstyle="butt"
         )
         axes.plot(figures.avg_ms, place, "o", color=ACCENT)
+        if figures.p50_ms is not None and figures.p99_ms is not None:
+            axes.plot([figures.p50_ms, figures.p99_ms], [place, place], color=ACCENT, linewidth=2)
+            _label(axes, f"p50 {figures.p50_ms:.1f}, p99 {figures.p99_ms:.1f}", figures.max_ms, place)
     axes.set_yticks(range(len(told)), [name for name, _ in told])
     axes.invert_yaxis()
+    axes.margins(x=0.25)
     axes.set_xlim(left=0)
     return _svg(canvas, "Latency by stream")
 

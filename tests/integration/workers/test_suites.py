@@ -11,7 +11,7 @@ import pytest
 
 from shared.adapters.redis_jobs import RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
-from shared.benchmarks import DensityResult, OptimizeResult, SuiteResult
+from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, SuiteResult
 from shared.catalogue import SHIPPED
 from shared.jobs import Completed, JobRecord
 from shared.packing import (
@@ -165,3 +165,27 @@ async def test_a_killed_search_for_the_fastest_form_goes_on_with_what_it_measure
     assert "turn 2 of 2" in " ".join(heard)
     known = {f"{step}: {ORIGINAL}" for step in ("check", "alone")}
     assert not known & heard, "nothing was measured twice"
+
+
+async def test_live_sources_tell_latencies_and_what_came_too_late(lab: Lab) -> None:
+    live = (
+        "videotestsrc is-live=true ! video/x-raw,width=64,height=48,framerate=20/1 ! identity sleep-time={us} ! "
+    )
+    sink = "fakesink name=default_output_sink sync=true max-lateness={ns}"
+    pipelines = [
+        pipeline("kept", live.format(us=2_000) + sink.format(ns=-1), latency_metrics=True),
+        pipeline("late", live.format(us=0) + sink.format(ns=1_000_000) + " ts-offset=-200000000"),
+    ]
+    job = await lab.system.ended(await lab.send(performance(*pipelines, duration_s=2.0, repeats=1)))
+    result = result_of(job)
+    assert isinstance(result, PerformanceResult)
+    ((kept_up,), (late,)) = (each.streams for each in result.pipelines)
+    assert [each.fps.median for each in (kept_up, late)] == pytest.approx([20, 20], rel=0.3)
+    assert late.latency is None
+    assert late.dropped > 20
+    assert kept_up.dropped == 0
+    latency = kept_up.latency
+    assert latency is not None
+    assert latency.p50_ms is not None
+    assert latency.p99_ms is not None
+    assert 2 <= latency.min_ms <= latency.p50_ms <= latency.p99_ms <= latency.max_ms
