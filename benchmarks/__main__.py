@@ -24,6 +24,7 @@ NAMES = (
     "sessions",
     "fan_out",
     "scaling",
+    "verdicts",
 )
 
 

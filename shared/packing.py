@@ -33,7 +33,14 @@ from shared.inputs import (
     Tensor,
     TensorInput,
 )
-from shared.measurements import DensityFields, OptimizeFields, PerformanceFields, ShareFields, ValidateFields
+from shared.measurements import (
+    ComparedModel,
+    DensityFields,
+    OptimizeFields,
+    PerformanceFields,
+    ShareFields,
+    ValidateFields,
+)
 from shared.pipelines import PipelineSource
 from shared.specs import (
     InferenceFields,
@@ -47,6 +54,7 @@ from shared.specs import (
     PipelineFields,
     SweepSpec,
 )
+from shared.suites import SuiteFields
 
 PackedKind = Literal["landmarks", "sequence", "image", "tensor"]
 
@@ -103,14 +111,32 @@ class OptimizeTask(OptimizeFields):
 
 
 class ValidateTask(ValidateFields):
-    """An accepted validation. ``graph`` is that of a variant that ``pipeline`` names.
+    """An accepted validation of a pipeline or a model. ``graph`` is that of a variant that ``pipeline`` names.
 
     What doesn't parse, or isn't allowed, is a verdict: it is accepted all the same.
     """
 
-    pipeline_id: str
-    pipeline: PipelineSource
+    pipeline_id: str = ""
+    pipeline: PipelineSource | None = None
     graph: Graph | None = None
+    model: ComparedModel | None = None
+
+
+class SuiteTaskTest(BaseModel):
+    """A test of an accepted suite. ``task``: what a job of its own would do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    weight: float
+    reference: float
+    task: Annotated[PerformanceTask | DensityTask, Field(discriminator="kind")]
+
+
+class SuiteTask(SuiteFields):
+    """An accepted suite; one that ships as it was then."""
+
+    tests: list[SuiteTaskTest]
 
 
 AnyTask = (
@@ -126,6 +152,7 @@ AnyTask = (
     | DensityTask
     | OptimizeTask
     | ValidateTask
+    | SuiteTask
     | SweepSpec
 )
 """A spec as the record keeps it."""

@@ -332,7 +332,7 @@ class MeasuringSettings(BaseModel):
     foreign_percent: Annotated[
         PositiveFloat,
         Field(le=100, description="of the processors: a run in which others used more is disturbed"),
-    ] = 15.0
+    ] = 5.0
     disturbed_tries: Annotated[PositiveInt, Field(description="runs in all until one is undisturbed")] = 3
     sample_frames: Annotated[
         PositiveInt, Field(description="looked at to see whether a form of a pipeline finds the same objects")
@@ -340,6 +340,9 @@ class MeasuringSettings(BaseModel):
     patience_s: Annotated[
         PositiveFloat, Field(description="for a frame of a pipeline that is looked at or validated")
     ] = 60.0
+    lease_s: Annotated[
+        PositiveFloat, Field(ge=1, description="a device stays taken after its measuring worker was killed")
+    ] = 15.0
 
 
 class LogSettings(BaseModel):

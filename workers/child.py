@@ -193,7 +193,7 @@ def _environment(
         beacon=doors.beacon,
         attempts=doors.store,
         uploads=doors.uploads,
-        exclusive=Exclusive(host, doors.leases, doors.beacon),
+        exclusive=Exclusive(host, doors.leases, doors.beacon, settings.measuring.lease_s),
         benchmarks=doors.benchmarks,
         variants=doors.variants,
     )

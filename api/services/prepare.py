@@ -8,14 +8,13 @@ from typing import Self
 from pydantic_core import from_json
 
 from api.services.documents import parse_spec
-from api.services.measurement_jobs import MeasurementRules, variants_of
+from api.services.measurement_jobs import MeasurementRules, MeasurementSpec, variants_of
 from api.services.pipeline_jobs import PipelineRules, Variants
 from api.services.rules import Rules
 from shared.errors import InvalidSpec
 from shared.graph.faults import Broken
 from shared.graph.model import Graph
 from shared.inputs import MAX_ROWS
-from shared.measurements import DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
 from shared.packing import AnyTask, pack
 from shared.pipelines import VariantSource
 from shared.specs import AnySpec, InferenceSpec, PipelineSpec
@@ -80,7 +79,7 @@ class Preparer:
         if isinstance(spec, PipelineSpec):
             task, broken = self.pipelines.task(spec, variants)
             return task, [], broken
-        if isinstance(spec, PerformanceSpec | DensitySpec | OptimizeSpec | ValidateSpec):
+        if isinstance(spec, MeasurementSpec):
             task, broken = self.measurements.task(spec, variants)
             return task, [], broken
         if not isinstance(spec, InferenceSpec):

@@ -227,6 +227,8 @@ class Submitter:
             require_versions(task.models, await self._models.now())
         if isinstance(task, ModelConvertSpec):
             await self._require_library(task.calibration.media)
+        if isinstance(task, ValidateTask) and task.model is not None:
+            await self._require_library(task.model.media)
         if isinstance(task, ModelDeleteSpec) and not task.force:
             await self._use.require_unused(task.models)
         needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)

@@ -20,7 +20,8 @@ from shared.jobs import Completed, Failed, Job
 from shared.results import InstalledMedium, MediaUploadResult
 from shared.specs import SweepSpec
 from tests.support.media import make_video
-from tests.support.stacks import eventually, stack_on
+from tests.support.polling import eventually
+from tests.support.stacks import stack_on
 
 FRAMES = 1_500
 """Of a video that takes a while to look into."""
