@@ -25,9 +25,9 @@ from shared.sessions import DroppedFrame, FrameFailed, FrameLost, FrameResult, R
 from shared.settings import RedisSettings, Settings
 from tests.support.gateway_process import GatewayProcess, gateway_process
 from tests.support.models import install_into, photo
+from tests.support.polling import eventually
 from tests.support.processes import System
 from tests.support.round_robin import RoundRobin, round_robin
-from tests.support.stacks import eventually
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
 

@@ -15,7 +15,8 @@ from client.local import LocalStack
 from client.sdk import Framelane
 from tests.support.gateway import HAND
 from tests.support.models import ROOT
-from tests.support.stacks import data_dir_with_models, eventually, own_environ, stack_on
+from tests.support.polling import eventually
+from tests.support.stacks import data_dir_with_models, own_environ, stack_on
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
 
