@@ -89,13 +89,12 @@ def _of_compared(
     settings: RoutingSettings,
 ) -> Needs:
     entry = _entry(model.name, entries, installed)
+    # Workers of long lanes tell no runtimes: a helper process has them.
     return Needs(
         families=frozenset(Device) if entry is None else frozenset(entry.devices),
         work=work_of(task),
-        model=model.name,
         memory_bytes=2 * estimated_bytes(installed.get(model.name), settings),
         precisions=_SUFFICIENT.get(model.precision or "", frozenset()),
-        runtimes=frozenset([model.runtime]),
     )
 
 

@@ -19,7 +19,7 @@ from tests.support.polling import soon
 
 pytestmark = pytest.mark.service
 
-ANSWER_S = 0.4
+ANSWER_S = 1.0
 POOL = 64
 """Connections of one client."""
 
