@@ -17,8 +17,15 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("any machine")
 
 LONG_FIRST = (
-    "tests/faults",
+    "tests/faults/test_short.py",
+    "tests/faults/test_short_others.py",
     "tests/integration/workers/test_forms.py",
+    "tests/e2e/test_demo.py",
+    "tests/e2e/test_readme.py",
+    # Quick ones: a process takes its second file before it begins with a first one of a single test.
+    "tests/faults/test_ledger.py",
+    "tests/architecture/test_names.py",
+    "tests/architecture/test_gateway_is_light.py",
     "tests/e2e",
     "tests/integration/workers/test_warden.py",
     "tests/integration/workers/test_devices.py",
