@@ -42,7 +42,8 @@ class Up:
         self.log: list[str] = []
         self._fresh = threading.Condition()
         self._ended = False
-        threading.Thread(target=self._read, daemon=True).start()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
         assert process.stdout
         line = process.stdout.readline()
         assert line, self.log
@@ -87,10 +88,12 @@ def running(data_dir: Path, *options: str, **environ: str) -> Iterator[Up]:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=own_environ() | environ
     ) as process:
+        up = Up(process, data_dir)
         try:
-            yield Up(process, data_dir)
+            yield up
         finally:
             process.kill()
+            up.reader.join(WITHIN_S)  # before what it reads is closed
 
 
 @pytest.fixture(scope="module")
