@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo up test faults check lint types imports format bench contracts lock clean
+.PHONY: help setup demo up test faults check lint types imports format bench bench-peers bench-queues contracts lock clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with every pinned package and check what the system must have
 
@@ -23,7 +23,7 @@ up: setup ## Start gateway, workers and an embedded Valkey; Ctrl-C stops them (A
 	$(BIN)/framelane up $(ARGS)
 
 test: setup ## Run every test (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 faults: setup ## Break a running system in every way and count what it lost (ARGS="--short --only F1,F4")
 	$(BIN)/python -m tests.faults $(ARGS)
@@ -46,6 +46,12 @@ format: setup ## Format and mend what can be mended
 
 bench: setup ## Print the figures, each beside what it is compared with
 	$(BIN)/python -m benchmarks
+
+bench-peers: setup ## The same network and request through other model servers (ARGS="--rounds 1 framelane fastapi")
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-queues: setup ## No-op jobs through other Python queues (ARGS="--rounds 1 framelane celery")
+	$(BIN)/python -m benchmarks.queues $(ARGS)
 
 contracts: setup ## Render the generated pages of docs/reference anew
 	$(BIN)/python -m api.contracts

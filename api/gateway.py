@@ -28,7 +28,10 @@ from api.services.pipeline_files import Files
 from api.services.pipeline_jobs import PipelineRules
 from api.services.pipelines import Registry
 from api.services.prepare import Preparer
+from api.services.questions import Questions
 from api.services.rules import Rules
+from api.services.session_records import SessionRecords
+from api.services.sessions import Sessions
 from api.services.submit import Submitter
 from api.services.uploads import Uploads
 from shared.media_library import MediaLibrary
@@ -62,9 +65,11 @@ class Gateway:
         self.rules = Rules(self.entries, parts.media, settings)
         self.graphs = Graphs(settings.pipelines)
         self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
-        self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s)
+        self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s, settings.batching)
         of_pipelines = PipelineRules(self.graphs, self.rules.entries, settings.pipelines)
-        preparer = Preparer(self.rules, of_pipelines, MeasurementRules(of_pipelines), image_check(limits))
+        measured = MeasurementRules(of_pipelines)
+        preparer = Preparer(self.rules, of_pipelines, measured, image_check(limits), limits.rows)
+        self.questions = Questions(preparer)
         self.submitter = Submitter(
             parts.store,
             self._courier,
@@ -86,6 +91,7 @@ class Gateway:
             MediaLibrary(parts.artifacts, parts.beacon),
             self.threads,
         )
+        self.sessions, self.session_records = self._sessions(), self._session_records()
         self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
         self._chores = Chores(
@@ -94,24 +100,36 @@ class Gateway:
                 parts.queue,
                 resend_s=settings.jobs.resend_s,
                 retry_base_s=settings.worker.retry_base_s,
+                ageing_s=settings.queue.ageing_s,
             )
         )
         self._leaving = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _sessions(self) -> Sessions:
+        settings, parts = self.settings, self.parts
+        known = (self.lanes, self.models, self.rules)
+        check = image_check(settings.limits)
+        return Sessions(parts.sessions, parts.queue, self._courier, *known, settings.sessions, check)
+
+    def _session_records(self) -> SessionRecords:
+        part_lines, link_ttl_s = self.settings.sessions.part_lines, self.settings.artifacts.link_ttl_s
+        return SessionRecords(self.parts.sessions, self.parts.artifacts, self.threads, part_lines, link_ttl_s)
 
     async def start(self) -> None:
         """Begin to hear events and look for the parts; what isn't there within 3 s is looked for in background."""
         self.phase = Phase.INITIALIZING
         looking = asyncio.create_task(self._look_for_parts())
         going_on = (self.hub.run(), self.lookout.run(), self._chores.run())
-        self._tasks = [*map(asyncio.create_task, going_on), looking]
+        of_sessions = (self.sessions.hear(), self.sessions.watch(), self.session_records.run())
+        self._tasks = [*map(asyncio.create_task, (*going_on, *of_sessions)), looking]
         await asyncio.wait([looking], timeout=_FIRST_LOOK_S)
 
     async def leave(self, within_s: float) -> None:
         """Let go of followers and waiters: they are told, and have that long to leave."""
         self.phase = Phase.SHUTDOWN
         self._leaving.set()
-        await self.hub.close(within_s)
+        await asyncio.gather(self.sessions.close(within_s), self.hub.close(within_s))
 
     async def stop(self) -> None:
         """End what was begun."""

@@ -3,20 +3,26 @@
 import argparse
 import gc
 import os
+import secrets
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import structlog
 from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from pydantic import SecretStr
 
 from api import openapi, problems, receiving
+from api.crew import Crew
 from api.dependencies import known_query
+from api.express import Express
 from api.gateway import Gateway, own_version
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
+from api.ports import own, reserve
 from api.routes import artifacts as artifact_routes
 from api.routes import (
     benchmarks,
@@ -36,11 +42,13 @@ from api.routes import (
     models,
     pages,
     pipelines,
+    sessions,
     stream,
     submit,
+    suites,
     uploads,
 )
-from api.server import configuration, serve
+from api.server import allow_files, configuration, serve
 from api.views import PREFIX
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
@@ -51,6 +59,7 @@ from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_pipelines import RedisPipelineStore
 from shared.adapters.redis_registry import RedisWorkerBeacon, RedisWorkerDirectory
 from shared.adapters.redis_server import UnfitServer, check_servers
+from shared.adapters.redis_sessions import RedisSessionStore
 from shared.adapters.redis_uploads import RedisUploadStore
 from shared.catalogue import load_catalogue
 from shared.circuit import Circuit
@@ -69,6 +78,7 @@ _ROUTERS = (
     metadata,
     artifact_routes,
     stream,
+    sessions,
     models,
     media,
     media_upload,
@@ -80,7 +90,13 @@ _ROUTERS = (
     pipelines,
     convert,
     benchmarks,
+    suites,
 )
+
+_KILL_AFTER_S = 2.0
+"""A process that was asked to stop has so long above what open requests have."""
+
+_log = structlog.stdlib.get_logger()
 
 
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> FastAPI:
@@ -103,6 +119,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     pages.mount_assets(app)
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Express)
     app.add_middleware(
         BodyLimit,
         limit=settings.limits.body_bytes,
@@ -127,6 +144,8 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         closing.push_async_callback(pipelines.close)
         kept = RedisBenchmarkStore(settings, circuit)
         closing.push_async_callback(kept.close)
+        live = RedisSessionStore(settings, circuit)
+        closing.push_async_callback(live.close)
         closing.push_async_callback(circuit.close)
         brief = _impatient(settings)
         attempts = RedisAttemptStore(brief)
@@ -149,6 +168,7 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             benchmarks=kept,
             beacon=beacon,
             uploads=records,
+            sessions=live,
             catalogue=load_catalogue(settings.worker.catalogue),
             media=load_media(),
             check_link=artifacts.signer.check if isinstance(artifacts, LocalArtifactStore) else None,
@@ -180,8 +200,7 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _process_app() -> FastAPI:
-    settings = Settings()
+def _process_app(settings: Settings) -> FastAPI:
     configure_logging(settings.log, "gateway")
     app = create_app(settings)
     # A batch becomes hundreds of thousands of objects, none of them garbage: with Python's usual thresholds the
@@ -196,11 +215,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Exit status 78 (EX_CONFIG) on a Redis that would lose jobs.
     """
-    parser = argparse.ArgumentParser(prog="python -m api.main", description=__doc__)
+    parser = argparse.ArgumentParser(prog="framelane-gateway", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one, and the log says which")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the port and the load")
     given = parser.parse_args(arguments)
     settings = Settings()
+    if given.workers < 1:
+        parser.error("--workers: at least 1")
     if settings.auth.mode != "off" and not is_loopback(given.host):
         parser.error(
             f"without authentication only loopback addresses are served, not {given.host}; "
@@ -210,8 +232,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_servers(settings)
     except UnfitServer as error:
         parser.exit(os.EX_CONFIG, f"{parser.prog}: {error}\n")
-    shutdown_s = settings.limits.shutdown_s
-    sys.exit(serve(configuration(_process_app, host=given.host, port=given.port, shutdown_s=shutdown_s)))
+    allow_files()
+    sys.exit(_serve(settings, given.host, given.port, given.workers))
+
+
+def _serve(settings: Settings, host: str, port: int, processes: int) -> int:
+    settings = settings if processes == 1 else _of_several(settings)
+    config = configuration(lambda: _process_app(settings), settings, host, port)
+    if processes == 1:
+        return serve(config)
+    config.load()  # once for all
+    try:
+        held = reserve(host, port)
+    except OSError as error:
+        _log.error("cannot_listen", host=host, port=port, reason=str(error))
+        return 1
+    _log.info("listening", port=held[0].getsockname()[1], processes=processes)
+    return Crew(processes, lambda: serve(config, own(held)), settings.limits.shutdown_s + _KILL_AFTER_S).run()
+
+
+def _of_several(settings: Settings) -> Settings:
+    """What one of them signs the others must know."""
+    if settings.artifacts.link_key.get_secret_value():
+        return settings
+    key = SecretStr(secrets.token_urlsafe(32))
+    return settings.model_copy(update={"artifacts": settings.artifacts.model_copy(update={"link_key": key})})
 
 
 if __name__ == "__main__":

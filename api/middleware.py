@@ -4,17 +4,18 @@ import asyncio
 import re
 from collections.abc import MutableMapping
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.headers import header
 from api.problems import Refused, problem, unexpected
 from shared.telemetry import bound
 
@@ -46,7 +47,7 @@ class RequestContext:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id)
         with bound(request_id=request_id):
@@ -78,8 +79,8 @@ class _Answer:
         await self._send(message)
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
+def _request_id(scope: Scope) -> str:
+    given = header(scope, b"x-request-id") or ""
     return given if _REQUEST_ID.match(given) else uuid4().hex
 
 
@@ -103,8 +104,7 @@ class LoopbackGuard:
             await _refuse(refused, scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Refused | None:
-        headers = Headers(scope=scope)
-        host = _authority(f"//{headers.get('host', '')}", scope["scheme"])
+        host = _authority(f"//{header(scope, b'host') or ''}", scope["scheme"])
         if self.loopback_only:
             client = scope.get("client")
             if client is not None and not is_loopback(client[0]):
@@ -113,13 +113,14 @@ class LoopbackGuard:
                 return Refused(
                     403, "forbidden-host", "without authentication only localhost, 127.0.0.1 and [::1] are served"
                 )
-        origin = headers.get("origin")
+        origin = header(scope, b"origin")
         harmless = scope["type"] == "http" and scope["method"] in _SAFE_METHODS
         if origin is None or harmless or _origin_allowed(origin, host):
             return None
         return Refused(403, "forbidden-origin", "pages of that origin may not call this gateway")
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether ``host`` is ``localhost`` or a loopback address."""
     if host == "localhost":
@@ -130,6 +131,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)
 def _authority(url: str, scheme: str) -> tuple[str, int | None]:
     try:
         parts = urlsplit(url)
@@ -166,9 +168,9 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         limit = self._limit(scope)
-        length = Headers(scope=scope).get("content-length", "")
+        length = header(scope, b"content-length") or ""
         if length.isdecimal() and int(length) > limit:
-            if "expect" not in Headers(scope=scope):
+            if header(scope, b"expect") is None:
                 await self._drain(receive)
             await _refuse(_too_large(limit), scope, receive, send)
             return
@@ -177,7 +179,7 @@ class BodyLimit:
     def _limit(self, scope: Scope) -> int:
         if not self.streaming.match(scope["path"].removeprefix(scope.get("root_path", ""))):
             return self.limit
-        kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+        kind = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
         return self.limit if kind in {"", "application/json"} else self.stream_limit
 
     def _counted(self, receive: Receive, limit: int) -> Receive:

@@ -17,6 +17,7 @@ from shared.ports import (
     WorkerBeacon,
     WorkerDirectory,
 )
+from shared.ports.sessions import SessionStore
 
 
 class LinkCheck(Protocol):
@@ -46,6 +47,7 @@ class Parts:
     benchmarks: BenchmarkStore
     beacon: WorkerBeacon
     uploads: UploadStore
+    sessions: SessionStore
     catalogue: Catalogue
     media: MediaCatalogue
     check_link: LinkCheck | None = None

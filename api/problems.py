@@ -1,6 +1,7 @@
 """Errors as HTTP: the only place that knows which status an error code has, and how a problem looks."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,7 @@ from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
     FramelaneError,
+    Full,
     InvalidSpec,
     StoreUnavailable,
     TooManyUploads,
@@ -79,6 +81,19 @@ _STATUS: Mapping[str, int] = {
     "artifact-not-found": 404,
     "benchmark-not-found": 404,
     "out-of-space": 507,
+    "session-error": 409,
+    "session-not-found": 404,
+    "session-taken": 409,
+    "session-idle": 408,
+    "session-over": 410,
+    "too-many-sessions": 503,
+    "frames-lost": 422,
+    "frame-refused": 422,
+    "frame-too-large": 413,
+    "frame-unreadable": 422,
+    "frames-too-fast": 429,
+    "client-too-slow": 429,
+    "gateway-stops": 503,
     "stopped": 409,
     "cancelled": 409,
     "timeout": 504,
@@ -90,6 +105,8 @@ _STATUS: Mapping[str, int] = {
     "device-unavailable": 503,
     "device-memory": 503,
     "device-leased": 503,
+    "queue-full": 503,
+    "too-many-jobs": 429,
     "broker-unavailable": 503,
     "store-unavailable": 503,
 }
@@ -164,6 +181,8 @@ def of_error(error: FramelaneError, instance: str) -> Response:
     if isinstance(error, Unavailable):
         seconds = next(wait for kind, wait in _RETRY_AFTER_S.items() if isinstance(error, kind))
         headers["Retry-After"] = str(seconds)
+    if isinstance(error, Full) and error.retry_after_s is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     if isinstance(error, TooManyUploads):
         headers["Retry-After"] = "30"
     if isinstance(error, UploadTooLarge | UploadStalled):
@@ -195,14 +214,26 @@ def unexpected(instance: str, request_id: str) -> Response:
 
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` with a problem."""
-    app.exception_handler(FramelaneError)(_framelane_error)
+    app.exception_handler(FramelaneError)(_raised)
     for kind in (RequestValidationError, WebSocketRequestValidationError):
         app.exception_handler(kind)(_validation_error)
-    app.exception_handler(HTTPException)(_http_error)
+    app.exception_handler(HTTPException)(_raised)
 
 
-async def _framelane_error(request: Request, error: FramelaneError) -> Response:
-    return of_error(error, request.url.path)
+def of_exception(request: Request, error: FramelaneError | HTTPException) -> Response:
+    """The response for what a route raised."""
+    if isinstance(error, FramelaneError):
+        return of_error(error, request.url.path)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = error.code if isinstance(error, Refused) else phrase.lower().replace(" ", "-")
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request))
+    return problem(error.status_code, code, phrase, str(error.detail), request.url.path, headers=headers)
+
+
+async def _raised(request: Request, error: FramelaneError | HTTPException) -> Response:
+    return of_exception(request, error)
 
 
 async def _validation_error(
@@ -211,15 +242,6 @@ async def _validation_error(
     # The first part of a location says where: query, path, header.
     broken = [("/" + "/".join(map(str, each["loc"][1:])), plainly(each)) for each in error.errors()]
     return of_error(InvalidSpec(*broken), request.url.path)
-
-
-async def _http_error(request: Request, error: HTTPException) -> Response:
-    phrase = HTTPStatus(error.status_code).phrase
-    code = error.code if isinstance(error, Refused) else phrase.lower().replace(" ", "-")
-    headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(_methods(request))
-    return problem(error.status_code, code, phrase, str(error.detail), request.url.path, headers=headers)
 
 
 def _methods(request: Request) -> list[str]:

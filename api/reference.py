@@ -4,6 +4,7 @@ from typing import Any
 
 from api import examples, measurement_examples
 from api.problems import MEDIA_TYPE
+from api.uploads import PHOTOS
 from api.views import JobView
 
 Responses = dict[int | str, dict[str, Any]]
@@ -64,7 +65,7 @@ def problems(*statuses: int) -> Responses:
 
 
 def photo_body(part: str, alternative: str | None = None) -> dict[str, Any]:
-    """A multipart body with one photo; ``alternative``: the schema of JSON taken instead."""
+    """A photo, alone or as a part; ``alternative``: the schema of JSON taken instead."""
     content: dict[str, Any] = {
         "multipart/form-data": {
             "schema": {
@@ -73,10 +74,24 @@ def photo_body(part: str, alternative: str | None = None) -> dict[str, Any]:
                 "properties": {part: {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}},
                 "additionalProperties": False,
             }
-        }
+        },
+        **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in PHOTOS},
     }
     if alternative is not None:
         content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{alternative}"}}} | content
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def question_body(part: str, model: str) -> dict[str, Any]:
+    """A photo in any form, or numbers: JSON, the same in msgpack, or float32."""
+    binary = {"type": "string", "format": "binary"}
+    numbers = "little-endian float32: 63 of a hand, or 258 of each frame of a movement"
+    content: dict[str, Any] = photo_body(part, model)["requestBody"]["content"] | {
+        "application/octet-stream": {"schema": binary | {"description": numbers}},
+        "application/msgpack": {
+            "schema": binary | {"description": f"a map of one field, as in JSON, with a binary string: {numbers}"}
+        },
+    }
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -1,6 +1,7 @@
 """uvicorn, told to let go of sockets and event streams before it waits for them to close."""
 
 import logging
+import resource
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,10 +10,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.gateway import Gateway
+from api.sockets import KERNEL_WATCHES, LeanSocket
+from shared.settings import Settings
 
 _LEAVE_S = 2
-_SOCKET_MESSAGE_BYTES = 64 * 1024
-"""Followers have nothing to say; a longer message closes their socket."""
+_TOLD_SIZE = 2
+"""Frames up to so many times what is taken are told that they are too large; others close their socket."""
 
 
 class Server(uvicorn.Server):
@@ -37,18 +40,20 @@ def _is_ours(record: logging.LogRecord) -> bool:
     return record.getMessage() != "ASGI callable returned without completing handshake."
 
 
-def configuration(make_app: Callable[[], FastAPI], *, host: str, port: int, shutdown_s: int) -> uvicorn.Config:
-    """How uvicorn runs us. Open requests have ``shutdown_s`` seconds after a signal."""
+def configuration(make_app: Callable[[], FastAPI], settings: Settings, host: str, port: int) -> uvicorn.Config:
+    """How uvicorn runs us."""
     logging.getLogger("uvicorn.error").addFilter(_is_ours)
     return uvicorn.Config(
         make_app,
         factory=True,
         host=host,
         port=port,
-        ws="websockets-sansio",
-        ws_max_size=_SOCKET_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        timeout_graceful_shutdown=max(1, shutdown_s - _LEAVE_S),
+        ws=LeanSocket,
+        ws_max_size=_TOLD_SIZE * settings.sessions.frame_bytes,
+        ws_per_message_deflate=settings.sockets.compression,
+        # Followers are sent a frame of ours when nothing else was; the kernel sees whether a peer takes it.
+        ws_ping_interval=None if KERNEL_WATCHES else 20.0,
+        timeout_graceful_shutdown=max(1, settings.limits.shutdown_s - _LEAVE_S),
         server_header=False,
         date_header=False,
         access_log=False,
@@ -56,9 +61,15 @@ def configuration(make_app: Callable[[], FastAPI], *, host: str, port: int, shut
     )
 
 
-def serve(config: uvicorn.Config) -> int:
-    """Serve until a signal; the exit status."""
+def serve(config: uvicorn.Config, listening: list[socket.socket] | None = None) -> int:
+    """Serve until a signal, at sockets of others if they are given; the exit status."""
     server = Server(config)
     with suppress(KeyboardInterrupt):  # the signal comes once more after everything has ended
-        server.run()
+        server.run(listening)
     return 0 if server.started else 1
+
+
+def allow_files() -> None:
+    """As many open files as this process may have: each follower is one, and usual limits are meant for others."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -10,6 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from api.errors import MalformedYaml
+from api.headers import header
 from api.problems import Refused
 from api.services.documents import parse
 from shared.errors import InvalidSpec
@@ -17,6 +18,9 @@ from shared.settings import LimitSettings
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
+OCTETS = "application/octet-stream"
+MSGPACK = "application/msgpack"
+PHOTOS = ("image/jpeg", "image/png", "image/webp")
 SPEC_PART = "spec"
 YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 
@@ -41,7 +45,7 @@ class Upload:
 
 def media_type(request: Request) -> str:
     """The request's media type without parameters, in lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
 
 
 async def read_spec(request: Request, limits: LimitSettings) -> Upload:
@@ -83,12 +87,14 @@ async def _document(request: Request, takes: Sequence[str], limit: int) -> bytes
 
 
 async def read_photo(
-    request: Request, limits: LimitSettings, name: str, takes: Sequence[str] = (MULTIPART,)
+    request: Request, limits: LimitSettings, name: str, takes: Sequence[str] = (MULTIPART, *PHOTOS)
 ) -> Upload:
-    """A multipart body with one file, the part ``name``. Raises as ``read_spec`` does.
+    """A photo as the body, or a multipart body with one file, the part ``name``. Raises as ``read_spec`` does.
 
     ``takes``: the media types of the route, for who sends another.
     """
+    if media_type(request) in PHOTOS:
+        return Upload(b"", {name: await request.body()})
     document, files, broken = await _parts(request, limits, takes)
     if document is not None:
         broken.append((f"/{SPEC_PART}", "not known here; use the query"))

@@ -1,8 +1,9 @@
 """The running system that the benchmarks talk to: fresh, with the models they use installed and warm."""
 
+import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,19 +20,20 @@ SEED = Path(".framelane/bench")
 @contextmanager
 def data_dir() -> Generator[Path]:
     """A data directory of its own, so that the jobs of earlier runs don't weigh on this one."""
-    _install_models()
+    install_models()
     with tempfile.TemporaryDirectory(prefix="framelane-bench-") as folder:
         yield Path(shutil.copytree(SEED, Path(folder) / "data"))
 
 
 @contextmanager
-def running(lanes: tuple[str, ...] = LANES) -> Generator[LocalStack]:
-    """A stack on such a directory."""
-    with data_dir() as folder, LocalStack(folder, lanes=lanes) as stack:
+def running(lanes: tuple[str, ...] = LANES, settings: Mapping[str, str] | None = None) -> Generator[LocalStack]:
+    """A stack on such a directory; ``settings`` as in the environment."""
+    environ = {**os.environ, **(settings or {})}
+    with data_dir() as folder, LocalStack(folder, lanes=lanes, environ=environ) as stack:
         yield stack
 
 
-def _install_models() -> None:
+def install_models() -> None:
     """Download the models, once per machine and list of them."""
     done = SEED / "models-installed"
     if done.exists() and done.read_text("utf-8") == " ".join(MODELS):

@@ -1,9 +1,12 @@
 """Medians, percentiles and the table they are printed in."""
 
 import os
+import platform
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -55,3 +58,18 @@ def machine() -> str:
     """One line that says where the figures come from."""
     cores = len(os.sched_getaffinity(0))
     return f"{cores} cores, load {os.getloadavg()[0]:.1f}"
+
+
+def description() -> str:
+    """The machine, its load now and the day, for tables that are kept."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.machine(),
+    )
+    memory = next(int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal"))
+    today = datetime.now(UTC).date()
+    return f"{model}, {machine()}, {memory / 2**20:.0f} GiB, Python {platform.python_version()}, {today}"
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text("utf-8").splitlines()

@@ -4,6 +4,7 @@ Both use the same Valkey, the same broker settings and the same kind of worker p
 that only notes the time. Ours has a durable record, a claim and an event each way on top.
 """
 
+import json
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ WARM_UP = 30
 
 LANDMARKS = [{"x": 0.3 + 0.02 * n, "y": 0.8 - 0.03 * n, "z": -0.01 * n} for n in range(21)]
 SPEC = {"kind": "inference", "model": "asl", "inputs": [{"landmarks": LANDMARKS}]}
+SPEC_BODY = json.dumps(SPEC).encode()
 
 
 def bare_celery(url: str) -> list[float]:

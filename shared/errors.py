@@ -46,6 +46,9 @@ FramelaneError
    ├─ DeviceLeased             another job has the device for itself
    ├─ Lost                     the worker of an attempt died
    ├─ WorkerLeaves             the worker handed the attempt back
+   ├─ Full
+   │  ├─ QueueFull             too many jobs wait in the lane
+   │  └─ CallerFull            too many jobs of the caller wait
    ├─ BrokerUnavailable
    └─ StoreUnavailable
 
@@ -347,6 +350,26 @@ class WorkerLeaves(Unavailable):
     """The worker shut down before the work was done."""
 
     code = "worker-left"
+
+
+class Full(Unavailable):
+    """Too many jobs wait."""
+
+    code = "full"
+    retry_after_s: float | None = None
+    """When there will be room, as far as somebody could tell."""
+
+
+class QueueFull(Full):
+    """Too many jobs wait in the lane."""
+
+    code = "queue-full"
+
+
+class CallerFull(Full):
+    """Too many jobs of the caller wait."""
+
+    code = "too-many-jobs"
 
 
 class BrokerUnavailable(Unavailable):

@@ -20,13 +20,18 @@ def leash(death_signal: signal.Signals) -> list[str]:
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal))]
 
 
+def end_with(parent: int, death_signal: int) -> None:
+    """Let the kernel send this process ``death_signal`` when its parent dies; exit if it is dead already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, death_signal)
+        if os.getppid() != parent:  # it died before we asked
+            sys.exit(1)
+
+
 def main() -> None:
     """Ask the kernel for SIGNAL at the parent's death, then become COMMAND."""
     parent, death_signal, *command = sys.argv[1:]
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(death_signal))
-        if os.getppid() != int(parent):  # it died before we asked
-            sys.exit(1)
+    end_with(int(parent), int(death_signal))
     os.execv(command[0], command)  # noqa: S606  the whole point: no shell, no second process
 
 

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.devices import AUTO, Device, Lane, LaneClass, family_of
+from shared.devices import AUTO, Device, Lane, LaneClass, family_of, lane_of
 from shared.errors import DeviceMemory, DeviceUnavailable
 from shared.specs import LANE_CLASSES, CommonSpec, JobKind
 from shared.workers import LaneState
 
 TASK_PREFIX = "framelane."
+
+BATCH_TASK = TASK_PREFIX + "batch"
+"""Its one argument is a place where jobs wait together: who gets it runs as many of them as a batch may have."""
 
 ANY_WORK = "*"
 """The name under which workers announce the mean time of all their jobs."""
@@ -55,7 +58,7 @@ class Policy:
 
     def rank(self, lane: LaneState) -> tuple[int, str]:
         """Lower is preferred; families that aren't named come last."""
-        family = family_of(Lane(lane.name).device)
+        family = family_of(lane_of(lane.name).device)
         order = list(self.prefer)
         return (order.index(family) if family in order else len(order)), lane.name
 
@@ -67,6 +70,11 @@ DEFAULT_POLICY = Policy()
 def task_name(kind: JobKind) -> str:
     """Wire name of a kind's task; it never changes, whatever module runs it."""
     return TASK_PREFIX + kind
+
+
+def place_of(priority: int, lane: str, group: str) -> str:
+    """Where jobs of a group wait together. A lane's name has no colon; a group's may have."""
+    return f"{priority}:{lane}:{group}"
 
 
 def route(
@@ -96,8 +104,8 @@ def choose(candidates: Sequence[LaneState], needs: Needs, policy: Policy = DEFAU
     """The lane that is expected to answer first; one whose device is leased only where there is no other."""
     fitting = [lane for lane in candidates if obstacle(lane, needs) is None]
     free = [lane for lane in fitting if not lane.leased] or fitting
-    if not free:
-        return None
+    if len(free) <= 1:
+        return free[0] if free else None
     waits = expected_ms(free, needs.work)
     limit = min(waits.values()) * (1 + policy.close)
     return min((lane for lane in free if waits[lane.name] <= limit), key=policy.rank)
@@ -115,6 +123,11 @@ def expected_ms(lanes: Iterable[LaneState], work: str) -> dict[str, float]:
         lane.name: _queue(lane) * lane.service_ms.get(ANY_WORK, before) + lane.service_ms.get(work, own)
         for lane in known
     }
+
+
+def drain_s(lane: LaneState) -> float:
+    """Seconds in which its workers do what waits in the lane now."""
+    return _queue(lane) * lane.service_ms.get(ANY_WORK, _UNMEASURED_MS) / 1_000
 
 
 def obstacle(lane: LaneState, needs: Needs) -> str | None:
@@ -137,7 +150,7 @@ def lacks_memory(lane: LaneState, needs: Needs) -> str | None:
 
 
 def _is_of(state: LaneState, lane_class: LaneClass, families: frozenset[Device]) -> bool:
-    lane = Lane(state.name)
+    lane = lane_of(state.name)
     if lane.lane_class is not lane_class:
         return False
     return lane_class is LaneClass.IO or family_of(lane.device) in families

@@ -19,6 +19,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.pipeline_settings import PipelineSettings
+from shared.queue_settings import BatchingSettings, QueueSettings
+from shared.session_settings import SessionSettings
+from shared.socket_settings import SocketSettings
 
 MIB = 1024 * 1024
 
@@ -86,6 +89,7 @@ class LimitSettings(BaseModel):
     image_bytes: PositiveInt = 20 * MIB
     image_pixels: PositiveInt = 40_000_000
     parts: Annotated[PositiveInt, Field(description="of a multipart request")] = 64
+    rows: Annotated[int, Field(ge=1, le=1_000_000, description="of a job, in tensors and apart")] = 200_000
     wait_s: Annotated[PositiveInt, Field(description="longest Prefer: wait and ?wait")] = 60
     page: Annotated[PositiveInt, Field(description="largest ?limit")] = 200
     follower_queue: Annotated[PositiveInt, Field(description="events a slow follower may be behind")] = 256
@@ -95,6 +99,8 @@ class LimitSettings(BaseModel):
     ] = 2.0
     shutdown_s: Annotated[PositiveInt, Field(description="for open requests and sockets at shutdown")] = 10
     threads: Annotated[PositiveInt, Field(description="of a gateway, for blocking calls")] = 40
+    lane_depth: Annotated[PositiveInt, Field(description="jobs that wait in a lane; more: 503")] = 500_000
+    caller_depth: Annotated[PositiveInt, Field(description="jobs of one caller that wait; more: 429")] = 250_000
 
 
 class UploadSettings(BaseModel):
@@ -326,7 +332,7 @@ class MeasuringSettings(BaseModel):
     foreign_percent: Annotated[
         PositiveFloat,
         Field(le=100, description="of the processors: a run in which others used more is disturbed"),
-    ] = 15.0
+    ] = 5.0
     disturbed_tries: Annotated[PositiveInt, Field(description="runs in all until one is undisturbed")] = 3
     sample_frames: Annotated[
         PositiveInt, Field(description="looked at to see whether a form of a pipeline finds the same objects")
@@ -334,6 +340,9 @@ class MeasuringSettings(BaseModel):
     patience_s: Annotated[
         PositiveFloat, Field(description="for a frame of a pipeline that is looked at or validated")
     ] = 60.0
+    lease_s: Annotated[
+        PositiveFloat, Field(ge=1, description="a device stays taken after its measuring worker was killed")
+    ] = 15.0
 
 
 class LogSettings(BaseModel):
@@ -362,6 +371,10 @@ class Settings(BaseSettings):
     artifacts: ArtifactSettings = ArtifactSettings()
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
     limits: LimitSettings = LimitSettings()
+    sockets: SocketSettings = SocketSettings()
+    sessions: SessionSettings = SessionSettings()
+    batching: BatchingSettings = BatchingSettings()
+    queue: QueueSettings = QueueSettings()
     uploads: UploadSettings = UploadSettings()
     media: MediaSettings = MediaSettings()
     jobs: JobSettings = JobSettings()

@@ -17,6 +17,7 @@ from shared.adapters.redis_leases import RedisDeviceLeases
 from shared.adapters.redis_pipelines import RedisVariantWriter
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.adapters.redis_server import UnfitServer, check_servers
+from shared.adapters.redis_sessions import RedisFrameStore
 from shared.adapters.redis_uploads import RedisUploadStore
 from shared.catalogue import Catalogue, load_catalogue
 from shared.devices import DeviceInfo, Lane, LaneClass
@@ -49,6 +50,7 @@ from workers.pulse import Pulse
 from workers.runner import Runner, WorkerIdentity
 from workers.scratch import ScratchRoot
 from workers.service_times import ServiceTimes
+from workers.sessions.assembly import register_sessions
 from workers.shift import Crew, Shift
 from workers.vigil import DeviceVigil, LeaseVigil
 
@@ -104,6 +106,7 @@ class _Doors:
     leases: RedisDeviceLeases
     benchmarks: RedisBenchmarkWriter
     variants: RedisVariantWriter
+    frames: RedisFrameStore
 
     @classmethod
     def of(cls, settings: Settings) -> "_Doors":
@@ -116,11 +119,12 @@ class _Doors:
             RedisDeviceLeases(settings),
             RedisBenchmarkWriter(settings),
             RedisVariantWriter(settings),
+            RedisFrameStore(settings),
         )
 
     @property
     def closers(self) -> list[Callable[[], None]]:
-        closed_last = (self.benchmarks, self.variants, self.uploads, self.store)
+        closed_last = (self.benchmarks, self.variants, self.uploads, self.frames, self.store)
         return [each.close for each in (self.queue, self.beacon, self.leases, *closed_last)]
 
 
@@ -134,10 +138,15 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     handlers = build(environment)
     keeper = Keeper(store, worker.lease_s, worker.renew_s, _grace_s(settings, lane))
     outbox = Outbox(store, doors.queue, worker.retry_base_s)
-    identity = WorkerIdentity(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s, lane.queues)
+    identity = WorkerIdentity(
+        *(me, device, scratch.path, worker.lease_s, worker.artifact_patience_s, lane.queues),
+        together=settings.batching.jobs,
+    )
     intake, times = Intake(), ServiceTimes()
     runner = Runner(identity, store, doors.artifacts, handlers, keeper, outbox, intake, times)
-    tasks.register(doors.queue.app, handlers, runner.run)
+    tasks.register(doors.queue.app, handlers, runner.run, runner.run_batch)
+    app, about = doors.queue.app, (me, intake, runner.gate)
+    register_sessions(app, environment, handlers, doors.frames, doors.queue, *about)
     vigil = DeviceVigil(device, devices, intake, worker.probe_s)
     presence = Presence(
         _introduced(me, host, lane, device, slots),
@@ -184,7 +193,7 @@ def _environment(
         beacon=doors.beacon,
         attempts=doors.store,
         uploads=doors.uploads,
-        exclusive=Exclusive(host, doors.leases, doors.beacon),
+        exclusive=Exclusive(host, doors.leases, doors.beacon, settings.measuring.lease_s),
         benchmarks=doors.benchmarks,
         variants=doors.variants,
     )
@@ -197,6 +206,7 @@ def _upkeep(settings: Settings, doors: _Doors, catalogue: Catalogue) -> list[Loo
         doors.queue,
         resend_s=settings.jobs.resend_s,
         retry_base_s=settings.worker.retry_base_s,
+        ageing_s=settings.queue.ageing_s,
     )
     beacon = doors.beacon
     movers = Movers(doors.store, beacon.workers, beacon.models, catalogue.by_name, settings.routing)

@@ -1,7 +1,7 @@
 """Keeps the leases of running attempts alive, and tells them when they shall stop."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -51,15 +51,15 @@ class Keeper:
         self._loop.stop()
 
     @contextmanager
-    def watching(self, context: JobContext) -> Generator[None]:
-        """The attempt's lease is kept while inside."""
+    def watching(self, *contexts: JobContext) -> Generator[None]:
+        """The attempts' leases are kept while inside."""
         with self._lock:
-            self._watched.add(context)
+            self._watched.update(contexts)
         try:
             yield
         finally:
             with self._lock:
-                self._watched.discard(context)
+                self._watched.difference_update(contexts)
 
     @property
     def busy(self) -> int:
@@ -84,13 +84,7 @@ class Keeper:
 
         Its job is settled without it; it itself can only be ended with the process.
         """
-        for context in self._all():
-            try:
-                self._renew(context)
-            except StaleClaim as error:
-                context.stop(error)
-            except Unavailable as error:
-                log.warning("lease_not_renewed", job_id=context.job.id, reason=str(error))
+        self._renew(self._all())
         stuck = [context for context in self._all() if self._is_stuck(context)]
         for context in stuck:
             self._settle_without(context)
@@ -100,10 +94,18 @@ class Keeper:
         if self.look():
             self._on_stuck()
 
-    def _renew(self, context: JobContext) -> None:
-        if self._store.renew(context.claim, self._lease_s):
-            context.stop(JobCancelled())
-        context.tell()
+    def _renew(self, contexts: Sequence[JobContext]) -> None:
+        try:
+            answers = self._store.renew_many([context.claim for context in contexts], self._lease_s)
+        except Unavailable as error:
+            log.warning("lease_not_renewed", jobs=len(contexts), reason=str(error))
+            return
+        for context, answer in zip(contexts, answers, strict=True):
+            if isinstance(answer, StaleClaim):
+                context.stop(answer)
+            elif answer:
+                context.stop(JobCancelled())
+            context.tell()
 
     def _is_stuck(self, context: JobContext) -> bool:
         # Who leaves has a limit of its own.

@@ -1,34 +1,27 @@
 """The one path of a job: claim, work, store artifacts, commit."""
 
-import errno
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
 
 from shared.devices import DeviceInfo
-from shared.errors import (
-    DeviceLeased,
-    FramelaneError,
-    JobCancelled,
-    OutOfSpace,
-    StaleClaim,
-    StoreUnavailable,
-    WorkerLeaves,
-)
-from shared.jobs import Completed, ErrorInfo, Failed
+from shared.errors import StaleClaim, StoreUnavailable, WorkerLeaves
+from shared.jobs import Completed
 from shared.needs import work_of
 from shared.ports import ArtifactStore, AttemptStore, Claim
 from shared.specs import JobKind
 from shared.states import JobState
 from shared.telemetry import bound
-from shared.upkeep import backoff_s, is_suspect
+from shared.upkeep import is_suspect
+from workers.batches import Batches
 from workers.context import JobContext
+from workers.endings import Endings
 from workers.gate import Gate
 from workers.handlers import Handler
 from workers.intake import Intake
@@ -36,21 +29,15 @@ from workers.keeper import Keeper
 from workers.outbox import Outbox
 from workers.service_times import ServiceTimes
 
-COMMIT_PATIENCE_S = 60.0
-"""A finished attempt tries so long to tell a store that doesn't answer."""
-
-_HANDED_BACK = {WorkerLeaves.code: 0.0, DeviceLeased.code: 1.0}
-"""Ends of attempts that cost nothing, and the pause before the next: until every worker knows of a lease."""
-
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-_Told = TypeVar("_Told")
-
 log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerIdentity:
-    """Who runs attempts, on what, where it may write, and whose lanes' jobs it takes (none: any)."""
+    """Who runs attempts, on what, where it may write, and whose lanes' jobs it takes (none: any).
+
+    ``together``: of jobs that wait together, so many at most.
+    """
 
     id: str
     device: DeviceInfo
@@ -58,6 +45,7 @@ class WorkerIdentity:
     lease_s: float
     artifact_patience_s: float = 120.0
     lanes: tuple[str, ...] = ()
+    together: int = 64
 
 
 class Runner:
@@ -79,17 +67,23 @@ class Runner:
         self._artifacts = artifacts
         self._handlers = handlers
         self._keeper = keeper
-        self._outbox = outbox
         self._intake = intake or Intake()
         self._times = times or ServiceTimes()
-        self._leaving = threading.Event()
+        self._endings = Endings(store, outbox)
+        self._batches = Batches(handlers, keeper, self._endings, self._times, self._watched)
+        self._numbers = count()
         self._gate = Gate()
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
 
+    @property
+    def gate(self) -> Gate:
+        """Through it goes whatever runs in this process."""
+        return self._gate
+
     def leave(self) -> None:
         """Tell running attempts to stop, so that others take their jobs; wait for no store any more."""
-        self._leaving.set()
+        self._endings.leave()
         self._keeper.stop_all(WorkerLeaves())
 
     def run(self, job_id: str, *, alone: bool = False) -> None:
@@ -103,7 +97,7 @@ class Runner:
                 if not first:
                     log.info("waits_already", job_id=job_id)
                     return
-                inside.enter_context(self._gate.entered(alone=alone, check=self._stay))
+                inside.enter_context(self._gate.entered(alone=alone, check=self._endings.stay))
                 claim = self._claim(job_id)
             if claim is None:
                 log.info("nothing_to_run", job_id=job_id)
@@ -112,6 +106,19 @@ class Runner:
             else:  # its message comes from before it was a suspect
                 inside.close()
                 self._run(claim, alone=True)
+
+    def run_batch(self, place: str) -> None:
+        """Run jobs that wait together at a place, as many as a batch may have. Waits and raises like ``run``."""
+        stay, me = self._endings.stay, self._me
+        with self._intake.entered(f"{place}#{next(self._numbers)}"), self._gate.entered(alone=False, check=stay):
+            stay()
+            claims = self._endings.patiently(
+                lambda: self._store.claim_ready(place, me.id, me.lease_s, me.lanes, me.together)
+            )
+            if claims:
+                self._batches.run(place, [self._context(claim) for claim in claims])
+            else:
+                log.debug("nothing_to_run", place=place)
 
     @contextmanager
     def _waiting_for(self, job_id: str) -> Generator[bool]:
@@ -126,31 +133,33 @@ class Runner:
                 with self._lock:
                     self._waiting.discard(job_id)
 
-    def _stay(self) -> None:
-        if self._leaving.is_set():
-            raise WorkerLeaves
-
     def _claim(self, job_id: str) -> Claim | None:
-        self._stay()
+        self._endings.stay()
         me = self._me
-        return self._patiently(lambda: self._store.claim(job_id, me.id, me.lease_s, me.lanes))
+        return self._endings.patiently(lambda: self._store.claim(job_id, me.id, me.lease_s, me.lanes))
 
     def _run(self, claim: Claim, *, alone: bool = False) -> None:
-        job, me = claim.job, self._me
-        with bound(job_id=job.id, kind=job.kind, lane=job.lane, attempt=str(job.attempt)):
-            context = JobContext(
-                *(claim, me.device, self._store, self._artifacts, me.scratch_root),
-                artifact_patience_s=me.artifact_patience_s,
-            )
-            self._watched(context, alone=alone)
+        self._watched(self._context(claim), alone=alone)
 
-    def _watched(self, context: JobContext, *, alone: bool) -> None:
+    def _context(self, claim: Claim) -> JobContext:
+        me = self._me
+        return JobContext(
+            *(claim, me.device, self._store, self._artifacts, me.scratch_root),
+            artifact_patience_s=me.artifact_patience_s,
+        )
+
+    def _watched(self, context: JobContext, *, alone: bool = False) -> None:
+        job = context.job
+        about = {"job_id": job.id, "kind": job.kind, "lane": job.lane, "attempt": str(job.attempt)}
+        with bound(**{**context.claim.headers, **about}):
+            self._to_its_end(context, alone=alone)
+
+    def _to_its_end(self, context: JobContext, *, alone: bool) -> None:
         started = time.monotonic()
         with self._keeper.watching(context):
             try:
                 state = self._attempt(context, alone=alone)
             except StaleClaim as error:
-                context.drop_artifacts()
                 log.warning("attempt_superseded", reason=error.detail)
                 return
             except StoreUnavailable as error:
@@ -174,75 +183,8 @@ class Runner:
                 context.confirm_artifacts()
         except (Exception, SystemExit) as error:  # noqa: BLE001 - this ends the attempt, not the worker
             context.work_ended = True
-            return self._end_badly(context, _named(error))
+            return self._endings.badly(context, error)
         context.work_ended = True
         context.tell(now=True)
         context.close()  # before the end is told: whoever learns of it finds nothing left
-        return self._commit(context, Completed(result=result))
-
-    def _commit(self, context: JobContext, outcome: Completed | Failed) -> JobState:
-        artifacts = context.artifacts if isinstance(outcome, Completed) else []
-        return self._tell(context, lambda: self._store.settle(context.claim, outcome, artifacts))
-
-    def _end_badly(self, context: JobContext, error: BaseException) -> JobState:
-        if isinstance(error, StaleClaim):
-            raise error
-        context.drop_artifacts()
-        context.close()
-        if isinstance(error, FramelaneError) and not error.retryable and not isinstance(error, JobCancelled):
-            log.warning("attempt_failed", code=error.code, reason=error.detail)
-            return self._commit(context, Failed(error=ErrorInfo.of(error)))
-        if not isinstance(error, FramelaneError):
-            log.error("attempt_failed", code=FramelaneError.code, exc_info=error)
-        return self._give_up(context, ErrorInfo.of(error))
-
-    def _give_up(self, context: JobContext, error: ErrorInfo) -> JobState:
-        """End an attempt that may be tried again. A cancelled job ends here too, with its caller's reason."""
-        claim, handed_back = context.claim, error.code in _HANDED_BACK
-        state = self._tell(
-            context,
-            lambda: self._store.give_up(claim.job_id, claim.fence, claim.worker, error, costs=not handed_back),
-        )
-        if state is JobState.PENDING:
-            backoff = backoff_s(claim.job_id, claim.job.attempt, self._outbox.retry_base_s)
-            pause = _HANDED_BACK.get(error.code, backoff)
-            log.warning("attempt_will_be_repeated", code=error.code, reason=error.detail, in_s=round(pause, 2))
-            self._outbox.publish_after(context.job, pause)
-        return state
-
-    def _tell(self, context: JobContext, call: Callable[[], JobState]) -> JobState:
-        """A stale claim after a lost answer may be our own commit: then the artifacts must stay."""
-        tries = 0
-
-        def counted() -> JobState:
-            nonlocal tries
-            tries += 1
-            return call()
-
-        try:
-            return self._patiently(counted, COMMIT_PATIENCE_S)
-        except StaleClaim:
-            if tries > 1:
-                context.forget_artifacts()
-            raise
-
-    def _patiently(self, call: Callable[[], _Told], patience_s: float = float("inf")) -> _Told:
-        give_up_at = time.monotonic() + patience_s
-        pause = 0.05
-        while True:
-            try:
-                return call()
-            except StoreUnavailable as error:
-                if time.monotonic() >= give_up_at:
-                    raise
-                log.warning("store_awaited", reason=error.detail)
-                if self._leaving.wait(pause):
-                    raise
-                pause = min(pause * 2, 2.0)
-
-
-def _named(error: BaseException) -> BaseException:
-    """A full disk has a name of its own, wherever it was met."""
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
-        return OutOfSpace(f"no space left{f' for {error.filename}' if error.filename else ''}")
-    return error
+        return self._endings.commit(context, Completed(result=result))

@@ -7,15 +7,18 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from api import problems
-from api.dependencies import preferred_wait, travelling_headers
+from api.dependencies import caller_of, preferred_wait, travelling_headers
 from api.gateway import Gateway
+from api.headers import header
 from api.reference import Responses
+from api.services.prepare import Prepared
+from api.services.questions import Numbers
 from api.services.submit import Ticket
 from api.uploads import Upload
 from api.views import ArtifactView, JobView, base_url, job_json, job_url
 from shared.devices import AUTO, DeviceRequest
 from shared.errors import InvalidSpec, JobCancelled
-from shared.inputs import InferenceInput, Wire
+from shared.inputs import FileInput, InferenceInput, Wire
 from shared.jobs import Completed, Failed, JobRecord
 from shared.results import InferenceResult
 from shared.specs import InferenceOptions, InferenceSpec
@@ -59,27 +62,36 @@ class Answered(BaseModel):
 
 
 async def ask(
-    request: Request, here: Gateway, model: str, item: InferenceInput, upload: Upload, choices: PhotoChoices
+    request: Request, here: Gateway, model: str, asked: Numbers | Upload, choices: PhotoChoices, photo_part: str
 ) -> JobRecord:
-    """The job of one input, as it ended or as it is when the wait has run out. Raises as a submitted job does."""
-    given = choices.model_dump(exclude={"device", "priority"})
-    spec = InferenceSpec(
-        model=model,
-        inputs=[item],
-        device=choices.device,
-        priority=choices.priority,
-        options=InferenceOptions.model_validate(given),
-    )
-    wait_s = preferred_wait(request.headers.get("prefer"), here.settings.limits.wait_s)
+    """The job of one input, as it ended or as it is when the wait has run out. Raises as a submitted job does.
+
+    ``photo_part``: what the photo is called among the files of an upload.
+    """
+    wait_s = preferred_wait(header(request.scope, b"prefer"), here.settings.limits.wait_s)
     try:
-        prepared = await here.submitter.prepare(
-            upload.size, lambda preparer: preparer.from_spec(spec, upload.files)
-        )
+        prepared = await _prepared(here, model, asked, choices, photo_part)
     except InvalidSpec as error:
         raise InvalidSpec(*((_renamed(pointer), message) for pointer, message in error.broken)) from None
-    ticket = Ticket(headers=travelling_headers(request))
+    ticket = Ticket(headers=travelling_headers(request), caller=caller_of(request))
     patience_s = here.settings.jobs.predict_wait_s if wait_s is None else wait_s
     return (await here.intake.accept(prepared, ticket, patience_s, brief=True)).record
+
+
+async def _prepared(
+    here: Gateway, model: str, asked: Numbers | Upload, choices: PhotoChoices, photo_part: str
+) -> Prepared:
+    if isinstance(asked, Numbers):
+        return here.questions.prepared(model, asked, choices, lambda form: _spec(model, form, choices))
+    spec = _spec(model, FileInput(file=photo_part), choices)
+    return await here.submitter.prepare(asked.size, lambda preparer: preparer.from_spec(spec, asked.files))
+
+
+def _spec(model: str, item: InferenceInput, choices: PhotoChoices) -> InferenceSpec:
+    options = InferenceOptions.model_validate(choices.model_dump(exclude={"device", "priority"}))
+    return InferenceSpec(
+        model=model, inputs=[item], device=choices.device, priority=choices.priority, options=options
+    )
 
 
 def completed(record: JobRecord, request: Request) -> InferenceResult | Response:
@@ -107,15 +119,22 @@ def nothing_detected(record: JobRecord, request: Request) -> Response:
 
 def about(record: JobRecord, result: InferenceResult, request: Request) -> dict[str, Any]:
     """The fields of ``Answered``."""
-    base = job_url(base_url(request), record.id)
+    waited_ms, ran_ms, inside = record.queue_wait_ms or 0.0, record.run_ms or 0.0, result.timings
+    base = job_url(base_url(request), record.id) if record.artifacts else ""
     return {
-        **result.model_dump(include={"model", "version", "runtime", "device"}),
+        "model": result.model,
+        "version": result.version,
+        "runtime": result.runtime,
+        "device": result.device,
         "job_id": record.id,
         "timings": Timings(
-            total_ms=round((record.queue_wait_ms or 0.0) + (record.run_ms or 0.0), 3),
-            queue_wait_ms=record.queue_wait_ms or 0.0,
-            run_ms=record.run_ms or 0.0,
-            **result.timings.model_dump(),
+            total_ms=round(waited_ms + ran_ms, 3),
+            queue_wait_ms=waited_ms,
+            run_ms=ran_ms,
+            decode_ms=inside.decode_ms,
+            landmarks_ms=inside.landmarks_ms,
+            model_ms=inside.model_ms,
+            annotate_ms=inside.annotate_ms,
         ),
         "artifacts": [ArtifactView.of(artifact, base) for artifact in record.artifacts],
     }

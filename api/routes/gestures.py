@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from api.dependencies import Here
-from api.reference import photo_body, problems
+from api.errors import MalformedDocument
+from api.gateway import Gateway
+from api.reference import problems, question_body
 from api.routes.asking import (
     JSON,
     PENDING,
@@ -22,8 +24,11 @@ from api.routes.asking import (
 )
 from api.routes.models import ModelList, catalogue, entry_of
 from api.services.documents import parse
-from api.uploads import MULTIPART, Upload, media_type, read_photo
-from shared.inputs import MAX_SEQUENCE_FRAMES, FileInput, Frame, Hand, LandmarksInput, Point, SequenceInput, Wire
+from api.services.questions import Numbers
+from api.uploads import MSGPACK, MULTIPART, OCTETS, PHOTOS, Upload, media_type, read_photo
+from shared.errors import InvalidSpec
+from shared.inputs import MAX_SEQUENCE_FRAMES, Frame, Hand, Point, Wire
+from shared.msgpacked import unpacked
 from shared.results import GesturePrediction, Score
 from shared.specs import Runtime
 
@@ -59,12 +64,9 @@ class PredictRequest(Wire):
         return self
 
     @property
-    def item(self) -> LandmarksInput | SequenceInput:
-        """As an input of a job."""
-        # Checked already, point by point; a second time would cost as much again.
-        if self.landmarks is not None:
-            return LandmarksInput.model_construct(landmarks=self.landmarks)
-        return SequenceInput.model_construct(sequence=self.sequence)
+    def numbers(self) -> Numbers:
+        """As they are packed."""
+        return Numbers.of_hand(self.landmarks) if self.landmarks else Numbers.of_sequence(self.sequence or [])
 
 
 class Prediction(Answered):
@@ -79,6 +81,8 @@ class Prediction(Answered):
     handedness: Literal["Left", "Right"] | None = None
     landmarks: list[Point] | None = None
 
+
+_TAKES = (JSON, OCTETS, MSGPACK, MULTIPART, *PHOTOS)
 
 _PREDICT: TypeAdapter[PredictRequest] = TypeAdapter(PredictRequest)
 
@@ -97,8 +101,8 @@ async def list_classes(here: Here, model: str) -> Classes:
 
 @router.post(
     "/gestures/{model}/predict",
-    responses={200: {"model": Prediction}} | PENDING | problems(400, 404, 409, 413, 415, 422, 503, 504),
-    openapi_extra=photo_body(PHOTO_PART, "PredictRequest"),
+    responses={200: {"model": Prediction}} | PENDING | problems(400, 404, 409, 413, 415, 422, 429, 503, 504),
+    openapi_extra=question_body(PHOTO_PART, "PredictRequest"),
 )
 async def predict_gesture(
     request: Request, here: Here, model: str, choices: Annotated[Choices, Query()]
@@ -107,9 +111,14 @@ async def predict_gesture(
 
     The answer of a job with the wait inside; `Prefer: wait=N` shortens it. 404 if the photo shows no hand.
     """
+    return await predict(request, here, model, choices)
+
+
+async def predict(request: Request, here: Gateway, model: str, choices: Choices) -> Response:
+    """The answer, or the problem of a job that failed; raises for one that can't be."""
     name = (await entry_of(here, model, "gesture")).name
-    item, upload = await _question(request, here)
-    record = await ask(request, here, name, item, upload, choices)
+    asked = await _question(request, here)
+    record = await ask(request, here, name, asked, choices, PHOTO_PART)
     result = completed(record, request)
     if isinstance(result, Response):
         return result
@@ -128,9 +137,26 @@ async def predict_gesture(
     )
 
 
-async def _question(request: Request, here: Here) -> tuple[LandmarksInput | SequenceInput | FileInput, Upload]:
-    limits = here.settings.limits
-    if media_type(request) == JSON:
-        upload = Upload(await request.body())
-        return parse(_PREDICT, upload.document).item, upload
-    return FileInput(file=PHOTO_PART), await read_photo(request, limits, PHOTO_PART, (JSON, MULTIPART))
+async def _question(request: Request, here: Gateway) -> Numbers | Upload:
+    kind = media_type(request)
+    if kind == JSON:
+        return parse(_PREDICT, await request.body()).numbers
+    if kind == OCTETS:
+        return Numbers.of_bytes(await request.body())
+    if kind == MSGPACK:
+        return _unpacked(await request.body())
+    return await read_photo(request, here.settings.limits, PHOTO_PART, _TAKES)
+
+
+def _unpacked(document: bytes) -> Numbers:
+    """A map of the one field, a binary string of float32."""
+    try:
+        name, raw = next(iter(unpacked(document, most_fields=1).items()), ("", None))
+    except ValueError as error:
+        raise MalformedDocument(f"not msgpack: {error}") from None
+    if name not in {"landmarks", "sequence"} or not isinstance(raw, bytes):
+        raise InvalidSpec(("", "give exactly one of landmarks or sequence, as a binary string of float32"))
+    numbers = Numbers.of_bytes(raw, f"/{name}")
+    if (name == "sequence") != bool(numbers.frames):
+        raise InvalidSpec((f"/{name}", "that many bytes are of the other form"))
+    return numbers

@@ -20,14 +20,14 @@ from api.routes.asking import (
 )
 from api.routes.gestures import PHOTO_PART
 from api.uploads import read_photo
-from shared.inputs import FileInput, Point, PosePoint
+from shared.inputs import Point, PosePoint
 from shared.results import DetectedHand, KeypointsPrediction
 
 router = APIRouter(tags=["gestures"])
 
 HANDS, POSE = "hand_landmarker", "pose_landmarker"
 
-_REFUSALS = problems(400, 404, 409, 413, 415, 422, 503, 504)
+_REFUSALS = problems(400, 404, 409, 413, 415, 422, 429, 503, 504)
 
 
 class HandKeypoints(Answered):
@@ -86,7 +86,7 @@ async def _look(
     said: Callable[[KeypointsPrediction, dict[str, Any]], Answered],
 ) -> Response:
     upload = await read_photo(request, here.settings.limits, PHOTO_PART)
-    record = await ask(request, here, model, FileInput(file=PHOTO_PART), upload, choices)
+    record = await ask(request, here, model, upload, choices, PHOTO_PART)
     result = completed(record, request)
     if isinstance(result, Response):
         return result

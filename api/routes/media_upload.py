@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field, TypeAdapter
 from starlette.responses import Response
 
-from api.dependencies import Here, Prefer, preferred_wait, travelling_headers
+from api.dependencies import Here, Prefer, caller_of, preferred_wait, travelling_headers
 from api.gateway import Gateway
 from api.receiving import Received, receive
 from api.reference import ACCEPTED, problems
@@ -129,5 +129,5 @@ def _spec(family: Family, filename: str, fields: dict[str, Any]) -> MediaUploadS
 async def _submit(request: Request, here: Gateway, spec: MediaUploadSpec, prefer: str | None) -> Response:
     prepared = await here.submitter.prepare(0, lambda preparer: preparer.from_spec(spec, {}))
     wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
-    ticket = Ticket(headers=travelling_headers(request))
+    ticket = Ticket(headers=travelling_headers(request), caller=caller_of(request))
     return answer(request, await here.intake.accept(prepared, ticket, wait_s or 0), wait_s)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.responses import Response
 
-from api.dependencies import Here, Prefer, preferred_wait, travelling_headers
+from api.dependencies import Here, Prefer, caller_of, preferred_wait, travelling_headers
 from api.errors import ModelNotFound
 from api.gateway import Gateway
 from api.reference import ACCEPTED, problems
@@ -128,7 +128,7 @@ async def get_model(here: Here, name: str) -> ModelView:
     return ModelView.of(await entry_of(here, name), installed, users)
 
 
-@router.delete("/models/{name}", status_code=202, responses=ACCEPTED | problems(404, 409, 503))
+@router.delete("/models/{name}", status_code=202, responses=ACCEPTED | problems(404, 409, 429, 503))
 async def delete_model(
     request: Request, here: Here, name: Name, force: Force = False, prefer: Prefer = None
 ) -> Response:
@@ -138,7 +138,7 @@ async def delete_model(
     spec = validated(_DELETE, {"models": [name], "force": force})
     prepared = await here.submitter.prepare(0, lambda preparer: preparer.from_spec(spec, {}))
     wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
-    ticket = Ticket(headers=travelling_headers(request))
+    ticket = Ticket(headers=travelling_headers(request), caller=caller_of(request))
     return answer(request, await here.intake.accept(prepared, ticket, wait_s or 0), wait_s)
 
 
@@ -156,10 +156,9 @@ async def entry_of(here: Gateway, name: str, category: str | None = None) -> Cat
     """The catalogue's entry, or that of an installed model. Raises ModelNotFound, naming those there are."""
     if name not in here.rules.entries:
         await here.models.now()
-    fitting = {each.name: each for each in here.rules.entries.values() if category in {None, each.category}}
-    if name not in fitting:
-        msg = f"there is no {category or ''} model {name[:100]!r}; there are {', '.join(fitting)}".replace(
-            "  ", " "
-        )
-        raise ModelNotFound(msg)
-    return fitting[name]
+    found = here.rules.entries.get(name)
+    if found is not None and category in {None, found.category}:
+        return found
+    fitting = [each.name for each in here.rules.entries.values() if category in {None, each.category}]
+    kind = f"{category} model" if category else "model"
+    raise ModelNotFound(f"there is no {kind} {name[:100]!r}; there are {', '.join(fitting)}")

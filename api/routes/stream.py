@@ -1,17 +1,19 @@
 """WebSockets: one job, or a filtered feed of all. Both begin with how things are."""
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Query, WebSocket
 
 from api.dependencies import Here, canonical
+from api.gateway import Gateway
 from api.routes.events import AfterSeq
 from api.routes.jobs import LabelFilter, labels_of
 from api.services.feed import Feed, wanted
 from api.services.follow import End, Frame
+from api.sockets import LeanSocket, hand_over
 from shared.devices import DeviceRequest
 from shared.errors import JobNotFound, StoreUnavailable
 from shared.ports import JobQuery
@@ -35,13 +37,7 @@ Frames = AsyncGenerator[Frame | End]
 async def follow_job(socket: WebSocket, here: Here, job_id: str, after_seq: AfterSeq = None) -> None:
     """Send a snapshot (or what was missed after ``after_seq``), then events, until the job has ended."""
     await socket.accept()
-    try:
-        async with here.followers.watch(canonical(job_id), after_seq) as watch:
-            await converse(socket, watch.frames(), here.settings.limits.ping_s)
-    except JobNotFound as error:
-        await _close(socket, NO_SUCH_JOB, error.title())
-    except StoreUnavailable as error:
-        await _close(socket, TRY_AGAIN_LATER, error.title())
+    hand_over(socket, partial(_tell_job, here, job_id, after_seq))
 
 
 @router.websocket("/ws/events")
@@ -58,53 +54,39 @@ async def follow_all(
     back gets snapshots anew.
     """
     await socket.accept()
-    limits = here.settings.limits
-    query = JobQuery(kind, None, device, labels_of(label or []), limits.page)
+    query = JobQuery(kind, None, device, labels_of(label or []), here.settings.limits.page)
+    hand_over(socket, partial(_tell_all, here, query))
+
+
+async def _tell_job(here: Gateway, job_id: str, after_seq: int | None, socket: LeanSocket) -> None:
+    try:
+        async with here.followers.watch(canonical(job_id), after_seq) as watch:
+            await converse(socket, watch.frames(), watch.hang_up)
+    except JobNotFound as error:
+        await socket.end(NO_SUCH_JOB, error.title())
+    except StoreUnavailable as error:
+        await socket.end(TRY_AGAIN_LATER, error.title())
+
+
+async def _tell_all(here: Gateway, query: JobQuery, socket: LeanSocket) -> None:
     try:
         with here.hub.follow_all(wanted(query)) as follower:
-            feed = Feed(here.parts.store, follower, query, limits.ping_s)
-            await converse(socket, feed.frames(), limits.ping_s)
+            feed = Feed(here.parts.store, follower, query, here.settings.limits.ping_s)
+            await converse(socket, feed.frames(), follower.hang_up)
     except StoreUnavailable as error:
-        await _close(socket, TRY_AGAIN_LATER, error.title())
+        await socket.end(TRY_AGAIN_LATER, error.title())
 
 
-async def converse(socket: WebSocket, frames: Frames, send_within_s: float) -> None:
-    """Send frames until they end, or the client leaves or stops reading."""
-    sending = asyncio.create_task(_send(socket, frames, send_within_s))
-    leaving = asyncio.create_task(_until_gone(socket))
-    try:
-        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (sending, leaving):
-            task.cancel()
-        ended = await asyncio.gather(sending, leaving, return_exceptions=True)
-    for error in ended:
-        # A client that leaves while it is sent something is no error; a task of ours that was cancelled neither.
-        if isinstance(error, Exception) and not isinstance(error, WebSocketDisconnect):
-            raise error
-
-
-async def _send(socket: WebSocket, frames: Frames, within_s: float) -> None:
+async def converse(socket: LeanSocket, frames: Frames, hang_up: Callable[[], None]) -> None:
+    """Send frames until they end. ``hang_up`` makes them end; called when the client leaves."""
+    socket.when_gone(hang_up)
     async with aclosing(frames):
         async for frame in frames:
-            if isinstance(frame, End):
-                await _close(socket, *_CLOSE[frame])
-                return
-            try:
-                async with asyncio.timeout(within_s):
-                    await socket.send_text(frame.raw)
-            except TimeoutError:
-                return  # it doesn't even read what it is sent; nothing can be told to it
-
-
-async def _until_gone(socket: WebSocket) -> None:
-    # A socket that is only written to never shows that its client is gone.
-    while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
-            return
-
-
-async def _close(socket: WebSocket, code: int, reason: str) -> None:
-    with suppress(WebSocketDisconnect, RuntimeError):
-        await socket.close(code, reason)
+            match frame:
+                case Frame():
+                    await socket.say(frame.raw)
+                case End.LEFT:
+                    return
+                case _:
+                    await socket.end(*_CLOSE[frame])
+                    return

@@ -3,7 +3,16 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.dependencies import Here, IdempotencyKey, JobId, NewJobId, Prefer, preferred_wait, travelling_headers
+from api.dependencies import (
+    Here,
+    IdempotencyKey,
+    JobId,
+    NewJobId,
+    Prefer,
+    caller_of,
+    preferred_wait,
+    travelling_headers,
+)
 from api.gateway import Gateway
 from api.reference import ACCEPTED, SPEC_BODY, problems
 from api.services.intake import Taken
@@ -13,7 +22,7 @@ from api.views import base_url, job_json, job_url
 
 router = APIRouter(tags=["jobs"])
 
-_REFUSALS = problems(400, 409, 413, 415, 422, 503)
+_REFUSALS = problems(400, 409, 413, 415, 422, 429, 503)
 
 
 @router.post("/jobs", status_code=202, responses=ACCEPTED | _REFUSALS, openapi_extra=SPEC_BODY)
@@ -24,7 +33,9 @@ async def submit_job(
 
     202 with the job, 200 if it ended within `Prefer: wait=N` or was known under its `Idempotency-Key`.
     """
-    ticket = Ticket(idempotency_key=idempotency_key, headers=travelling_headers(request))
+    ticket = Ticket(
+        idempotency_key=idempotency_key, headers=travelling_headers(request), caller=caller_of(request)
+    )
     return await _submit(request, here, ticket, prefer)
 
 
@@ -34,20 +45,22 @@ async def put_job(request: Request, here: Here, job_id: NewJobId, prefer: Prefer
 
     Another spec under a known id is a conflict (409).
     """
-    ticket = Ticket(job_id=job_id, headers=travelling_headers(request))
+    ticket = Ticket(job_id=job_id, headers=travelling_headers(request), caller=caller_of(request))
     return await _submit(request, here, ticket, prefer)
 
 
 @router.post(
     "/jobs/{job_id}/retry",
     status_code=202,
-    responses=ACCEPTED | problems(404, 409, 410, 422, 503),
+    responses=ACCEPTED | problems(404, 409, 410, 422, 429, 503),
 )
 async def retry_job(
     request: Request, here: Here, job_id: JobId, idempotency_key: IdempotencyKey = None, prefer: Prefer = None
 ) -> Response:
     """Accept a new job with the spec and inputs of a FAILED or CANCELLED one; `retry_of` names that."""
-    ticket = Ticket(idempotency_key=idempotency_key, headers=travelling_headers(request))
+    ticket = Ticket(
+        idempotency_key=idempotency_key, headers=travelling_headers(request), caller=caller_of(request)
+    )
     wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
     return answer(request, await here.intake.retry(job_id, ticket, wait_s or 0), wait_s)
 

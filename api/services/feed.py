@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 from api.hub import Follower, Heard, Note
-from api.services.follow import PING, End, Frame, lagged, snapshot_of
+from api.services.follow import END_OF, PING, End, Frame, lagged, snapshot_of
 from shared.jobs import JobRecord
 from shared.ports import JobQuery, JobStore
 from shared.states import JobState
@@ -42,8 +42,8 @@ class Feed:
                         yield Frame(heard.type, heard.raw, heard.seq)
                 case Note.IDLE:
                     yield Frame("ping", PING)
-                case Note.CLOSING:
-                    yield End.CLOSING
+                case Note.CLOSING | Note.LEFT:
+                    yield END_OF[heard]
                     return
                 case Note.LAGGED | Note.GAP:
                     # What was missed is of many jobs: new snapshots tell it.

@@ -6,16 +6,19 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 
+from pydantic import TypeAdapter
+
 from api.hub import Follower, Heard, Hub, Note
 from api.services.records import bare_job
 from shared.errors import JobNotFound, StoreUnavailable
-from shared.events import StateChanged
-from shared.jobs import JobRecord, from_micros
+from shared.jobs import OUTCOME, ArtifactRef, JobRecord, from_micros
 from shared.ports import JobStore
+from shared.states import JobState
 
 _STALE_S = 1.0
 """A follower that couldn't read the record comes back to it after this."""
-_TOLD_AT_THE_END = ("state", "attempt", "outcome", "artifacts", "queue_wait_ms", "run_ms", "seq")
+_TOLD_AT_THE_END = ("attempt", "queue_wait_ms", "run_ms", "seq")
+_ARTIFACTS: TypeAdapter[list[ArtifactRef]] = TypeAdapter(list[ArtifactRef])
 _PAGE = 1_000
 
 PING = '{"type":"ping"}'
@@ -29,6 +32,10 @@ class End(Enum):
     LAGGED = "lagged"  #: the reader was too slow
     CLOSING = "closing"  #: the process stops
     GONE = "gone"  #: the job isn't kept any more
+    LEFT = "left"  #: the reader is gone
+
+
+END_OF = {Note.CLOSING: End.CLOSING, Note.LEFT: End.LEFT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,10 @@ class Watch:
         """Whether the reader knew everything already when it came."""
         return self.record.terminal and self._seq == self.record.seq
 
+    def hang_up(self) -> None:
+        """The reader is gone: end the frames."""
+        self._follower.hang_up()
+
     async def frames(self) -> AsyncGenerator[Frame | End]:
         """A snapshot (or, after a seq, what was missed), then events; the last item is an End."""
         for frame in await self._catch_up():
@@ -86,8 +97,8 @@ class Watch:
     async def _told_by(self, heard: Heard | Note) -> Sequence[Frame | End]:
         known = self._seq or 0
         match heard:
-            case Note.CLOSING:
-                return [End.CLOSING]
+            case Note.CLOSING | Note.LEFT:
+                return [END_OF[heard]]
             case Note.LAGGED:
                 return [lagged(self._seq), End.LAGGED]
             case Note.IDLE:
@@ -154,7 +165,7 @@ class Followers:
 
     async def end_of(self, job_id: str, within_s: float) -> JobRecord:
         """The job when it has ended, or as it is after ``within_s`` seconds, or when this process stops."""
-        with self._hub.follow(job_id) as follower:
+        with self._hub.follow(job_id, to_its_end=True) as follower:
             return await self.await_end(follower, await self._store.get(job_id), within_s)
 
     async def await_end(
@@ -174,7 +185,7 @@ class Followers:
                     break
                 if heard is Note.LAGGED:  # it hears nothing any more, and would say so at once for ever
                     anew.close()
-                    follower = anew.enter_context(self._hub.follow(record.id))
+                    follower = anew.enter_context(self._hub.follow(record.id, to_its_end=True))
                     follower.knows(record.seq)
                 if brief and isinstance(heard, Heard) and (ended := concluded(record, heard)):
                     return ended
@@ -196,11 +207,14 @@ def concluded(record: JobRecord, heard: Heard) -> JobRecord | None:
     """``record`` with what its last event says; None if that isn't the last one, or leaves the outcome out."""
     if not heard.terminal or heard.fields.get("outcome_omitted"):
         return None
-    event = StateChanged.model_validate_json(heard.raw)
+    told = heard.fields  # read already; what is no plain value is checked once more
     return record.model_copy(
         update={
-            **{name: getattr(event, name) for name in _TOLD_AT_THE_END},
-            "finished_at": from_micros(event.at_ms * 1_000),
+            **{name: told[name] for name in _TOLD_AT_THE_END},
+            "state": JobState(told["state"]),
+            "outcome": OUTCOME.validate_python(told["outcome"]),
+            "artifacts": _ARTIFACTS.validate_python(told["artifacts"]),
+            "finished_at": from_micros(told["at_ms"] * 1_000),
         }
     )
 

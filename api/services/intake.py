@@ -42,7 +42,7 @@ class Intake:
             created = await accepting
             return Taken(created.record, created.fresh)
         # Followed before it exists: its end can't be missed, and it needn't be read to be sure.
-        with self.hub.follow(ticket.job_id) as follower:
+        with self.hub.follow(ticket.job_id, to_its_end=True) as follower:
             created = await accepting
             if created.fresh:
                 record = await self.followers.await_end(follower, created.record, wait_s, brief=brief)

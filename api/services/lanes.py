@@ -5,7 +5,7 @@ import time
 
 from shared.errors import DeviceUnavailable
 from shared.ports import JobStore, WorkerDirectory
-from shared.routing import Needs, Policy, Route, route
+from shared.routing import Needs, Policy, Route, drain_s, route
 from shared.settings import RoutingSettings
 from shared.specs import CommonSpec, JobKind
 from shared.workers import DeviceLease, LaneState, WorkerInfo, live_lanes
@@ -44,6 +44,11 @@ class Lanes:
             chosen = route(kind, spec, self._lanes, needs, self._policy)
         self._count(chosen.queue)
         return chosen
+
+    def room_in_s(self, queue: str) -> float:
+        """Seconds until a tenth of what waits in the lane will be done, as far as was read last; 1 … 60."""
+        wait_s = next((drain_s(lane) / 10 for lane in self._lanes if lane.name == queue), 0.0)
+        return min(max(wait_s, 1.0), 60.0)
 
     async def now(self) -> tuple[list[WorkerInfo], list[LaneState]]:
         """Live workers and lanes, read just now."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 
 from api.hub import Follower, Heard, Hub, Note
-from api.services.follow import GONE, PING, End, Frame
+from api.services.follow import END_OF, GONE, PING, End, Frame
 from shared.errors import JobNotFound, StoreUnavailable
 from shared.jobs import JobRecord
 from shared.ports import JobStore, NumberedRecord, RecordPage
@@ -73,8 +73,8 @@ class MetadataWatch:
     async def _wait(self, within_s: float) -> Frame | End | None:
         heard = await self._follower.next(within_s)
         match heard:
-            case Note.CLOSING:
-                return End.CLOSING
+            case Note.CLOSING | Note.LEFT:
+                return END_OF[heard]
             case Note.IDLE:
                 return Frame("ping", PING)
             case Note.LAGGED:  # of events, which only wake it

@@ -3,17 +3,18 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from pydantic_core import from_json
 
 from api.services.documents import parse_spec
-from api.services.measurement_jobs import MeasurementRules, variants_of
+from api.services.measurement_jobs import MeasurementRules, MeasurementSpec, variants_of
 from api.services.pipeline_jobs import PipelineRules, Variants
 from api.services.rules import Rules
 from shared.errors import InvalidSpec
 from shared.graph.faults import Broken
 from shared.graph.model import Graph
-from shared.measurements import DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
+from shared.inputs import MAX_ROWS
 from shared.packing import AnyTask, pack
 from shared.pipelines import VariantSource
 from shared.specs import AnySpec, InferenceSpec, PipelineSpec
@@ -41,12 +42,16 @@ NOTHING = LookedUp()
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Knows the rules. ``check_image`` raises ValueError for bytes that aren't a photo we take."""
+    """Knows the rules. ``check_image`` raises ValueError for bytes that aren't a photo we take.
+
+    ``most_rows``: of a job.
+    """
 
     rules: Rules
     pipelines: PipelineRules
     measurements: MeasurementRules
     check_image: Callable[[bytes], None]
+    most_rows: int = MAX_ROWS
 
     def from_document(self, document: bytes, files: Mapping[str, bytes]) -> Prepared | AnySpec:
         """Raises MalformedDocument, or InvalidSpec with every broken rule.
@@ -74,16 +79,41 @@ class Preparer:
         if isinstance(spec, PipelineSpec):
             task, broken = self.pipelines.task(spec, variants)
             return task, [], broken
-        if isinstance(spec, PerformanceSpec | DensitySpec | OptimizeSpec | ValidateSpec):
+        if isinstance(spec, MeasurementSpec):
             task, broken = self.measurements.task(spec, variants)
             return task, [], broken
         if not isinstance(spec, InferenceSpec):
             return spec, [], []
         try:
-            task, blobs = pack(spec, files, self.check_image)
+            task, blobs = pack(spec, files, self.check_image, self.most_rows)
         except InvalidSpec as error:
             return None, [], error.broken
         return task, blobs, []
+
+
+class Fingerprint:
+    """A fingerprint in the making; ``copy`` goes on with other inputs of the same task."""
+
+    __slots__ = ("_total",)
+
+    def __init__(self, task: AnyTask | AnySpec) -> None:
+        ordered = task.model_copy(update={"labels": dict(sorted(task.labels.items()))})
+        self._total = hashlib.sha256((task.kind + ordered.model_dump_json(exclude_defaults=True)).encode())
+
+    def copy(self) -> Self:
+        """Another, as far as this one is."""
+        other = object.__new__(type(self))
+        other._total = self._total.copy()
+        return other
+
+    def add(self, blob: bytes) -> None:
+        """The next input."""
+        self._total.update(hashlib.sha256(blob).digest())
+
+    def hexdigest(self, retry_of: str = "") -> str:
+        """The fingerprint."""
+        self._total.update(retry_of.encode())
+        return self._total.hexdigest()
 
 
 def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[bytes], retry_of: str = "") -> str:
@@ -92,14 +122,13 @@ def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[bytes], retry_of: str =
     Defaults that were written out, the order of labels and the way a photo was sent make no difference, nor does
     a field that a newer release adds with a default.
     """
-    ordered = task.model_copy(update={"labels": dict(sorted(task.labels.items()))})
-    total = hashlib.sha256((task.kind + ordered.model_dump_json(exclude_defaults=True)).encode())
+    total = Fingerprint(task)
     for blob in blobs:
-        total.update(hashlib.sha256(blob).digest())
-    total.update(retry_of.encode())
-    return total.hexdigest()
+        total.add(blob)
+    return total.hexdigest(retry_of)
 
 
 def _unused(spec: AnySpec, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    used = {getattr(item, "file", None) for item in spec.inputs} if isinstance(spec, InferenceSpec) else set[str]()
+    inputs = spec.inputs if isinstance(spec, InferenceSpec) else []
+    used = {getattr(getattr(item, "tensor", item), "file", None) for item in inputs}
     return [(f"/{name}", "no input names this part") for name in files if name not in used]

@@ -22,6 +22,7 @@ from api.services.uploads import Uploads
 from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
+    Full,
     IllegalTransition,
     InvalidSpec,
     JobNotFound,
@@ -38,7 +39,7 @@ from shared.media_library import taken
 from shared.needs import needs_of
 from shared.packing import AnyTask, InferenceTask, ValidateTask
 from shared.pipelines import VariantSource
-from shared.ports import Created, JobStore, NewJob, WorkerDirectory
+from shared.ports import Created, Envelope, JobStore, NewJob, WorkerDirectory
 from shared.results import PipelineResult
 from shared.routing import Route
 from shared.settings import JobSettings
@@ -75,11 +76,12 @@ _log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What goes along with a request. ``job_id`` is for a new job."""
+    """What goes along with a request. ``job_id`` is for a new job, ``caller`` is who may have so many waiting."""
 
     job_id: str = field(default_factory=lambda: str(uuid4()))
     idempotency_key: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    caller: str = ""
     retry_of: str | None = None
 
 
@@ -153,7 +155,7 @@ class Submitter:
         """Keep and queue the job, or find the one that was asked for with the same id or key.
 
         Raises ModelNotInstalled, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable, InvalidSpec,
-        JobConflict, StoreUnavailable;
+        JobConflict, StoreUnavailable, QueueFull and CallerFull that say when there will be room;
         BrokerUnavailable after the half-made job was removed again.
         """
         try:
@@ -164,8 +166,22 @@ class Submitter:
             if known is None:
                 raise
             return Created(known, fresh=False)
-        message = self._courier.envelope(route, ticket.job_id, ticket.headers)
-        created = await self._store.create(
+        # What failed before may take its worker along, and whoever runs with it.
+        alone = ticket.retry_of is not None
+        group, message = self._courier.message(prepared.task, route, ticket.job_id, ticket.headers, alone=alone)
+        try:
+            created = await self._create(prepared, ticket, route, group, message)
+        except Full as error:
+            error.retry_after_s = self._lanes.room_in_s(route.queue)
+            raise
+        if created.fresh and message is None:
+            await self._publish(route, created.record.id, ticket.headers)
+        return created
+
+    async def _create(
+        self, prepared: Prepared, ticket: Ticket, route: Route, group: str, message: Envelope | None
+    ) -> Created:
+        return await self._store.create(
             NewJob(
                 id=ticket.job_id,
                 task=prepared.task,
@@ -176,11 +192,11 @@ class Submitter:
                 idempotency_ttl_s=self._settings.idempotency_ttl_s,
                 retry_of=ticket.retry_of,
                 message=message,
+                group=group,
+                headers=ticket.headers,
+                caller=ticket.caller,
             )
         )
-        if created.fresh and message is None:
-            await self._publish(route, created.record.id, ticket.headers)
-        return created
 
     async def retry(self, job_id: str, ticket: Ticket) -> Created:
         """A new job like a failed or cancelled one. Raises as ``accept``, IllegalTransition, InputsExpired.
@@ -211,6 +227,8 @@ class Submitter:
             require_versions(task.models, await self._models.now())
         if isinstance(task, ModelConvertSpec):
             await self._require_library(task.calibration.media)
+        if isinstance(task, ValidateTask) and task.model is not None:
+            await self._require_library(task.model.media)
         if isinstance(task, ModelDeleteSpec) and not task.force:
             await self._use.require_unused(task.models)
         needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)

@@ -43,6 +43,9 @@ def up(
             help="One worker each; default: cpu,io, one for each GPU and NPU and, where GStreamer is, cpu.long."
         ),
     ] = None,
+    gateway_workers: Annotated[
+        int, typer.Option(min=1, help="Processes of the gateway, which share its port.")
+    ] = 1,
     flower: Annotated[
         bool, typer.Option("--flower", help="Also start Flower, with a login made for this run.")
     ] = False,
@@ -55,7 +58,15 @@ def up(
     log = ConsoleLog(sys.stderr)
     names = None if lanes is None else tuple(name.strip() for name in lanes.split(",") if name.strip())
     try:
-        stack = LocalStack(data_dir, lanes=names, host=host, port=port, flower=flower, log=log)
+        stack = LocalStack(
+            data_dir,
+            lanes=names,
+            host=host,
+            port=port,
+            flower=flower,
+            log=log,
+            gateway_workers=gateway_workers,
+        )
     except ValueError as error:
         raise WrongUsage(str(error)) from error
     _Interrupts(stack)

@@ -39,6 +39,7 @@ class StackOptions:
     lanes: tuple[str, ...] | None = None
     flower: bool = False
     environ: Mapping[str, str] | None = None
+    gateway_workers: int = 1
 
 
 class Layout:
@@ -130,7 +131,8 @@ class Layout:
         # Once it was announced it stays, so that clients find a gateway that was started again.
         if self.options.port == 0 and not self._announced:
             self._port = free_port(self.options.host)
-        return ["-m", "api.main", "--host", self.options.host, "--port", str(self._port)]
+        workers = ["--workers", str(self.options.gateway_workers)] if self.options.gateway_workers > 1 else []
+        return ["-m", "api.main", "--host", self.options.host, "--port", str(self._port), *workers]
 
     _announced = False
 

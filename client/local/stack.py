@@ -28,6 +28,7 @@ class LocalStack:
     All it keeps lies in ``data_dir``; without ``log`` the processes' lines go to ``framelane.log`` there.
     ``lanes`` None: ``cpu``, ``io`` and, where GStreamer is, ``cpu.long``.
     ``environ`` is what the processes inherit (this process's by default), ``port`` 0 takes a free one.
+    ``gateway_workers``: processes of the gateway, which share its port.
     """
 
     def __init__(
@@ -40,13 +41,14 @@ class LocalStack:
         flower: bool = False,
         environ: Mapping[str, str] | None = None,
         log: LogSink | None = None,
+        gateway_workers: int = 1,
     ) -> None:
         """Raises ValueError for a lane that can't be and for no lane at all, MissingExtra."""
         self.data_dir = data_dir
         self.ready_s: float | None = None
         self._file = FileLog(data_dir / "framelane.log")
         self._sink: LogSink = log or self._file
-        options = StackOptions(data_dir, host, port, lanes, flower, environ)
+        options = StackOptions(data_dir, host, port, lanes, flower, environ, gateway_workers)
         self._layout = Layout(options, self._sink)
         self._lock = DataDirLock(data_dir)
         self._supervisor = Supervisor(self._layout.parts(), self._sink, self._write_run_file)

@@ -27,6 +27,7 @@ from client.sdk.media import MediaMethods
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
+from client.sdk.sessions import SessionMethods
 from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
@@ -36,7 +37,7 @@ from shared.workers import WorkerInfo
 T = TypeVar("T")
 
 
-class Framelane(MediaMethods, BenchmarkMethods):
+class Framelane(MediaMethods, BenchmarkMethods, SessionMethods):
     """A client of one gateway, for threads. ``url`` is the gateway's root, as ``framelane up`` prints it.
 
     Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers.

@@ -6,9 +6,12 @@ remembers what it was given. Of another job's only those fields differ that Cele
 ties to the task's id.
 """
 
+import json
 import threading
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -39,6 +42,23 @@ class _Desk(virtual.Transport):
     Channel = _Sheet
 
 
+_PLACES = 1_000
+_OURS = str(uuid4())
+_BODY, _ID, _ARGUMENTS, _TAG, _MORE = (
+    f"@{name}-{uuid4().hex}@" for name in ("body", "id", "arguments", "tag", "more")
+)
+"""What stands in a form where messages differ; nobody's text can say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """``key``: the list it goes to; ``text``: the message; ``rest``: what is in its body after the arguments."""
+
+    key: str
+    text: str
+    rest: str
+
+
 class Scribe:
     """Writes messages as they lie in Redis. Threads may share one; it waits for nothing outside."""
 
@@ -48,30 +68,52 @@ class Scribe:
         self._sheet: Any = Connection(transport=_Desk).channel()
         self._producer = app.amqp.Producer(self._sheet, auto_declare=False)
         self._alone = threading.Lock()
-        self._forms: dict[Route, tuple[str, dict[str, Any], list[Any]]] = {}
+        self._forms: dict[Route, _Form] = {}
+        self._number = count()
+        self._summons: dict[tuple[Route, str], tuple[str, str]] = {}
 
     def write(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope:
         """The list it goes to is the queue's of its priority."""
-        if route not in self._forms:
-            self._forms[route] = self._form(route)
-        key, form, (_, options, embedded) = self._forms[route]
-        body = b64encode(dumps([[job_id], options, embedded]).encode()).decode()
-        same = {"id": job_id, "root_id": job_id, "argsrepr": repr([job_id])}
-        message = {
-            **form,
-            "body": body,
-            "headers": {**form["headers"], **same, **headers},
-            "properties": {**form["properties"], "correlation_id": job_id, "delivery_tag": str(uuid4())},
-        }
-        return Envelope(key, dumps(message).encode())
+        key, text = self._addressed(route, job_id, headers)
+        return Envelope(key, text.replace(_ID, job_id).replace(_TAG, str(uuid4())).encode())
 
-    def _form(self, route: Route) -> tuple[str, dict[str, Any], list[Any]]:
-        """The list, a message, and what is in its body."""
-        asked = task_message(route, "", {})
+    def summon(self, route: Route, place: str) -> Envelope:
+        """The same to a place. There are few of them, and messages to each differ by their id only."""
+        if (route, place) not in self._summons:
+            if len(self._summons) >= _PLACES:
+                self._summons.clear()
+            self._summons[route, place] = self._addressed(route, place, {})
+        key, text = self._summons[route, place]
+        own = f"{_OURS}-{next(self._number)}"
+        return Envelope(key, text.replace(_ID, own).replace(_TAG, own).encode())
+
+    def _addressed(self, route: Route, argument: str, headers: Mapping[str, str]) -> tuple[str, str]:
+        """The list, and the message without its ids."""
+        form = self._forms.get(route)
+        if form is None:
+            form = self._forms[route] = self._form(route)
+        body = b64encode(f"[[{json.dumps(argument)}], {form.rest}".encode()).decode()
+        more = "".join(f"{json.dumps(name)}: {json.dumps(value)}, " for name, value in headers.items())
+        text = (
+            form.text.replace(_BODY, body)
+            .replace(_ARGUMENTS, json.dumps(repr([argument]))[1:-1])
+            .replace(f'"{_MORE}": null, ', more)
+        )
+        return form.key, text
+
+    def _form(self, route: Route) -> _Form:
+        asked = task_message(route, _ID, {})
         with self._alone:
             self._app.send_task(**asked, producer=self._producer)
             written = self._sheet.written
-        payload = loads(self._sheet.decode_body(written["body"], written["properties"]["body_encoding"]))
+        _, *rest = loads(self._sheet.decode_body(written["body"], written["properties"]["body_encoding"]))
+        headers = {_MORE: None, **written["headers"], "argsrepr": _ARGUMENTS}
+        message = {
+            **written,
+            "body": _BODY,
+            "headers": headers,
+            "properties": {**written["properties"], "delivery_tag": _TAG},
+        }
         # The first priority's list has no number.
         number = f"{kombu_redis.Channel.sep}{asked['priority']}" if asked["priority"] else ""
-        return f"{self._prefix}{route.queue}{number}", written, payload
+        return _Form(f"{self._prefix}{route.queue}{number}", dumps(message), dumps(rest)[1:])

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from shared.errors import InvalidSpec
+from shared.errors import CallerFull, InvalidSpec, QueueFull
 from shared.events import INLINE_OUTCOME_BYTES, CancelRequested, Measured, Progressed, StateChanged
 from shared.jobs import Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
 from shared.ports import JobQuery, NewJob
@@ -74,6 +74,16 @@ def new_record(new: NewJob, created: datetime) -> JobRecord:
         fence=0,
         fingerprint=new.fingerprint,
     )
+
+
+def lane_full(new: NewJob) -> QueueFull:
+    """The error for a job that finds its lane full."""
+    return QueueFull(f"too many jobs wait in lane {new.lane}")
+
+
+def caller_full(new: NewJob) -> CallerFull:
+    """The error for a job whose caller has too many waiting."""
+    return CallerFull(f"too many jobs of {new.caller} wait")
 
 
 def milliseconds(begin: datetime | None, end: datetime | None) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
 
+import hiredis
 import redis
 import redis.asyncio
 import redis.asyncio.retry
@@ -98,6 +99,14 @@ class BlockingRedis:
         self._client.close()
 
 
+class _Connection(redis.asyncio.Connection):
+    """Writes commands with hiredis, as redis-py does by itself where it isn't asyncio: a tenth of the time."""
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        # Words in one string, as redis-py may send them itself, must be taken apart first.
+        return super().pack_command(*args) if " " in args[0] else [hiredis.pack_command(args)]
+
+
 class AsyncRedis:
     """The same for asyncio. Bound to the event loop of its first command.
 
@@ -108,7 +117,10 @@ class AsyncRedis:
 
     def __init__(self, settings: Settings, circuit: Circuit | None = None) -> None:
         once = redis.asyncio.retry.Retry(NoBackoff(), 0)
-        pool = redis.asyncio.BlockingConnectionPool.from_url(settings.store_url, retry=once, **_options(settings))
+        # A URL with TLS, or of a socket, has a class of its own.
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            settings.store_url, retry=once, connection_class=_Connection, **_options(settings)
+        )
         self._client = redis.asyncio.Redis.from_pool(pool)
         self._answer_s = min(settings.redis.answer_s, settings.redis.socket_timeout_s)
         self._sync_s = self._patience_s = settings.redis.socket_timeout_s

@@ -46,7 +46,7 @@ class Subscription:
         """Channel and message. Raises StoreUnavailable when the connection broke or the server fell silent."""
         with store_errors():
             while True:
-                reply = await self._connection.read_response(timeout=_QUIET_S)
+                reply = self._heard() or await self._connection.read_response(timeout=_QUIET_S)
                 if reply is None:
                     await self._connection.send_command("PING")
                     reply = await self._connection.read_response(timeout=self._answer_s)
@@ -55,6 +55,12 @@ class Subscription:
                         raise redis.TimeoutError(msg)
                 if reply[0] == b"pmessage":
                     return _message(reply)
+
+    def _heard(self) -> list[Any] | None:
+        """A message that came together with others before it, without the ways to the socket and back."""
+        replies = getattr(self._connection._parser, "_reader", None)  # noqa: SLF001  nothing public says what is there
+        reply = replies.gets() if replies is not None else None
+        return reply if isinstance(reply, list) else None
 
     async def close(self) -> None:
         """Hang up."""

@@ -9,7 +9,7 @@ behind them doesn't answer.
 """
 
 from shared.ports.artifacts import ArtifactStore, ObjectInfo, StoredObject, UploadForm
-from shared.ports.attempts import AttemptStore, Callback, Claim, Lapsed, Record
+from shared.ports.attempts import AttemptStore, Callback, Claim, Ending, Lapsed, Record
 from shared.ports.benchmarks import BenchmarkPage, BenchmarkQuery, BenchmarkStore, BenchmarkWriter
 from shared.ports.events import EventBus, Published
 from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob, NumberedRecord, RecordPage
@@ -30,6 +30,7 @@ __all__ = [
     "Claim",
     "Created",
     "DeviceLeases",
+    "Ending",
     "Envelope",
     "EventBus",
     "JobPage",

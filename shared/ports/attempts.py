@@ -1,9 +1,10 @@
 """The records, from the workshop."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from shared.errors import StaleClaim
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
 from shared.results import StreamFigures
 from shared.states import JobState
@@ -12,17 +13,30 @@ from shared.workers import LaneBacklog
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to run one attempt. ``fence`` rises with every claim of the job; only the newest may commit."""
+    """The right to run one attempt. ``fence`` rises with every claim of the job; only the newest may commit.
+
+    ``headers``: what was kept with the job for the logs of whoever runs it (request_id, traceparent).
+    """
 
     job: JobRecord
     fence: int
     worker: str
     blobs: list[bytes]
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def job_id(self) -> str:
         """The claimed job's id."""
         return self.job.id
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What an attempt ends in, as ``settle`` takes it."""
+
+    claim: Claim
+    outcome: Completed | Failed | Cancelled
+    artifacts: Sequence[ArtifactRef] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +84,22 @@ class AttemptStore(Protocol):
         """
         ...
 
+    def claim_ready(
+        self, place: str, worker: str, lease_s: float, lanes: Collection[str] = (), limit: int = 64
+    ) -> list[Claim]:
+        """Claim jobs that wait together, the longest waiting first; as ``claim`` does with each, in one step.
+
+        ``place``: ``<priority>:<lane>:<group>``, where jobs with a group wait. What isn't to be run is passed over
+        and gone from the place. Empty: nothing waits there any more.
+        """
+        ...
+
     def renew(self, claim: Claim, lease_s: float) -> bool:
         """Prolong the lease from now (the store's clock); True when the job was asked to stop."""
+        ...
+
+    def renew_many(self, claims: Sequence[Claim], lease_s: float) -> list[bool | StaleClaim]:
+        """The same for many in one round trip; one that is stale has its error in its place."""
         ...
 
     def report(self, claim: Claim, progress: Progress) -> bool:
@@ -100,6 +128,10 @@ class AttemptStore(Protocol):
         artifacts: Sequence[ArtifactRef] = (),
     ) -> JobState:
         """Commit: RUNNING to the outcome's terminal state, with the attempt added to the history."""
+        ...
+
+    def settle_many(self, ends: Sequence[Ending]) -> list[JobState | StaleClaim]:
+        """The same for many in one step; one that is stale has its error in its place and changes nothing."""
         ...
 
     def give_up(

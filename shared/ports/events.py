@@ -1,6 +1,6 @@
 """The door to what happens."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,8 +17,10 @@ class Published:
 class EventBus(Protocol):
     """All events as they happen; nothing is replayed."""
 
-    def listen(self) -> AbstractAsyncContextManager[AsyncIterator[Published | None]]:
-        """Entered: everything published from now on comes.
+    def listen(
+        self, wanted: Callable[[str], bool] | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Published | None]]:
+        """Entered: everything published from now on comes, of the jobs that are ``wanted`` at that moment.
 
         None among it: the connection was lost and found again, so events may be missing and followers must read
         their job anew.

@@ -17,6 +17,10 @@ class NewJob:
 
     ``fingerprint``: sha256 of the request's spec; ``idempotency_key``: as the client sent it, kept for
     ``idempotency_ttl_s``; ``message``: queued in the same step, so that the job is never without it.
+
+    ``group``: jobs of one lane, priority and group wait together in their place (``shared.routing.place_of``), and
+    ``message`` is one of the whole place, queued only when the place needs another; "": the job waits alone.
+    ``headers``: kept for whoever claims it. ``caller``: who may have so many jobs waiting; "": isn't counted.
     """
 
     id: str
@@ -28,6 +32,9 @@ class NewJob:
     idempotency_ttl_s: int = 86_400
     retry_of: str | None = None
     message: Envelope | None = None
+    group: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,11 @@ class JobStore(Protocol):
 
         An id or idempotency key that is known returns the job it names if the fingerprints are equal, else
         JobConflict.
+
+        A place needs a message when nothing waited in it, with every ``batching.jobs`` that wait, and when its
+        last one was queued more than a second ago.
+
+        Raises QueueFull, CallerFull for a job beyond ``limits.lane_depth``, ``limits.caller_depth``.
         """
         ...
 

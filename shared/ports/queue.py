@@ -16,7 +16,7 @@ class Envelope:
 
 
 class JobQueue(Protocol):
-    """Carries job ids to workers, at least once. Blocking, except ``envelope``."""
+    """Carries job ids to workers, at least once. Blocking, except ``envelope`` and ``summons``."""
 
     def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope | None:
         """What ``send`` would send, to be pushed with the record by a job store on the same server.
@@ -25,8 +25,20 @@ class JobQueue(Protocol):
         """
         ...
 
+    def summons(self, route: Route, place: str) -> Envelope | None:
+        """A message that calls a worker to a place where jobs wait together; None as above."""
+        ...
+
     def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         """The message is with the broker when this returns; else BrokerUnavailable. ``headers`` travel along."""
+        ...
+
+    def age(self, queue: str, after_s: float, limit: int = 10) -> int:
+        """Let messages that have waited for ``after_s`` go up one priority, to its front; how many. Call it often.
+
+        The longest waiting first, ``limit`` of a priority at most, and no others before those were taken. For its
+        next step one waits as long again. Raises BrokerUnavailable.
+        """
         ...
 
     def depth(self, queue: str) -> int:

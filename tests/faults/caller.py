@@ -31,7 +31,10 @@ class Caller:
         self._asked = 0
         self._seen: dict[str, tuple[str, int]] = {}
         self._http = httpx2.AsyncClient(
-            timeout=30, limits=httpx2.Limits(max_connections=200, max_keepalive_connections=200), trust_env=False
+            # Connections are given up before the gateway does so, which might be while a request is on its way.
+            timeout=30,
+            limits=httpx2.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2.0),
+            trust_env=False,
         )
 
     async def close(self) -> None:

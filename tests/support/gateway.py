@@ -24,20 +24,21 @@ from shared.adapters.memory import (
     MemoryJobs,
     MemoryJobStore,
     MemoryPipelineStore,
+    MemorySessions,
+    MemorySessionStore,
     MemoryUploadStore,
     MemoryWorkerBeacon,
     MemoryWorkerDirectory,
     MemoryWorkers,
 )
-from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane, family_of
 from shared.jobs import ArtifactRef, Completed, ErrorInfo, Failed, Progress
-from shared.media import load_media
 from shared.ports import Claim
 from shared.results import GesturePrediction, InferenceResult, InferenceTimings, InstalledModel, Prediction, Score
 from shared.settings import Settings
 from shared.states import JobState
 from shared.workers import WorkerInfo
+from tests.support import shipped
 
 HAND = [{"x": 0.1 + n / 100, "y": 0.2 + n / 50, "z": -n / 200} for n in range(21)]
 SPEC: dict[str, Any] = {"kind": "inference", "model": "asl", "inputs": [{"landmarks": HAND}]}
@@ -74,10 +75,11 @@ class House:
     uploads: MemoryUploadStore = field(default_factory=MemoryUploadStore)
 
     def __post_init__(self) -> None:
+        self.sessions = MemorySessions(self.settings.sessions)
         self.jobs = MemoryJobs(self.bus, settings=self.settings.jobs)
         self.attempts = MemoryAttemptStore(self.jobs)
         self.beacon = MemoryWorkerBeacon(self.crew)
-        self.catalogue = load_catalogue()
+        self.catalogue = shipped.models()
         measured = MemoryBenchmarks()
         self.benchmarks = MemoryBenchmarkWriter(measured)
         self.parts = Parts(
@@ -91,8 +93,9 @@ class House:
             benchmarks=MemoryBenchmarkStore(measured),
             beacon=self.beacon,
             uploads=self.uploads,
+            sessions=MemorySessionStore(self.sessions),
             catalogue=self.catalogue,
-            media=load_media(),
+            media=shipped.media(),
             check_link=self.artifacts.signer.check,
         )
         for lane in ("cpu", "io"):
@@ -189,14 +192,8 @@ class StartedServer(Server):
     """Says when it listens."""
 
     def __init__(self, house: House) -> None:
-        limits = house.settings.limits
         super().__init__(
-            configuration(
-                lambda: create_app(house.settings, house.parts),
-                host="127.0.0.1",
-                port=0,
-                shutdown_s=limits.shutdown_s,
-            )
+            configuration(lambda: create_app(house.settings, house.parts), house.settings, "127.0.0.1", 0)
         )
         self.listening = asyncio.Event()
 

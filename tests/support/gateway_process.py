@@ -16,7 +16,7 @@ from shared.settings import Settings
 from tests.support.servers import free_ports
 
 ROOT = Path(__file__).parents[2]
-READY_S = 30.0
+READY_S = 60.0
 STOP_S = 20.0
 
 
@@ -29,18 +29,25 @@ class GatewayProcess:
         folder: Path,
         host: str = "127.0.0.1",
         environment: Mapping[str, str] | None = None,
+        workers: int = 1,
+        port: int = 0,
     ) -> None:
-        (self.port,) = free_ports(1)
-        self.log = folder / f"gateway-{self.port}.log"
+        self.port = port or free_ports(1)[0]
+        self.log = folder / f"gateway-{self.port}-{workers}-{time.monotonic_ns()}.log"
         own = {
             "REDIS_URL": settings.store_url,
             "FRAMELANE_REDIS__PREFIX": settings.redis.prefix,
             "FRAMELANE_REDIS__SOCKET_TIMEOUT_S": str(settings.redis.socket_timeout_s),
+            "FRAMELANE_REDIS__CONNECT_TIMEOUT_S": str(settings.redis.connect_timeout_s),
+            "FRAMELANE_REDIS__ANSWER_S": str(settings.redis.answer_s),
             "FRAMELANE_ARTIFACTS__DIRECTORY": str(folder / "artifacts"),
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "api.main", "--host", host, "--port", str(self.port)],
+                [
+                    *(sys.executable, "-m", "api.main", "--host", host, "--port", str(self.port)),
+                    *(["--workers", str(workers)] if workers > 1 else []),
+                ],
                 cwd=ROOT,
                 env=os.environ | own | dict(environment or {}),
                 stdin=subprocess.DEVNULL,
@@ -63,20 +70,27 @@ class GatewayProcess:
         """Resident bytes."""
         return psutil.Process(self.process.pid).memory_info().rss
 
+    @property
+    def cpu_s(self) -> float:
+        """Processor time it has used."""
+        used = psutil.Process(self.process.pid).cpu_times()
+        return used.user + used.system
+
     def wait_until(self, path: str, status: int = 200) -> httpx2.Response:
         """The first answer with that status."""
         deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                answer = httpx2.get(self.url + path, timeout=5)
-                if answer.status_code == status:
-                    return answer
-            except httpx2.TransportError:
-                pass
-            try:
-                self.process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                continue
+        with httpx2.Client(base_url=self.url, timeout=5, trust_env=False) as client:
+            while time.monotonic() < deadline and self.process.poll() is None:
+                try:
+                    answer = client.get(path)
+                    if answer.status_code == status:
+                        return answer
+                except httpx2.TransportError:
+                    pass
+                try:
+                    self.process.wait(0.05)
+                except subprocess.TimeoutExpired:
+                    continue
         raise AssertionError(f"{path} didn't become {status}:\n{self.log.read_text('utf-8', 'replace')[-3000:]}")
 
     def terminate(self) -> None:
@@ -91,10 +105,11 @@ def gateway_process(
     *,
     host: str = "127.0.0.1",
     environment: Mapping[str, str] | None = None,
+    workers: int = 1,
     until: str = "/health/ready",
 ) -> Iterator[GatewayProcess]:
     """One that answers ``until`` with 200."""
-    gateway = GatewayProcess(settings, folder, host, environment)
+    gateway = GatewayProcess(settings, folder, host, environment, workers)
     try:
         gateway.wait_until(until)
         yield gateway

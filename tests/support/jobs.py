@@ -23,7 +23,16 @@ def new_job(
     """A job nobody knows yet; fields of NewJob, and of the task for the rest."""
     mine = {
         name: fields.pop(name)
-        for name in ("id", "idempotency_key", "idempotency_ttl_s", "retry_of", "message")
+        for name in (
+            "id",
+            "idempotency_key",
+            "idempotency_ttl_s",
+            "retry_of",
+            "message",
+            "group",
+            "headers",
+            "caller",
+        )
         if name in fields
     }
     return NewJob(

@@ -12,14 +12,15 @@ from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_jobs.scripts import Scripts
 from shared.ports import AttemptStore, EventBus, JobStore, WorkerBeacon, WorkerDirectory
-from shared.settings import JobSettings, Settings
+from shared.settings import JobSettings, LimitSettings, Settings
 
 
 @dataclass
 class Jobs:
     """Both faces of one job store and its events.
 
-    ``age_inputs`` makes the kept inputs of a job too old; ``advance`` puts the store's clock forward, by seconds.
+    ``age_inputs`` makes the kept inputs of a job too old; ``advance`` puts the store's clock forward, by seconds;
+    ``queued`` gives the messages of a list, the next one first.
     """
 
     front: JobStore
@@ -27,14 +28,17 @@ class Jobs:
     bus: EventBus
     age_inputs: Callable[[str], None]
     advance: Callable[[float], None]
+    queued: Callable[[str], list[bytes]]
 
 
-def memory_jobs(settings: JobSettings | None = None) -> Jobs:
+def memory_jobs(
+    settings: JobSettings | None = None, limits: LimitSettings | None = None, together: int = 64
+) -> Jobs:
     bus = MemoryEventBus()
     late = 0
     real = MemoryJobs().clock
 
-    shared = MemoryJobs(bus, clock=lambda: real() + late, settings=settings)
+    shared = MemoryJobs(bus, clock=lambda: real() + late, settings=settings, limits=limits, together=together)
 
     def advance(seconds: float) -> None:
         nonlocal late
@@ -46,6 +50,7 @@ def memory_jobs(settings: JobSettings | None = None) -> Jobs:
         bus,
         lambda _job_id: advance(JobSettings().inputs_ttl_s),
         advance,
+        lambda key: list(shared.messages[key]),
     )
 
 
@@ -66,7 +71,11 @@ def redis_jobs(settings: Settings) -> Jobs:
             client.incrby(skew, micros(seconds))
         front._scripts = workshop._scripts = skewed
 
-    return Jobs(front, workshop, RedisEventBus(settings), age, advance)
+    def queued(key: str) -> list[bytes]:
+        with redis.Redis.from_url(settings.store_url) as client:
+            return client.lrange(key, 0, -1)[::-1]
+
+    return Jobs(front, workshop, RedisEventBus(settings), age, advance, queued)
 
 
 _NOW = "return time[1] * 1000000 + time[2]"

@@ -16,13 +16,15 @@ from shared.adapters.memory import (
     MemoryJobStore,
 )
 from shared.devices import Device, DeviceInfo
-from shared.errors import OutOfSpace, StoreUnavailable
+from shared.errors import FramelaneError, OutOfSpace, StoreUnavailable
 from shared.jobs import JobRecord
-from shared.ports import Claim, NewJob
+from shared.ports import Claim, Envelope, NewJob
 from shared.results import DownloadResult, InferenceResult, InstalledModel
-from shared.specs import ModelDownloadSpec
+from shared.routing import place_of
+from shared.specs import JobKind, ModelDownloadSpec
 from shared.upkeep import Upkeep
 from workers.context import JobContext
+from workers.handlers import Handler
 from workers.keeper import Keeper
 from workers.outbox import Outbox
 from workers.runner import Runner, WorkerIdentity
@@ -34,6 +36,8 @@ GRACE_S = 3.0
 RESEND_S = 5.0
 LIMIT_S = 20
 """How long a test waits for what should come at once."""
+GROUP = "downloads"
+PLACE = place_of(ModelDownloadSpec(models=["tiny"]).priority, "io", GROUP)
 Work = Callable[[JobContext], DownloadResult | InferenceResult]
 
 
@@ -45,6 +49,42 @@ class Clock:
 
     def __call__(self) -> int:
         return time.time_ns() // 1_000 + round(self.ahead_s * 1_000_000)
+
+
+@dataclass
+class BatchHandler:
+    """Runs many at once, as ``work`` says of each; ``calls``: how many each time."""
+
+    work: Work = lambda _context: DONE
+    breaks: Callable[[JobContext], bool] = lambda _context: False
+    calls: list[int] = field(default_factory=list[int])
+
+    def run_many(self, contexts: Sequence[JobContext]) -> list[DownloadResult | InferenceResult | Exception]:
+        self.calls.append(len(contexts))
+        if any(self.breaks(context) for context in contexts):
+            raise RuntimeError("one of them breaks it for all")
+        return [self._one(context) for context in contexts]
+
+    def _one(self, context: JobContext) -> DownloadResult | InferenceResult | Exception:
+        try:
+            return self.work(context)
+        except FramelaneError as error:
+            return error
+
+    def run(self, context: JobContext) -> DownloadResult | InferenceResult:
+        return self.work(context)
+
+    def warm(self, models: Sequence[InstalledModel]) -> None:
+        """Nothing to load."""
+
+    def loaded(self) -> list[str]:
+        return []
+
+    def runtimes(self) -> list[str]:
+        return ["scripted"]
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
 
 @dataclass
@@ -107,6 +147,16 @@ class FlakyAttemptStore(MemoryAttemptStore):
     def claim(self, job_id, worker, lease_s, lanes=()):
         self._fail("claim")
         return super().claim(job_id, worker, lease_s, lanes)
+
+    def claim_ready(self, place, worker, lease_s, lanes=(), limit=64):
+        self._fail("claim_ready")
+        return super().claim_ready(place, worker, lease_s, lanes, limit)
+
+    def settle_many(self, ends):
+        self._fail("settle_many")
+        states = super().settle_many(ends)
+        self._lose("settle_many")
+        return states
 
     def renew(self, claim, lease_s):
         self._fail("renew")
@@ -171,9 +221,10 @@ class Workshop:
         self.upkeep = Upkeep(self.store, self.queue, resend_s=RESEND_S, retry_base_s=0.01)
         self.runner = self.new_runner()
 
-    def new_runner(self, name: str = "worker-1") -> Runner:
+    def new_runner(self, name: str = "worker-1", handler: Handler | None = None) -> Runner:
         me = WorkerIdentity(name, CPU, self.scratch_root, LEASE_S)
-        return Runner(me, self.store, self.artifacts, {"model_download": self.handler}, self.keeper, self.outbox)
+        handlers: dict[JobKind, Handler] = {"model_download": handler or self.handler}
+        return Runner(me, self.store, self.artifacts, handlers, self.keeper, self.outbox)
 
     async def submit(self, job_id: str = "job", *, published: bool = True, **fields) -> JobRecord:
         task = ModelDownloadSpec.model_validate({"models": ["tiny"], **fields})
@@ -182,6 +233,14 @@ class Workshop:
         if published:
             await self.front.published(job_id)
         return created.record
+
+    async def gather(self, *job_ids: str, **fields) -> None:
+        """Jobs that wait together at PLACE."""
+        for job_id in job_ids:
+            task = ModelDownloadSpec.model_validate({"models": ["tiny"], **fields})
+            message = Envelope("queue", b"of the place")
+            new = NewJob(id=job_id, task=task, lane="io", fingerprint=job_id, message=message, group=GROUP)
+            await self.front.create(new)
 
     async def job(self, job_id: str = "job") -> JobRecord:
         return await self.front.get(job_id)

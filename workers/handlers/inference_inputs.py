@@ -6,16 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from shared.catalogue import CatalogueEntry
 from shared.errors import InputUnreadable, ModelUnusable
 from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
-from shared.packing import InferenceTask, PackedInput, PackedKind
+from shared.packing import AnyTask, InferenceTask, PackedInput, PackedKind
 from shared.results import InferenceTimings
-from workers.context import JobContext
 from workers.media_store import MediumFile
 from workers.vision.features import Floats, mirror_frames, mirror_rows
 from workers.vision.images import Pixels, decode, flipped, to_jpeg
@@ -23,6 +22,18 @@ from workers.vision.images import Pixels, decode, flipped, to_jpeg
 Step = Literal["decode_ms", "landmarks_ms", "model_ms", "annotate_ms"]
 
 _LITTLE_ENDIAN = np.dtype("<f4")
+
+
+class Asking(Protocol):
+    """What inference needs of whoever asks: the attempt of a job, or a frame of a session. As in JobContext."""
+
+    @property
+    def task(self) -> AnyTask: ...  # noqa: D102
+    @property
+    def blobs(self) -> Sequence[bytes]: ...  # noqa: D102
+    def check(self) -> None: ...  # noqa: D102
+    def progress(self, fraction: float, stage: str, message: str | None = None) -> None: ...  # noqa: D102
+    def save_artifact(self, name: str, content: bytes, media_type: str) -> object: ...  # noqa: D102
 
 
 def images(medium: MediumFile) -> list[Path]:
@@ -49,7 +60,7 @@ class Inputs:
 
     def __init__(
         self,
-        context: JobContext,
+        context: Asking,
         task: InferenceTask,
         entry: CatalogueEntry,
         media: Mapping[str, Sequence[Path]] = MappingProxyType({}),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shared.inputs import Point, PosePoint
+from shared.quick import assembled
 from shared.results import BatchPrediction, DetectedHand, GesturePrediction, Score
 from workers.vision.features import Floats
 
@@ -32,12 +33,20 @@ def gestures(probabilities: Floats, wanted: Wanted) -> list[GesturePrediction]:
 
 def _gesture(order: list[int], scores: list[float], wanted: Wanted) -> GesturePrediction:
     top = [
-        Score.model_construct(label=wanted.labels[number], confidence=score)
+        assembled(Score, {"label": wanted.labels[number], "confidence": score})
         for number, score in zip(order, scores, strict=True)
         if score >= wanted.min_confidence
     ]
     label, confidence = (top[0].label, top[0].confidence) if top else (None, None)
-    return GesturePrediction.model_construct(detected=True, label=label, confidence=confidence, top=top, hand=None)
+    told = {
+        "type": "gesture",
+        "detected": True,
+        "label": label,
+        "confidence": confidence,
+        "top": top,
+        "hand": None,
+    }
+    return assembled(GesturePrediction, told)
 
 
 def batch(probabilities: Floats, wanted: Wanted) -> BatchPrediction:

@@ -1,35 +1,77 @@
--- ARGV: fingerprint, idempotency key ('' for none), its time to live in seconds, lane, list to push the message to
--- ('' to leave that to others), the message, number of fields and values, these, then the blobs. Returns {1, created} for a new job, {0, record} for a known one, {2} on conflict.
-local fingerprint, key, ttl, lane, queue, message, count = unpack(ARGV, 3, 9)
-local FIRST = 10
-count = tonumber(count)
-
-local before = known(fingerprint, key)
-if before then
-  return before
-end
-local idempotency = key ~= '' and idempotency_key(key) or ''
-
+-- ARGV: waiting jobs a lane and a caller may have, jobs that run together; then of each job: id, fingerprint,
+-- idempotency key ('' for none), its time to live in seconds, lane, priority, expires_s in microseconds ('' for never),
+-- head of its events, list to push the message to ('' to leave that to others), the message, group and caller ('' for
+-- none), numbers of the strings that follow: fields with values, and blobs.
+-- Returns of each job {1, created} for a new one, {0, record} for a known one, {2} on conflict, {3} and {4} when the
+-- lane or the caller has too many.
+local LANE_DEPTH, CALLER_DEPTH, TOGETHER = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local READY_SENT = P .. ':ready_sent'
+local AGAIN_US = 1000000
 local at = now_us()
-local order = redis.call('INCR', P .. ':order')
-redis.call('HSET', job, unpack(ARGV, FIRST, FIRST + count - 1))
-local v = redis.call('HMGET', job, 'head', 'priority', 'expires')
-local j = {seq = 0, head = v[1]}
-emit(j, at, state_body('PENDING', 0, 'null', ''))
-redis.call('HSET', job, 'seq', j.seq, 'created', exact(at), 'order', order, 'idempotency', idempotency, 'blobs', #ARGV - FIRST + 1 - count)
-redis.call('ZADD', INDEX, order, id)
-wait_in_lane(lane, at)
-if v[3] ~= '' then
-  redis.call('ZADD', DEADLINES, exact(at + v[3]), id)
+
+-- Whether the place needs a message, now that the job waits in it: the one of each batch, or one in case that was lost.
+local function needs_message(place)
+  local waiting = redis.call('RPUSH', ready_key(place), id)
+  if TOGETHER > 1 and waiting % TOGETHER ~= 1 then
+    local last = redis.call('HGET', READY_SENT, place)
+    if last and at - last < AGAIN_US then
+      return false
+    end
+  end
+  redis.call('HSET', READY_SENT, place, exact(at))
+  return true
 end
-for i = FIRST + count, #ARGV do
-  redis.call('RPUSH', blobs_key, ARGV[i])
+
+local function too_many(lane, caller)
+  if caller == '' then
+    return nil
+  elseif redis.call('ZCARD', pending_key(lane)) >= LANE_DEPTH then
+    return {3}
+  elseif tonumber(redis.call('HGET', CALLERS, caller) or 0) >= CALLER_DEPTH then
+    return {4}
+  end
 end
-if queue ~= '' then
-  redis.call('LPUSH', queue, message)
-  sent_at(lane, v[2], at)
+
+-- `from`: the place of its first field, `past`: that of its first blob, `last`: that of its last.
+local function make(from, past, last, key, ttl, lane, priority, expires, head, queue, message, group, caller)
+  local idempotency = key ~= '' and idempotency_key(key) or ''
+  local order = redis.call('INCR', P .. ':order')
+  local j = {seq = 0, head = head}
+  emit(j, at, state_body('PENDING', 0, 'null', ''))
+  redis.call('HSET', job, 'head', head, 'priority', priority, 'expires', expires, 'seq', j.seq, 'created', exact(at),
+    'order', order, 'idempotency', idempotency, 'caller', caller, 'blobs', last - past + 1, unpack(ARGV, from, past - 1))
+  redis.call('ZADD', INDEX, order, id)
+  count_in(lane, at, caller)
+  if expires ~= '' then
+    redis.call('ZADD', DEADLINES, exact(at + expires), id)
+  end
+  for i = past, last do
+    redis.call('RPUSH', blobs_key, ARGV[i])
+  end
+  if queue == '' then
+    redis.call('ZADD', OUTBOX, exact(at), id)
+  else
+    redis.call('ZADD', sent_key(lane, priority), exact(at), id)
+    if group == '' or needs_message(priority .. ':' .. lane .. ':' .. group) then
+      redis.call('LPUSH', queue, message)
+    end
+  end
+  if key ~= '' then
+    redis.call('SET', idempotency, id, 'EX', ttl)
+  end
+  return {1, exact(at)}
 end
-if key ~= '' then
-  redis.call('SET', idempotency, id, 'EX', ttl)
+
+local FIXED = 14
+local answers, i = {}, 6
+while i <= #ARGV do
+  turn_to(ARGV[i])
+  local fingerprint, key, ttl, lane, priority, expires, head, queue, message, group, caller = unpack(ARGV, i + 1, i + 11)
+  local from = i + FIXED
+  local past = from + ARGV[i + 12]
+  local following = past + ARGV[i + 13]
+  answers[#answers + 1] = known(fingerprint, key) or too_many(lane, caller)
+    or make(from, past, following - 1, key, ttl, lane, priority, expires, head, queue, message, group, caller)
+  i = following
 end
-return {1, exact(at)}
+return answers

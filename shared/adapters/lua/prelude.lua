@@ -8,6 +8,9 @@ local DEAD, DEADLINES, RETENTION, CALLBACKS = P .. ':dead', P .. ':deadlines', P
 -- whose message may be lost, by when that counts as certain.
 local PASSED, DOUBTED = P .. ':passed', P .. ':doubted'
 
+-- Waiting jobs by caller.
+local CALLERS = P .. ':callers'
+
 local function key_of(job_id)
   return P .. ':job:' .. job_id
 end
@@ -27,6 +30,11 @@ local function pending_key(lane)
   return P .. ':pending:' .. lane
 end
 
+-- Jobs of a group that wait together, the longest waiting first; some may have gone meanwhile.
+local function ready_key(place)
+  return P .. ':ready:' .. place
+end
+
 -- PENDING jobs of a lane and priority whose message was sent and isn't doubted, by when.
 local function sent_key(lane, priority)
   return P .. ':sent:' .. priority .. ':' .. lane
@@ -42,23 +50,27 @@ local function now_us()
   return time[1] * 1000000 + time[2]
 end
 
--- The fields every transition needs; nil when there is no such job.
-local function load()
-  local v = redis.call('HMGET', job, 'state', 'fence', 'attempt', 'seq', 'lane', 'head', 'cancel', 'priority')
+-- The fields every transition needs, and the values of all it read: from LOADED on those that were named. Nil when
+-- there is no such job.
+local LOADED = 14
+local function load(...)
+  local v = redis.call('HMGET', job, 'state', 'fence', 'attempt', 'seq', 'lane', 'head', 'cancel', 'priority',
+    'created', 'started', 'expires', 'resent', 'caller', ...)
   if not v[1] then
     return nil
   end
   return {
     state = v[1], fence = tonumber(v[2]), attempt = tonumber(v[3]), seq = tonumber(v[4]),
     lane = v[5], head = v[6], cancel = v[7] == '1', priority = v[8],
-  }
+    created = v[9], started = v[10], expires = v[11], resent = v[12], caller = v[13],
+  }, v
 end
 
 -- The same, when attempt `fence` holds the job; else nil.
-local function held(fence)
-  local j = load()
+local function held(fence, ...)
+  local j, v = load(...)
   if j and j.state == 'RUNNING' and j.fence == tonumber(fence) then
-    return j
+    return j, v
   end
   return nil
 end
@@ -99,10 +111,9 @@ end
 local function figures(j, state, at, artifacts)
   local waited, ran = 'null', 'null'
   if state ~= 'PENDING' then
-    local v = redis.call('HMGET', job, 'created', 'started')
-    local started = state == 'RUNNING' and at or tonumber(v[2])
+    local started = state == 'RUNNING' and at or tonumber(j.started)
     if started then
-      waited = string.format('%.3f', (started - v[1]) / 1000)
+      waited = string.format('%.3f', (started - j.created) / 1000)
     end
     if started and TERMINAL[state] then
       ran = string.format('%.3f', (at - started) / 1000)
@@ -111,35 +122,56 @@ local function figures(j, state, at, artifacts)
   return ',"queue_wait_ms":' .. waited .. ',"run_ms":' .. ran .. ',"artifacts":' .. artifacts
 end
 
--- A message that is taken passes all that were sent before it.
-local function pass(j)
-  local sent = redis.call('ZSCORE', sent_key(j.lane, j.priority), id)
-  local place = j.priority .. ':' .. j.lane
+-- A message that was sent then (nil: unknown) is taken: it passes all that were sent before it.
+local function pass(lane, priority, sent)
+  local place = priority .. ':' .. lane
   if sent and tonumber(sent) > tonumber(redis.call('HGET', PASSED, place) or 0) then
     redis.call('HSET', PASSED, place, sent)
   end
 end
 
-local function stop_waiting(lane, priority)
-  redis.call('ZREM', pending_key(lane), id)
-  redis.call('ZREM', OUTBOX, id)
-  redis.call('ZREM', sent_key(lane, priority), id)
-  redis.call('ZREM', DOUBTED, id)
-  redis.call('ZREM', DEADLINES, id)
+local function count_in(lane, at, caller)
+  redis.call('SADD', LANES, lane)
+  if redis.call('ZADD', pending_key(lane), exact(at), id) == 1 and caller and caller ~= '' then
+    redis.call('HINCRBY', CALLERS, caller, 1)
+  end
 end
 
+-- So many jobs of the caller (false or '': of nobody) wait no longer.
+local function count_down(caller, number)
+  if caller and caller ~= '' and redis.call('HINCRBY', CALLERS, caller, -number) <= 0 then
+    redis.call('HDEL', CALLERS, caller)
+  end
+end
+
+local function stop_waiting(lane, priority, caller)
+  if redis.call('ZREM', pending_key(lane), id) == 1 then
+    count_down(caller, 1)
+  end
+  redis.call('ZREM', DEADLINES, id)
+  -- A job that waits is in one of these.
+  if redis.call('ZREM', sent_key(lane, priority), id) == 0 and redis.call('ZREM', OUTBOX, id) == 0 then
+    redis.call('ZREM', DOUBTED, id)
+  end
+end
+
+-- Who takes a step together with others (`j.together` is the list of them) leaves with them, when all have taken it:
+-- that is up to the script.
 local function leave(j)
-  if j.state == 'PENDING' then
-    stop_waiting(j.lane, j.priority)
+  if j.state == 'PENDING' and j.resent then
     redis.call('HDEL', job, 'resent')
+  end
+  if j.together then
+    j.together[#j.together + 1] = id
+  elseif j.state == 'PENDING' then
+    stop_waiting(j.lane, j.priority, j.caller)
   elseif j.state == 'RUNNING' then
     redis.call('ZREM', LEASES, id)
   end
 end
 
 local function wait_in_lane(lane, at)
-  redis.call('SADD', LANES, lane)
-  redis.call('ZADD', pending_key(lane), exact(at), id)
+  count_in(lane, at, redis.call('HGET', job, 'caller'))
   redis.call('ZADD', OUTBOX, exact(at), id)
 end
 
@@ -157,8 +189,10 @@ end
 
 -- Notes what has to be done about a job that ends; adds to the fields to be written.
 local function finish(at, fields)
-  redis.call('EXPIRE', blobs_key, INPUTS_TTL_S)
-  local v = redis.call('HMGET', job, 'retention', 'callback_url')
+  local v = redis.call('HMGET', job, 'retention', 'callback_url', 'blobs')
+  if v[3] ~= '0' then
+    redis.call('EXPIRE', blobs_key, INPUTS_TTL_S)
+  end
   local kept = outlived_at(at, v[1])
   if v[2] and v[2] ~= '' then
     redis.call('ZADD', CALLBACKS, exact(at), id)
@@ -176,8 +210,8 @@ local function become(j, state, at, worker, outcome, changes, artifacts)
   if not MAY[j.state][state] then
     return false
   end
-  if state == 'RUNNING' then
-    pass(j)
+  if state == 'RUNNING' and not j.together then
+    pass(j.lane, j.priority, redis.call('ZSCORE', sent_key(j.lane, j.priority), id))
   end
   leave(j)
   if state == 'PENDING' then
@@ -201,12 +235,12 @@ end
 
 -- The history with the attempt that ends now. `worker` and `err` are JSON.
 local function attempts_with(j, worker, at, err)
-  local v = redis.call('HMGET', job, 'attempts', 'started')
-  local ended = '{"number":' .. j.attempt .. ',"worker":' .. worker .. ',"started":' .. v[2] .. ',"finished":' .. exact(at) .. ',"error":' .. err .. '}'
-  if v[1] == '' then
+  local before = redis.call('HGET', job, 'attempts')
+  local ended = '{"number":' .. j.attempt .. ',"worker":' .. worker .. ',"started":' .. j.started .. ',"finished":' .. exact(at) .. ',"error":' .. err .. '}'
+  if before == '' then
     return ended
   end
-  return v[1] .. ',' .. ended
+  return before .. ',' .. ended
 end
 
 local function idempotency_key(key)
@@ -229,7 +263,8 @@ local function known(fingerprint, key)
 end
 
 local function forget()
-  local v = redis.call('HMGET', job, 'idempotency', 'lane', 'priority')
+  local v = redis.call('HMGET', job, 'idempotency', 'lane', 'priority', 'caller')
+  stop_waiting(v[2], v[3], v[4])
   if v[1] ~= '' and redis.call('GET', v[1]) == id then
     redis.call('DEL', v[1])
   end
@@ -237,5 +272,4 @@ local function forget()
   for _, index in ipairs({INDEX, DEAD, RETENTION, CALLBACKS}) do
     redis.call('ZREM', index, id)
   end
-  stop_waiting(v[2], v[3])
 end

@@ -8,6 +8,7 @@ from shared.adapters.memory.front import MemoryJobStore
 from shared.adapters.memory.leases import MemoryDeviceLeases
 from shared.adapters.memory.pipelines import MemoryPipelineStore, MemoryVariantWriter
 from shared.adapters.memory.queue import MemoryJobQueue, Message
+from shared.adapters.memory.sessions import MemoryFrameStore, MemorySessions, MemorySessionStore
 from shared.adapters.memory.uploads import MemoryUploadStore
 from shared.adapters.memory.workers import MemoryWorkerBeacon, MemoryWorkerDirectory, MemoryWorkers
 from shared.adapters.memory.workshop import MemoryAttemptStore
@@ -20,10 +21,13 @@ __all__ = [
     "MemoryBenchmarks",
     "MemoryDeviceLeases",
     "MemoryEventBus",
+    "MemoryFrameStore",
     "MemoryJobQueue",
     "MemoryJobStore",
     "MemoryJobs",
     "MemoryPipelineStore",
+    "MemorySessionStore",
+    "MemorySessions",
     "MemoryUploadStore",
     "MemoryVariantWriter",
     "MemoryWorkerBeacon",

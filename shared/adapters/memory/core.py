@@ -3,19 +3,23 @@
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 from shared.adapters.memory.events import MemoryEventBus
-from shared.adapters.records import micros, milliseconds, state_event
+from shared.adapters.records import caller_full, lane_full, micros, milliseconds, state_event
 from shared.errors import IllegalTransition, JobConflict, JobNotFound, StaleClaim
 from shared.events import JobEventBase, Measured, Progressed
 from shared.jobs import CallbackStatus, Cancelled, JobRecord, from_micros
-from shared.ports import NumberedRecord
-from shared.settings import CallbackSettings, JobSettings
+from shared.ports import NewJob, NumberedRecord
+from shared.queue_settings import BatchingSettings
+from shared.routing import place_of
+from shared.settings import CallbackSettings, JobSettings, LimitSettings
 from shared.states import JobState, may_become
 from shared.workers import LaneBacklog
+
+_AGAIN_US = 1_000_000
 
 
 def _micros() -> int:
@@ -27,7 +31,8 @@ class Kept:
     """A job and what lies around it. Times in microseconds.
 
     ``events``: by seq, oldest first; ``newest``: seqs of those that replace each other, by type. ``sent_at`` and
-    ``doubted_until``: of a PENDING job whose message is in its queue, and when it counts as lost.
+    ``doubted_until``: of a PENDING job whose message is in its queue, and when it counts as lost. ``headers`` and
+    ``caller``: as in NewJob.
     """
 
     record: JobRecord
@@ -37,6 +42,8 @@ class Kept:
     key: str | None
     waiting_since: int
     unpublished_since: int | None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    caller: str = ""
     shared: bool = False
     events: dict[int, str] = field(default_factory=dict[int, str])
     newest: dict[str, int] = field(default_factory=dict[str, int])
@@ -56,7 +63,10 @@ class Kept:
 
 
 class MemoryJobs:
-    """What both faces share. ``clock`` gives microseconds since the epoch."""
+    """What both faces share. ``clock`` gives microseconds since the epoch.
+
+    ``ready``: ids of jobs that wait together, by place; ``ready_sent``: when its last message was queued.
+    """
 
     def __init__(
         self,
@@ -64,15 +74,21 @@ class MemoryJobs:
         clock: Callable[[], int] = _micros,
         settings: JobSettings | None = None,
         patience_s: float = CallbackSettings().patience_s,
+        limits: LimitSettings | None = None,
+        together: int = BatchingSettings().jobs,
     ) -> None:
         self.bus = bus or MemoryEventBus()
         self.clock = clock
         self.settings = settings or JobSettings()
         self.patience_s = patience_s
+        self.limits = limits or LimitSettings()
+        self.together = together
         self.lock = threading.RLock()
         self.jobs: dict[str, Kept] = {}
         self.lanes: set[str] = set()
         self.messages: dict[str, list[bytes]] = defaultdict(list)
+        self.ready: dict[str, deque[str]] = defaultdict(deque)
+        self.ready_sent: dict[str, int] = {}
         self.keys: dict[str, tuple[str, int]] = {}
         self.accepted = 0
         self.passed: dict[tuple[str, int], int] = {}
@@ -160,6 +176,29 @@ class MemoryJobs:
             if job.record.lane == lane and job.record.state is JobState.PENDING
         ]
         return LaneBacklog(depth=len(waits), oldest_wait_ms=max(waits) / 1000 if waits else None)
+
+    def require_room(self, new: NewJob) -> None:
+        """Raises QueueFull, CallerFull."""
+        if not new.caller:
+            return
+        waiting = [job for job in self.jobs.values() if job.record.state is JobState.PENDING]
+        if sum(job.record.lane == new.lane for job in waiting) >= self.limits.lane_depth:
+            raise lane_full(new)
+        if sum(job.caller == new.caller for job in waiting) >= self.limits.caller_depth:
+            raise caller_full(new)
+
+    def queue(self, new: NewJob, now: int) -> None:
+        """The job's message, if it has one, goes where it must."""
+        if new.message is None:
+            return
+        if new.group:
+            place = place_of(new.task.priority, new.lane, new.group)
+            self.ready[place].append(new.id)
+            waiting, sent = len(self.ready[place]), self.ready_sent.get(place)
+            if self.together > 1 and waiting % self.together != 1 and sent and now - sent < _AGAIN_US:
+                return
+            self.ready_sent[place] = now
+        self.messages[new.message.key].append(new.message.body)
 
     def forget(self, job: Kept) -> None:
         """As if it had never been."""

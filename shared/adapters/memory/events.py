@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
 from shared.ports import Published
@@ -24,13 +24,15 @@ class MemoryEventBus:
         self._tell(None)
 
     @asynccontextmanager
-    async def listen(self) -> AsyncGenerator[AsyncIterator[Published | None]]:
+    async def listen(
+        self, wanted: Callable[[str], bool] | None = None
+    ) -> AsyncGenerator[AsyncIterator[Published | None]]:
         """See the port."""
         queue: asyncio.Queue[Published | None] = asyncio.Queue()
         with self._lock:
             self._listeners[queue] = asyncio.get_running_loop()
         try:
-            async with aclosing(_drain(queue)) as events:
+            async with aclosing(_drain(queue, wanted)) as events:
                 yield events
         finally:
             with self._lock:
@@ -42,6 +44,10 @@ class MemoryEventBus:
                 loop.call_soon_threadsafe(queue.put_nowait, item)
 
 
-async def _drain(queue: asyncio.Queue[Published | None]) -> AsyncGenerator[Published | None]:
+async def _drain(
+    queue: asyncio.Queue[Published | None], wanted: Callable[[str], bool] | None
+) -> AsyncGenerator[Published | None]:
     while True:
-        yield await queue.get()
+        told = await queue.get()
+        if told is None or wanted is None or wanted(told.job_id):
+            yield told

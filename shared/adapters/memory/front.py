@@ -40,6 +40,7 @@ class MemoryJobStore:
             now = shared.clock()
             if before := shared.known(new.id, new.fingerprint, new.idempotency_key, now):
                 return Created(before, fresh=False)
+            shared.require_room(new)
             shared.accepted += 1
             job = Kept(
                 record=new_record(new, from_micros(now)),
@@ -50,13 +51,14 @@ class MemoryJobStore:
                 waiting_since=now,
                 unpublished_since=None if new.message else now,
                 sent_at=now if new.message else None,
+                headers=new.headers,
+                caller=new.caller,
             )
             shared.jobs[new.id] = job
             shared.lanes.add(new.lane)
             if new.idempotency_key is not None:
                 shared.keys[new.idempotency_key] = (new.id, now + new.idempotency_ttl_s * 1_000_000)
-            if new.message is not None:
-                shared.messages[new.message.key].append(new.message.body)
+            shared.queue(new, now)
             shared.emit(job, state_event(job.record, now, None))
             return Created(job.record, fresh=True)
 

@@ -1,8 +1,9 @@
 """The blocking face of the job store in memory."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
 
-from shared.adapters.memory.core import MemoryJobs
+from shared.adapters.memory.core import Kept, MemoryJobs
 from shared.adapters.memory.upkeep import MemoryUpkeep, overdue
 from shared.adapters.records import (
     EXPIRED,
@@ -16,6 +17,7 @@ from shared.adapters.records import (
     progress_event,
 )
 from shared.devices import Lane
+from shared.errors import StaleClaim
 from shared.jobs import (
     OUTCOME_STATES,
     ArtifactRef,
@@ -28,9 +30,11 @@ from shared.jobs import (
     Progress,
     from_micros,
 )
-from shared.ports import Claim, NumberedRecord, Record
+from shared.ports import Claim, Ending, NumberedRecord, Record
 from shared.results import StreamFigures
 from shared.states import JobState
+
+_Told = TypeVar("_Told")
 
 
 class MemoryAttemptStore(MemoryUpkeep):
@@ -48,27 +52,52 @@ class MemoryAttemptStore(MemoryUpkeep):
                 return None
             if lanes and job.record.lane not in lanes:
                 return None
-            now = shared.clock()
-            if overdue(job.record, now):
-                shared.become(job, JobState.FAILED, now, None, outcome=EXPIRED)
-                return None
-            started = from_micros(now)
-            shared.become(
-                job,
-                JobState.RUNNING,
-                now,
-                worker,
-                fence=job.record.fence + 1,
-                started_at=started,
-                queue_wait_ms=milliseconds(job.record.created_at, started),
-                progress=STARTING,
-            )
-            if job.recorded > job.restarted:
-                job.records.clear()
-                job.recorded = job.restarted = job.recorded + 1
-            job.worker = worker
-            job.lease_until = now + micros(lease_s)
-            return Claim(job.record, job.record.fence, worker, list(job.blobs))
+            return self._begin(job, worker, lease_s)
+
+    def _begin(self, job: Kept, worker: str, lease_s: float) -> Claim | None:
+        shared, now = self._shared, self._shared.clock()
+        if overdue(job.record, now):
+            shared.become(job, JobState.FAILED, now, None, outcome=EXPIRED)
+            return None
+        started = from_micros(now)
+        shared.become(
+            job,
+            JobState.RUNNING,
+            now,
+            worker,
+            fence=job.record.fence + 1,
+            started_at=started,
+            queue_wait_ms=milliseconds(job.record.created_at, started),
+            progress=STARTING,
+        )
+        if job.recorded > job.restarted:
+            job.records.clear()
+            job.recorded = job.restarted = job.recorded + 1
+        job.worker = worker
+        job.lease_until = now + micros(lease_s)
+        return Claim(job.record, job.record.fence, worker, list(job.blobs), job.headers)
+
+    def claim_ready(
+        self, place: str, worker: str, lease_s: float, lanes: Collection[str] = (), limit: int = 64
+    ) -> list[Claim]:
+        """See the port."""
+        shared, claims = self._shared, list[Claim]()
+        lane = place.split(":")[1]
+        with shared.lock:
+            waiting = shared.ready[place]
+            while waiting and len(claims) < limit and (not lanes or lane in lanes):
+                job = shared.jobs.get(waiting.popleft())
+                if job is None or (job.record.state, job.record.lane, job.record.fence) != (
+                    JobState.PENDING,
+                    lane,
+                    0,
+                ):
+                    continue
+                if claims:  # the message of the place may be older than this job: it passes what the oldest does
+                    job.sent_at = None
+                if claim := self._begin(job, worker, lease_s):
+                    claims.append(claim)
+        return claims
 
     def renew(self, claim: Claim, lease_s: float) -> bool:
         """See the port."""
@@ -76,6 +105,10 @@ class MemoryAttemptStore(MemoryUpkeep):
             job = self._shared.held(claim.job_id, claim.fence)
             job.lease_until = self._shared.clock() + micros(lease_s)
             return job.record.cancel_requested
+
+    def renew_many(self, claims: Sequence[Claim], lease_s: float) -> list[bool | StaleClaim]:
+        """See the port."""
+        return [_unless_stale(lambda claim=claim: self.renew(claim, lease_s)) for claim in claims]
 
     def report(self, claim: Claim, progress: Progress) -> bool:
         """See the port."""
@@ -128,6 +161,10 @@ class MemoryAttemptStore(MemoryUpkeep):
             )
             return job.record.state
 
+    def settle_many(self, ends: Sequence[Ending]) -> list[JobState | StaleClaim]:
+        """See the port."""
+        return [_unless_stale(lambda one=one: self.settle(one.claim, one.outcome, one.artifacts)) for one in ends]
+
     def give_up(
         self,
         job_id: str,
@@ -158,6 +195,13 @@ class MemoryAttemptStore(MemoryUpkeep):
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _unless_stale(call: Callable[[], _Told]) -> _Told | StaleClaim:
+    try:
+        return call()
+    except StaleClaim as error:
+        return error
 
 
 def _history(record: JobRecord, worker: str, now: int, error: ErrorInfo | None) -> list[Attempt]:

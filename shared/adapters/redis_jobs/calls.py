@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -12,9 +13,8 @@ from shared.adapters.records import (
     PAGE_OUTCOME_BYTES,
     QUEUED,
     SCAN_LIMIT,
-    STARTING,
-    error_of,
-    final_progress,
+    caller_full,
+    lane_full,
     micros,
     moved_to,
     new_record,
@@ -22,27 +22,31 @@ from shared.adapters.records import (
     write_cursor,
 )
 from shared.adapters.redis_connection import Argument
-from shared.adapters.redis_jobs.codec import ARTIFACTS, encode, from_flat, from_flat_or_bare, quoted, readable
+from shared.adapters.redis_jobs.attempt_calls import stale
+from shared.adapters.redis_jobs.codec import (
+    HEADERS,
+    encode,
+    from_flat,
+    from_flat_or_bare,
+    quoted,
+    readable,
+)
 from shared.errors import (
     FramelaneError,
     IllegalTransition,
     InputsExpired,
     JobConflict,
     JobNotFound,
-    StaleClaim,
     StoreUnavailable,
 )
 from shared.jobs import (
-    OUTCOME_STATES,
-    ArtifactRef,
-    Cancelled,
-    Completed,
     ErrorInfo,
     Failed,
     JobRecord,
     Progress,
     from_micros,
 )
+from shared.packing import AnyTask
 from shared.ports import (
     Callback,
     Claim,
@@ -59,50 +63,117 @@ from shared.results import StreamFigures
 from shared.states import JobState
 from shared.workers import LaneBacklog
 
-NEWER = b"NEWER"
-"""Answer of ``claim``: the job was left to a later version."""
-
 _EXPIRED = EXPIRED.model_dump_json()
-_STARTING = STARTING.model_dump_json()
 _QUEUED = QUEUED.model_dump_json()
 _FIGURES: TypeAdapter[list[StreamFigures]] = TypeAdapter(list[StreamFigures])
 
 
+_FORMS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What records of a task have in common, in one lane: ``record`` and ``fields`` lack what is the job's own.
+
+    ``of_script``: priority, expires_s and the end of the head of events, which the script writes itself.
+    """
+
+    task: AnyTask
+    record: JobRecord
+    fields: list[str]
+    of_script: tuple[str, str, str]
+
+    @classmethod
+    def of(cls, new: NewJob) -> "_Form":
+        """Of the jobs like this one."""
+        record = new_record(new, from_micros(0))
+        fields = encode(record)
+        head = fields["head"].removeprefix(_head_of(new.id))
+        of_script = (fields["priority"], fields["expires"], head)
+        for name in ("id", "fingerprint", "retry_of", "priority", "expires", "head", "seq", "created"):
+            del fields[name]
+        return cls(new.task, record, [part for field in fields.items() for part in field], of_script)
+
+
+class _Forms:
+    """Those of tasks that come again as the very same object, as questions of one hand do."""
+
+    def __init__(self) -> None:
+        self._forms: dict[tuple[int, str], _Form] = {}
+
+    def of(self, new: NewJob) -> _Form:
+        """Jobs without a group may be large, and aren't remembered."""
+        if not new.group:
+            return _Form.of(new)
+        key = (id(new.task), new.lane)
+        form = self._forms.get(key)
+        if form is None or form.task is not new.task:
+            if len(self._forms) >= _FORMS:
+                self._forms.clear()
+            form = self._forms[key] = _Form.of(new)
+        return form
+
+
+def _head_of(job_id: str) -> str:
+    return f'"job_id":{quoted(job_id)}'
+
+
+_forms = _Forms()
+
+
 @dataclass(frozen=True, slots=True)
 class Creating:
-    """A call of ``create``; the record is built here, the script adds the time."""
+    """A job in a call of ``create``; the record is built here, the script adds the time."""
 
     new: NewJob
-    record: JobRecord
+    form: _Form
 
     @classmethod
     def of(cls, new: NewJob) -> "Creating":
         """The record's creation time is still to come."""
-        return cls(new, new_record(new, from_micros(0)))
+        return cls(new, _forms.of(new))
 
     def arguments(self) -> list[Argument]:
-        """For the script, after prefix and id."""
+        """For the script, after the limits."""
         new = self.new
-        fields = [part for field in encode(self.record).items() for part in field]
+        own = ["id", new.id, "fingerprint", new.fingerprint, "retry_of", new.retry_of or ""]
+        if new.headers:
+            own += ["headers", HEADERS.dump_json(dict(new.headers)).decode()]
+        priority, expires, head = self.form.of_script
         return [
+            new.id,
             new.fingerprint,
             new.idempotency_key or "",
             new.idempotency_ttl_s,
             new.lane,
-            *((new.message.key, new.message.body) if new.message else ("", "")),
-            len(fields),
-            *fields,
+            priority,
+            expires,
+            _head_of(new.id) + head,
+            *((new.message.key, new.message.body, new.group) if new.message else ("", "", "")),
+            new.caller,
+            len(own) + len(self.form.fields),
+            len(new.blobs),
+            *own,
+            *self.form.fields,
             *new.blobs,
         ]
 
     def read(self, reply: Sequence[Any]) -> Created:
-        """Raises JobConflict."""
+        """Raises JobConflict, QueueFull, CallerFull."""
         match reply[0]:
             case 1:
-                created = from_micros(int(reply[1]))
-                return Created(self.record.model_copy(update={"created_at": created}), fresh=True)
+                return Created(self._record(from_micros(int(reply[1]))), fresh=True)
+            case 3:
+                raise lane_full(self.new)
+            case 4:
+                raise caller_full(self.new)
             case _:
                 return Created(_known(reply), fresh=False)
+
+    def _record(self, created: datetime) -> JobRecord:
+        new = self.new
+        own = {"id": new.id, "fingerprint": new.fingerprint, "retry_of": new.retry_of, "created_at": created}
+        return self.form.record.model_copy(update=own)
 
 
 def read_known(reply: Sequence[Any] | None) -> JobRecord | None:
@@ -132,11 +203,6 @@ def ended_or_not(job_id: str, reply: Sequence[Any], what: str) -> JobRecord:
 def not_found(job_id: str) -> JobNotFound:
     """The error for a job nobody knows."""
     return JobNotFound(f"there is no job {job_id}")
-
-
-def stale(job_id: str, fence: int) -> StaleClaim:
-    """The error for an attempt that lost its job."""
-    return StaleClaim(f"claim {fence} of job {job_id} is no longer the one that counts")
 
 
 def read_blobs(job_id: str, reply: Sequence[Any] | None) -> list[bytes]:
@@ -173,21 +239,10 @@ def read_backlog(reply: Sequence[Any]) -> dict[str, LaneBacklog]:
     }
 
 
-def claim_arguments(worker: str, lease_s: float, lanes: Collection[str]) -> list[Argument]:
-    """For the script, after prefix and id."""
-    return [worker, quoted(worker), micros(lease_s), _EXPIRED, _STARTING, *lanes]
-
-
 def move_arguments(record: JobRecord, lane: str) -> list[Argument]:
     """For the script, after prefix and id."""
     moved = moved_to(record, lane)
     return [record.fence, record.lane, lane, encode(moved)["head"], moved.progress.model_dump_json()]
-
-
-def fence_of(reply: Sequence[Any]) -> int:
-    """The fence that ``claim`` gave out, whether or not its record can be read."""
-    record = reply[0]
-    return int(dict(zip(record[::2], record[1::2], strict=True))[b"fence"])
 
 
 def broken(error: StoreUnavailable) -> ErrorInfo:
@@ -195,42 +250,11 @@ def broken(error: StoreUnavailable) -> ErrorInfo:
     return ErrorInfo(code=FramelaneError.code, title=FramelaneError.title(), detail=error.detail)
 
 
-def read_claim(worker: str, reply: Sequence[Any] | None) -> Claim | None:
-    """None when there was nothing to run. Raises StoreUnavailable for a record that can't be read."""
-    if reply is None:
-        return None
-    record = from_flat(reply[0])
-    return Claim(job=record, fence=record.fence, worker=worker, blobs=list(reply[1]))
-
-
-def read_flag(claim: Claim, reply: int) -> bool:
-    """Whether the job was asked to stop. Raises StaleClaim."""
-    if reply < 0:
-        raise stale(claim.job_id, claim.fence)
-    return reply == 1
-
-
 def read_checkpoint(claim: Claim, reply: bytes | None) -> str:
     """What is kept. Raises StaleClaim."""
     if reply is None:
         raise stale(claim.job_id, claim.fence)
     return reply.decode()
-
-
-def settle_arguments(
-    claim: Claim, outcome: Completed | Failed | Cancelled, artifacts: Sequence[ArtifactRef]
-) -> list[Argument]:
-    """For the script, after prefix and id."""
-    progress = final_progress(outcome)
-    return [
-        claim.fence,
-        quoted(claim.worker),
-        OUTCOME_STATES[outcome.outcome],
-        outcome.model_dump_json(),
-        _json(error_of(outcome)),
-        ARTIFACTS.dump_json(list(artifacts)).decode(),
-        progress.model_dump_json() if progress else "",
-    ]
 
 
 def give_up_arguments(
@@ -307,7 +331,3 @@ def read_records(job_id: str, reply: Sequence[Any] | None) -> RecordPage:
         for number, stream, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)
     ]
     return RecordPage(records, first, last, restarted)
-
-
-def _json(model: ErrorInfo | None) -> str:
-    return model.model_dump_json() if model else "null"

@@ -34,16 +34,18 @@ FORMATS: Mapping[JobKind, int] = {
     "media_download": 1,
     "media_upload": 1,
     "pipeline": 2,
-    "performance": 1,
+    "performance": 2,
     "density": 1,
     "optimize": 1,
-    "validate": 1,
+    "validate": 2,
+    "suite": 2,
     "sweep": 1,
 }
 """How records of each kind are written. What older versions can't read needs the next number: a worker leaves jobs
 of higher numbers, and of kinds that aren't here, to others. Records without a number are of the first."""
 
 LABELS = TypeAdapter(dict[str, str])
+HEADERS = LABELS
 ARTIFACTS = TypeAdapter(list[ArtifactRef])
 TEXT = TypeAdapter(str)
 
@@ -175,7 +177,7 @@ def _decode(fields: Mapping[str, bytes]) -> JobRecord:
             "queue_wait_ms": milliseconds(created, started),
             "run_ms": milliseconds(started, finished),
             "outcome": OUTCOME.validate_json(fields["outcome"]) if fields["outcome"] else None,
-            "attempts": _attempts(fields["attempts"], lane),
+            "attempts": attempts_of(fields["attempts"], lane),
             "artifacts": ARTIFACTS.validate_json(fields["artifacts"]),
             "retry_of": fields["retry_of"].decode() or None,
             "callback": _callback(fields),
@@ -228,7 +230,8 @@ def _attempt(attempt: Attempt) -> str:
     ).model_dump_json()
 
 
-def _attempts(value: bytes, lane: str) -> list[Attempt]:
+def attempts_of(value: bytes, lane: str) -> list[Attempt]:
+    """The history, as the scripts write it. Raises ValueError."""
     if not value:
         return []
     device = Lane(lane).device

@@ -1,12 +1,14 @@
 """The awaitable face of the job store. One round trip per call."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
 from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.codec import decode
+from shared.adapters.redis_jobs.gathering import Arguments, Gathering
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.circuit import Circuit
 from shared.jobs import Cancelled, JobRecord
@@ -22,6 +24,8 @@ class RedisJobStore:
         self._prefix = settings.redis.prefix
         self._redis = AsyncRedis(settings, circuit)
         self._scripts = load_scripts(settings)
+        self._limits = (settings.limits.lane_depth, settings.limits.caller_depth, settings.batching.jobs)
+        self._creating = Gathering(self._create)
         self._accept = self._redis.run_synced if settings.redis.durability == "synced" else self._redis.run
 
     async def ping(self) -> None:
@@ -31,12 +35,17 @@ class RedisJobStore:
     async def create(self, new: NewJob) -> Created:
         """See the port.
 
+        Requests that come while one is on its way are made together in the next round trip.
+
         With durability ``synced``, what is answered is on the server's disk. StoreUnavailable then means that this
         isn't sure: the job may be there and run, and the same id or key finds it.
         """
         call = calls.Creating.of(new)
-        reply = await self._accept(self._scripts.create, self._prefix, new.id, *call.arguments())
-        return call.read(reply)
+        return call.read(await self._creating.ask(call.arguments(), sum(map(len, new.blobs))))
+
+    async def _create(self, jobs: list[Arguments]) -> list[Any]:
+        arguments = chain.from_iterable(jobs)
+        return await self._accept(self._scripts.create, self._prefix, "", *self._limits, *arguments)
 
     async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
         """See the port."""
@@ -122,6 +131,7 @@ class RedisJobStore:
 
     async def close(self) -> None:
         """Let go of connections."""
+        await self._creating.close()
         await self._redis.close()
 
     async def _about_many(self, script: Script, *arguments: Argument) -> list[Any]:

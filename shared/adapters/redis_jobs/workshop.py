@@ -1,15 +1,16 @@
 """The blocking face of the job store. One round trip per call; safe to share between threads."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from shared.adapters.redis_connection import BlockingRedis
-from shared.adapters.redis_jobs import calls
+from shared.adapters.redis_jobs import attempt_calls, calls
 from shared.adapters.redis_jobs.codec import report_newer
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.adapters.redis_jobs.upkeep import RedisUpkeep
-from shared.errors import StoreUnavailable
+from shared.errors import StaleClaim, StoreUnavailable
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, Progress
-from shared.ports import Claim, Record
+from shared.ports import Claim, Ending, Record
 from shared.results import StreamFigures
 from shared.settings import Settings
 from shared.states import JobState
@@ -25,33 +26,54 @@ class RedisAttemptStore(RedisUpkeep):
 
     def claim(self, job_id: str, worker: str, lease_s: float, lanes: Collection[str] = ()) -> Claim | None:
         """See the port."""
-        arguments = calls.claim_arguments(worker, lease_s, lanes)
+        arguments = attempt_calls.claim_arguments(worker, lease_s, lanes)
         reply = self._redis.run(self._scripts.claim, self._prefix, job_id, *arguments)
-        if reply == calls.NEWER:
-            report_newer(job_id)
-            return None
-        try:
-            return calls.read_claim(worker, reply)
-        except StoreUnavailable as error:
-            self.give_up(job_id, calls.fence_of(reply), worker, calls.broken(error))
-            return None
+        return next(self._claims(worker, reply), None)
+
+    def claim_ready(
+        self, place: str, worker: str, lease_s: float, lanes: Collection[str] = (), limit: int = 64
+    ) -> list[Claim]:
+        """See the port."""
+        arguments = attempt_calls.claim_arguments(worker, lease_s, lanes, place, limit)
+        return list(self._claims(worker, self._about_many(self._scripts.claim, *arguments)))
+
+    def _claims(self, worker: str, replies: Iterable[Sequence[Any]]) -> Iterator[Claim]:
+        """Those that can be run."""
+        for reply in replies:
+            job_id = reply[0].decode()
+            if len(reply) == 1:
+                report_newer(job_id)
+                continue
+            try:
+                yield attempt_calls.read_claim(worker, reply)
+            except StoreUnavailable as error:
+                self.give_up(job_id, reply[1], worker, calls.broken(error))
 
     def renew(self, claim: Claim, lease_s: float) -> bool:
         """See the port."""
-        arguments = (claim.fence, calls.micros(lease_s))
-        return calls.read_flag(claim, self._redis.run(self._scripts.renew, self._prefix, claim.job_id, *arguments))
+        (renewed,) = self.renew_many([claim], lease_s)
+        if isinstance(renewed, StaleClaim):
+            raise renewed
+        return renewed
+
+    def renew_many(self, claims: Sequence[Claim], lease_s: float) -> list[bool | StaleClaim]:
+        """See the port."""
+        if not claims:
+            return []
+        reply = self._about_many(self._scripts.renew, *attempt_calls.renew_arguments(claims, lease_s))
+        return attempt_calls.read_flags(claims, reply)
 
     def report(self, claim: Claim, progress: Progress) -> bool:
         """See the port."""
         arguments = calls.report_arguments(claim, progress)
-        return calls.read_flag(
+        return attempt_calls.read_flag(
             claim, self._redis.run(self._scripts.report, self._prefix, claim.job_id, *arguments)
         )
 
     def measure(self, claim: Claim, streams: Sequence[StreamFigures], records: Sequence[Record] = ()) -> bool:
         """See the port. Raises StoreUnavailable too when the server's memory is full."""
         arguments = calls.measure_arguments(claim, streams, records)
-        return calls.read_flag(
+        return attempt_calls.read_flag(
             claim, self._redis.run(self._scripts.measure, self._prefix, claim.job_id, *arguments)
         )
 
@@ -68,9 +90,17 @@ class RedisAttemptStore(RedisUpkeep):
         artifacts: Sequence[ArtifactRef] = (),
     ) -> JobState:
         """See the port."""
-        arguments = calls.settle_arguments(claim, outcome, artifacts)
-        reply = self._redis.run(self._scripts.settle, self._prefix, claim.job_id, *arguments)
-        return calls.read_state(claim.job_id, claim.fence, reply)
+        (state,) = self.settle_many([Ending(claim, outcome, artifacts)])
+        if isinstance(state, StaleClaim):
+            raise state
+        return state
+
+    def settle_many(self, ends: Sequence[Ending]) -> list[JobState | StaleClaim]:
+        """See the port."""
+        if not ends:
+            return []
+        reply = self._about_many(self._scripts.settle, *attempt_calls.settle_arguments(ends))
+        return attempt_calls.read_states(ends, reply)
 
     def give_up(
         self,

@@ -24,7 +24,8 @@ from client.sdk import ApiProblem, Framelane
 from shared.events import Snapshot, StateChanged
 from shared.specs import ModelDownloadSpec
 from shared.states import TERMINAL
-from tests.support.stacks import eventually, own_environ
+from tests.support.polling import eventually
+from tests.support.stacks import own_environ
 
 pytestmark = pytest.mark.service
 
@@ -68,7 +69,7 @@ class Up:
         return self.process.wait(WITHIN_S)
 
     def orphans(self) -> list[psutil.Process]:
-        return psutil.wait_procs(self.children, timeout=10)[1]
+        return psutil.wait_procs(self.children, timeout=30)[1]
 
     def _read(self) -> None:
         assert self.process.stderr
@@ -203,15 +204,19 @@ def test_a_follower_does_not_notice_a_gateway_that_is_killed(up: Up):
         assert client.get(job.id).terminal
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_everything_in_order_and_leaves_nobody(tmp_path: Path, number: signal.Signals):
-    with running(tmp_path / "data") as up:
+@pytest.mark.parametrize(
+    ("number", "lanes"), [(signal.SIGINT, default_lanes(own_environ())), (signal.SIGTERM, ("io",))]
+)
+def test_a_signal_stops_everything_in_order_and_leaves_nobody(
+    tmp_path: Path, number: signal.Signals, lanes: tuple[str, ...]
+):
+    with running(tmp_path / "data", "--lanes", ",".join(lanes)) as up:
         assert up.end(number) == 0
         assert up.orphans() == []
         up.await_log("valkey stopped")
         stopped = [line.split("|")[1].split()[0] for line in up.log if line.endswith(" stopped")]
         assert stopped[0] == "gateway"
-        assert sorted(stopped[1:-1]) == sorted(default_lanes(own_environ()))
+        assert sorted(stopped[1:-1]) == sorted(lanes)
         assert stopped[-1] == "valkey"
         assert RunFile.read(up.data_dir) is None
 
@@ -283,3 +288,12 @@ def _status(url: str) -> int | None:
         return httpx2.get(url).status_code
     except httpx2.ConnectError:
         return None
+
+
+def test_gateway_of_several_processes(tmp_path: Path):
+    with running(tmp_path / "data", "--lanes", "io", "--gateway-workers", "2") as several:
+        gateway = psutil.Process(several.ready["pids"]["gateway"])
+        assert len(gateway.children()) == 2
+        assert httpx2.get(f"{several.url}/health/ready").is_success
+        assert several.end(signal.SIGTERM) == 0
+        assert several.orphans() == []

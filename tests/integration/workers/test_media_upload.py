@@ -23,7 +23,7 @@ from shared.states import JobState
 from tests.support.media import make_video
 from tests.support.stacks import stack_on
 
-FRAMES = 1_500
+FRAMES = 6_000
 """Of a video that takes a while to look into."""
 
 

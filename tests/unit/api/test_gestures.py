@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from array import array
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ from PIL import Image
 from api import problems
 from shared.catalogue import load_catalogue
 from shared.jobs import ArtifactRef, ErrorInfo
+from shared.msgpacked import packed
 from shared.packing import InferenceTask
 from shared.results import DetectedHand, GesturePrediction, KeypointsPrediction, Prediction, Score
 from shared.settings import JobSettings, Settings
@@ -49,6 +51,69 @@ async def test_landmarks_become_a_letter(client: httpx2.AsyncClient, house: Hous
     timings = told["timings"]
     assert timings["model_ms"] == 0.5
     assert timings["total_ms"] == pytest.approx(timings["queue_wait_ms"] + timings["run_ms"], abs=0.01)
+
+
+@pytest.mark.parametrize("kind", ["application/octet-stream", "application/msgpack"])
+@pytest.mark.parametrize("name", ["landmarks", "sequence"])
+async def test_numbers_may_come_as_they_are_kept(
+    client: httpx2.AsyncClient, house: House, kind: str, name: str
+) -> None:
+    model, columns, frames = ("asl", 63, 1) if name == "landmarks" else ("lstm", 258, 3)
+    raw = array("f", [number / 1000 for number in range(columns * frames)]).tobytes()
+    body = raw if kind == "application/octet-stream" else packed({name: raw})
+    answer = await asked(client, house, f"gestures/{model}/predict", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 200
+    job = house.jobs.kept(answer.json()["job_id"])
+    assert isinstance(job.record.spec, InferenceTask)
+    assert [(item.kind, item.rows) for item in job.record.spec.inputs] == [(name, frames)]
+    assert job.blobs == [raw]
+
+
+async def test_the_same_question_in_another_form_is_the_same(client: httpx2.AsyncClient, house: House) -> None:
+    raw = array("f", [point[axis] for point in HAND for axis in "xyz"]).tobytes()
+    octets = {"content": raw, "headers": {"Content-Type": "application/octet-stream"}}
+    spec = {"kind": "inference", "model": "asl", "inputs": [{"landmarks": HAND}], "options": {"top_k": 3}}
+    told = [
+        await asked(client, house, "gestures/asl/predict", **body)
+        for body in ({"json": {"landmarks": HAND}}, octets)
+    ]
+    ids = [answer.json()["job_id"] for answer in told]
+    ids.append(
+        (await client.post("/api/v1/jobs", json=spec | {"options": {"top_k": 3, "min_confidence": 0.0}})).json()[
+            "id"
+        ]
+    )
+    assert len({house.jobs.kept(job_id).record.fingerprint for job_id in ids}) == 1
+
+
+async def test_a_photo_may_be_the_body(client: httpx2.AsyncClient, house: House) -> None:
+    seen = GesturePrediction(label="c", confidence=0.8, top=[Score(label="c", confidence=0.8)], hand=FOUND)
+    body = {"content": photo(), "headers": {"Content-Type": "image/png"}}
+    answer = await asked(client, house, "gestures/vgt/predict", seen, **body)
+    assert (answer.status_code, answer.json()["prediction"]) == (200, "c")
+    assert house.jobs.kept(answer.json()["job_id"]).blobs == [photo()]
+
+
+_NUMBERS: dict[str, tuple[str, bytes, int, str]] = {
+    "too few": ("application/octet-stream", bytes(248), 422, ""),
+    "none": ("application/octet-stream", b"", 422, ""),
+    "not finite": ("application/octet-stream", b"\x00\x00\xc0\x7f" * 63, 422, ""),
+    "far away": ("application/octet-stream", array("f", [2e6] * 63).tobytes(), 422, ""),
+    "not msgpack": ("application/msgpack", b"\xc1", 400, ""),
+    "no map": ("application/msgpack", b"\x01", 400, ""),
+    "another field": ("application/msgpack", packed({"points": bytes(252)}), 422, ""),
+    "the other form": ("application/msgpack", packed({"sequence": bytes(252)}), 422, "/sequence"),
+    "not bytes": ("application/msgpack", packed({"landmarks": "text"}), 422, ""),
+}
+
+
+@pytest.mark.parametrize("case", _NUMBERS)
+async def test_numbers_that_are_none(client: httpx2.AsyncClient, house: House, case: str) -> None:
+    kind, body, status, pointer = _NUMBERS[case]
+    answer = await client.post("/api/v1/gestures/asl/predict", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert [each["pointer"] for each in answer.json().get("errors", [])] == ([pointer] if status == 422 else [])
+    assert not house.kept
 
 
 async def test_photo_becomes_a_letter_with_the_hand_it_shows(client: httpx2.AsyncClient, house: House) -> None:
@@ -265,5 +330,5 @@ async def test_catalogue(client: httpx2.AsyncClient) -> None:
 async def test_a_route_that_takes_photos_only_says_so(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/api/v1/keypoints/hands", json={})
     assert answer.status_code == 415
-    assert answer.json()["detail"] == "send multipart/form-data"
-    assert answer.headers["accept"] == "multipart/form-data"
+    assert answer.json()["detail"] == "send multipart/form-data or image/jpeg or image/png or image/webp"
+    assert answer.headers["accept"] == "multipart/form-data, image/jpeg, image/png, image/webp"
