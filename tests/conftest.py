@@ -1,5 +1,6 @@
 """What tests of every room may use. Servers start once per test process, when a test first asks for them."""
 
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -9,6 +10,11 @@ import pytest
 from client.local.embedded import EmbeddedValkey
 from shared.settings import ArtifactSettings, RedisSettings, Settings
 from tests.support.servers import S3Server
+
+# A shell without job control, as scripts run in, starts what it puts in the background deaf to Ctrl-C; our workers
+# respect that, as nohup's wish. Programs that tests start shall hear.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine breaks no law. All else is as the environment has it: in CI Hypothesis chooses a profile by itself.
 hypothesis.settings.register_profile(
