@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from api import asyncapi_sessions as sessions
 from api.gateway import own_version
 from api.routes.events import MOST_SEQ
 from api.routes.metadata import MetadataEnd, MetadataRecord, MissedRecords, RecordsRestarted
@@ -64,7 +65,7 @@ def render() -> dict[str, Any]:
         "info": {"title": "Framelane", "version": own_version(), "description": _DESCRIPTION},
         "defaultContentType": "application/json",
         "channels": _channels(),
-        "operations": {f"send_{name}": _operation(name) for name in _TOPICS},
+        "operations": {f"send_{name}": _operation(name) for name in _TOPICS} | sessions.operations(),
         "components": {"messages": _messages(), "schemas": _schemas()},
     }
 
@@ -101,6 +102,7 @@ def _channels() -> dict[str, Any]:
             {},
         )
         | {"parameters": _JOB_ID},
+        "session": sessions.channel(),
     }
 
 
@@ -129,12 +131,13 @@ def _messages() -> dict[str, Any]:
             "summary": summary,
             "payload": {"$ref": f"#/components/schemas/{model.__name__}"},
         }
-        for name, (model, summary) in _MESSAGES.items()
+        for name, (model, summary) in (_MESSAGES | sessions.MESSAGES).items()
     }
 
 
 def _schemas() -> dict[str, Any]:
     _, definitions = models_json_schema(
-        [(model, "serialization") for model, _ in _MESSAGES.values()], ref_template="#/components/schemas/{model}"
+        [(model, "serialization") for model, _ in (_MESSAGES | sessions.MESSAGES).values()],
+        ref_template="#/components/schemas/{model}",
     )
     return dict(sorted(definitions["$defs"].items()))

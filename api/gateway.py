@@ -67,7 +67,8 @@ class Gateway:
         self.pipelines = Registry(parts.pipelines, self.graphs, _pipeline_files(self.graphs, parts), self.threads)
         self._courier = Courier(parts.queue, self.threads, settings.redis.answer_s, settings.batching)
         of_pipelines = PipelineRules(self.graphs, self.rules.entries, settings.pipelines)
-        preparer = Preparer(self.rules, of_pipelines, MeasurementRules(of_pipelines), image_check(limits))
+        measured = MeasurementRules(of_pipelines)
+        preparer = Preparer(self.rules, of_pipelines, measured, image_check(limits), limits.rows)
         self.questions = Questions(preparer)
         self.submitter = Submitter(
             parts.store,
@@ -90,23 +91,7 @@ class Gateway:
             MediaLibrary(parts.artifacts, parts.beacon),
             self.threads,
         )
-        self.sessions = Sessions(
-            parts.sessions,
-            parts.queue,
-            self._courier,
-            self.lanes,
-            self.models,
-            self.rules,
-            settings.sessions,
-            image_check(limits),
-        )
-        self.session_records = SessionRecords(
-            parts.sessions,
-            parts.artifacts,
-            self.threads,
-            settings.sessions.part_lines,
-            settings.artifacts.link_ttl_s,
-        )
+        self.sessions, self.session_records = self._sessions(), self._session_records()
         self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
         self._chores = Chores(
@@ -115,10 +100,21 @@ class Gateway:
                 parts.queue,
                 resend_s=settings.jobs.resend_s,
                 retry_base_s=settings.worker.retry_base_s,
+                ageing_s=settings.queue.ageing_s,
             )
         )
         self._leaving = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _sessions(self) -> Sessions:
+        settings, parts = self.settings, self.parts
+        known = (self.lanes, self.models, self.rules)
+        check = image_check(settings.limits)
+        return Sessions(parts.sessions, parts.queue, self._courier, *known, settings.sessions, check)
+
+    def _session_records(self) -> SessionRecords:
+        part_lines, link_ttl_s = self.settings.sessions.part_lines, self.settings.artifacts.link_ttl_s
+        return SessionRecords(self.parts.sessions, self.parts.artifacts, self.threads, part_lines, link_ttl_s)
 
     async def start(self) -> None:
         """Begin to hear events and look for the parts; what isn't there within 3 s is looked for in background."""

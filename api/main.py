@@ -45,6 +45,7 @@ from api.routes import (
     sessions,
     stream,
     submit,
+    suites,
     uploads,
 )
 from api.server import allow_files, configuration, serve
@@ -89,6 +90,7 @@ _ROUTERS = (
     pipelines,
     convert,
     benchmarks,
+    suites,
 )
 
 _KILL_AFTER_S = 2.0

@@ -47,4 +47,38 @@ SPECS: dict[str, dict[str, Any]] = {
             "expect": {"frames": 50, "labels": {"person": 10}},
         },
     },
+    "validate a model": {
+        "summary": "Whether the INT8 variant of a model finds what the model itself finds",
+        "value": {
+            "kind": "validate",
+            "model": {"name": "person-ssdlite", "precision": "INT8", "media": ["bikes"]},
+        },
+    },
+    "suite": {
+        "summary": "A suite that ships: several tests, one score",
+        "value": {"kind": "suite", "suite": "retail"},
+    },
+    "own suite": {
+        "summary": "A suite of one's own: 100 points are 30 frames a second and 8 streams",
+        "value": {
+            "kind": "suite",
+            "name": "Our gate",
+            "tests": [
+                {
+                    "kind": "performance",
+                    "name": "people",
+                    "weight": 2,
+                    "reference": 30.0,
+                    "specs": [{"pipeline": _PEOPLE}],
+                },
+                {
+                    "kind": "density",
+                    "name": "cameras",
+                    "reference": 8.0,
+                    "fps_floor": 10.0,
+                    "specs": [{"pipeline": _TRACKING, "stream_rate": 100}],
+                },
+            ],
+        },
+    },
 }

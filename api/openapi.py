@@ -42,6 +42,7 @@ _TAGS = [
     {"name": "events", "description": "What happens to a job, as it happens"},
     {"name": "artifacts", "description": "Files of jobs"},
     {"name": "gestures", "description": "Questions answered at once"},
+    {"name": "sessions", "description": "What live sessions recorded"},
     {"name": "models", "description": "What can be installed, and what is"},
     {"name": "pipelines", "description": "Pipelines, variants and templates; text to graph and back"},
     {"name": "media", "description": "The library of videos, photos and image sets"},

@@ -93,6 +93,7 @@ _STATUS: Mapping[str, int] = {
     "frame-unreadable": 422,
     "frames-too-fast": 429,
     "client-too-slow": 429,
+    "gateway-stops": 503,
     "stopped": 409,
     "cancelled": 409,
     "timeout": 504,

@@ -6,8 +6,10 @@ from importlib import import_module
 NAMES = (
     "footprint",
     "submit_to_start",
+    "submits",
     "predict",
     "batch",
+    "growth",
     "device_batch",
     "images",
     "inference_core",
@@ -19,6 +21,10 @@ NAMES = (
     "uploads",
     "warm_up",
     "density_rule",
+    "sessions",
+    "fan_out",
+    "scaling",
+    "verdicts",
 )
 
 

@@ -18,9 +18,30 @@ from api.main import main
 _EVERY_S = 0.001
 
 _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("HTTP and middleware", ("/uvicorn/", "api/middleware", "/starlette/middleware/", "shared/telemetry")),
+    (
+        "HTTP and middleware",
+        (
+            "/uvicorn/",
+            "api/middleware",
+            "api/headers",
+            "api/express",
+            "/starlette/middleware/",
+            "shared/telemetry",
+        ),
+    ),
     ("routing, dependencies", ("/fastapi/", "/starlette/", "api/dependencies")),
-    ("validation, packing", ("services/documents", "services/prepare", "services/rules", "shared/packing")),
+    (
+        "validation, packing",
+        (
+            "routes/gestures.py:_one",
+            "routes/gestures.py:_question",
+            "services/questions",
+            "services/documents",
+            "services/prepare",
+            "services/rules",
+            "shared/packing",
+        ),
+    ),
     ("admission, lane", ("services/lanes", "services/models", "shared/routing", "shared/needs")),
     ("record, message", ("redis_jobs/calls", "redis_jobs/codec", "adapters/records", "celery_envelope")),
     ("store's connection", ("/redis/", "adapters/redis_connection", "redis_jobs/front", "redis_jobs/gathering")),
@@ -37,10 +58,10 @@ _begun = 0.0
 def _part_of(frame: FrameType | None) -> tuple[str, str]:
     """The part of the innermost frame that belongs to one, and the function there."""
     while frame is not None:
-        name = frame.f_code.co_filename
+        name = f"{frame.f_code.co_filename}:{frame.f_code.co_name}"
         for part, places in _PARTS:
             if any(place in name for place in places):
-                return part, f"{Path(name).stem}.{frame.f_code.co_name}:{frame.f_lineno}"
+                return part, f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}:{frame.f_lineno}"
         frame = frame.f_back
     return "other", ""
 

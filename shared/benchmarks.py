@@ -5,20 +5,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from shared.figures import Figure, Latency, MachineFigure
+from shared.figures import Drift, Figure, Latency, MachineFigure
 from shared.graph.model import Graph
 from shared.measure.compare import Verdict
 from shared.predictions import Answer
 
-MeasuredKind = Literal["performance", "density", "optimize", "validate"]
+MeasuredKind = Literal["performance", "density", "optimize", "validate", "suite"]
 
 
 class MeasuredStream(Answer):
-    """One stream of a pipeline; ``latency`` is of the last run that told it."""
+    """One stream of a pipeline; ``latency`` is of the last run that told it.
+
+    ``dropped``: frames that its sink left out because they came too late, in all runs that count.
+    """
 
     stream: int
     fps: Figure
     latency: Latency | None = None
+    dropped: int = 0
 
 
 class MeasuredPipeline(Answer):
@@ -32,7 +36,7 @@ class MeasuredPipeline(Answer):
 
 
 class MeasuredRun(Answer):
-    """One run. ``fps``: by pipeline, then by stream, in the order of the job's specs.
+    """One run. ``fps``, ``dropped``: by pipeline, then by stream, in the order of the job's specs.
 
     ``disturbed``: why it isn't trusted; it was repeated if the job's limits let it. ``machine``: processors in
     percent of all of them; what the machine doesn't tell is absent. ``moments``: the same over time, ``at``
@@ -41,6 +45,7 @@ class MeasuredRun(Answer):
 
     fps: list[list[float]]
     window_s: float
+    dropped: list[list[int]] = Field(default_factory=list[list[int]])
     disturbed: str | None = None
     machine: dict[str, MachineFigure] = Field(default_factory=dict[str, MachineFigure])
     moments: list[dict[str, float]] = Field(default_factory=list[dict[str, float]])
@@ -157,7 +162,8 @@ class OptimizeResult(Answer):
     report: list[str]
 
 
-Stage = Literal["parse", "policy", "link", "negotiate", "run", "produce", "match"]
+Stage = Literal["load", "parse", "policy", "link", "negotiate", "run", "produce", "match"]
+"""A pipeline goes through all but the first; a model is loaded, run and matched."""
 
 
 class StageOutcome(Answer):
@@ -168,8 +174,25 @@ class StageOutcome(Answer):
     detail: str = ""
 
 
+class ModelAgreement(Answer):
+    """A form of a model beside the original. ``original`` and ``variant``: runtime, precision and device of each.
+
+    ``drift`` is null where the form couldn't be loaded or run.
+    """
+
+    model: str
+    version: str
+    original: str
+    variant: str
+    drift: Drift | None = None
+
+
 class ValidateResult(Answer):
-    """Whether a pipeline does what is expected; ``failed_stage``: the first that didn't hold."""
+    """Whether a pipeline does what is expected, or a model's variant answers as the original does.
+
+    ``failed_stage``: the first that didn't hold. ``frames`` and what follows are of pipelines, ``model`` of
+    models.
+    """
 
     kind: Literal["validate"] = "validate"
     benchmark_id: str
@@ -179,18 +202,71 @@ class ValidateResult(Answer):
     frames: int
     labels: dict[str, int] = Field(default_factory=dict[str, int])
     agreement: float | None = None
+    model: ModelAgreement | None = None
     report: list[str] = Field(default_factory=list[str])
 
 
+class Failure(Answer):
+    """Why something has no result."""
+
+    code: str
+    detail: str
+
+
+class SuiteTestResult(Answer):
+    """One test of a suite; the whole of it is the benchmark ``benchmark_id``.
+
+    ``figure``: frames a second of all streams, or streams. ``low`` to ``high``: its 95 % interval, or the numbers
+    of streams it may be; null after one run alone, the upper one where a search was cut short. ``ratio``: to the
+    reference. ``spread``, ``runs``: of repeats, 0 for streams. A test that failed has an ``error`` and no figure.
+    """
+
+    name: str
+    kind: Literal["performance", "density"]
+    weight: float
+    reference: float
+    benchmark_id: str | None = None
+    figure: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ratio: float | None = None
+    spread: float = 0.0
+    runs: int = 0
+    trusted: bool = True
+    error: Failure | None = None
+
+
+class SuiteResult(Answer):
+    """Several tests and their score: 100 points are those of the reference figures.
+
+    ``score`` is the weighted geometric mean of the ratios times 100, ``low`` to ``high`` its 95 % interval (null
+    where that of a test is). All are null where a test has no result: ``missing`` names it. ``suite``: of one that
+    ships.
+    """
+
+    kind: Literal["suite"] = "suite"
+    benchmark_id: str
+    suite: str | None = None
+    score: float | None
+    low: float | None
+    high: float | None
+    tests: list[SuiteTestResult]
+    missing: list[str]
+    trusted: bool
+    environment: Environment
+    report: list[str]
+
+
 AnyMeasured = Annotated[
-    PerformanceResult | DensityResult | OptimizeResult | ValidateResult, Field(discriminator="kind")
+    PerformanceResult | DensityResult | OptimizeResult | ValidateResult | SuiteResult, Field(discriminator="kind")
 ]
 
 
 class BenchmarkSummary(Answer):
     """What lists tell of a result that is kept until somebody deletes it.
 
-    ``score``: the figure to know it by, in ``unit``; of a gain 0.3 is 30 %, of a verdict 1 is valid.
+    ``score``: the figure to know it by, in ``unit``; of a gain 0.3 is 30 %, of a verdict 1 is valid; null for a
+    suite with a test that failed. ``parent``: the suite's benchmark that this is a test of.
     """
 
     id: str
@@ -203,8 +279,9 @@ class BenchmarkSummary(Answer):
     hardware: str
     pipelines: list[str]
     models: list[str]
-    score: float
-    unit: Literal["fps", "streams", "gain", "valid"]
+    score: float | None
+    unit: Literal["fps", "streams", "gain", "valid", "points"]
+    parent: str | None = None
 
 
 class Benchmark(BenchmarkSummary):
@@ -237,6 +314,12 @@ class PipelineDifference(Difference):
     pipeline_id: str
 
 
+class SuiteTestDifference(Difference):
+    """Of the figure of one test that both suites have."""
+
+    name: str
+
+
 class Changed(Answer):
     """Something that isn't the same in both; ``name``: ``kernel``, ``model person-ssdlite``, ``spec streams``."""
 
@@ -253,8 +336,9 @@ class BenchmarkComparison(Difference):
 
     a: BenchmarkSummary
     b: BenchmarkSummary
-    compared: Literal["total_fps", "streams", "fps"]
+    compared: Literal["total_fps", "streams", "fps", "score"]
     pipelines: list[PipelineDifference]
+    tests: list[SuiteTestDifference] = Field(default_factory=list[SuiteTestDifference])
     environment: list[Changed]
     asked: list[Changed]
     doubts: list[str]

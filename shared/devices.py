@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -91,6 +92,12 @@ class Lane:
         """Queues a worker of this lane reads: ``gpu.1`` also serves whoever asked for any ``gpu``."""
         shared = self.of(family_of(self.device), self.lane_class).name
         return (self.name,) if shared == self.name else (self.name, shared)
+
+
+@lru_cache(maxsize=256)
+def lane_of(name: str) -> Lane:
+    """The lane of that name, read once. Raises ValueError for what isn't one."""
+    return Lane(name)
 
 
 class DeviceInfo(BaseModel):

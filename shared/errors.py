@@ -355,6 +355,7 @@ class WorkerLeaves(Unavailable):
 class Full(Unavailable):
     """Too many jobs wait."""
 
+    code = "full"
     retry_after_s: float | None = None
     """When there will be room, as far as somebody could tell."""
 

@@ -4,9 +4,10 @@ Shapes follow MediaPipe: 21 points a hand, 33 a pose; x and y are fractions of t
 (they may leave [0, 1] a little), z is on x's scale, 0 at the wrist.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 HAND_POINTS = 21
 POSE_POINTS = 33
@@ -22,6 +23,8 @@ WORD_FRAMES = 40
 """Frames a word model looks at; those after them aren't kept."""
 
 MAX_INPUTS = 10_000
+MAX_ROWS = 1_000_000
+"""Of all tensors of a job together; ``limits.rows`` may be lower."""
 MAX_COORDINATE = 1e6
 """Far inside float32: a network that adds up products of such numbers doesn't overflow."""
 
@@ -97,14 +100,22 @@ class MediaInput(Wire):
 
 
 class Tensor(Wire):
-    """Rows of landmarks in bulk: little-endian float32, row after row, in base64.
+    """Rows of landmarks in bulk: little-endian float32, row after row.
 
-    A row is x, y, z of point 0, then of point 1 … of point 20.
+    A row is x, y, z of point 0, then of point 1 … of point 20. ``data``: in base64; ``file``: the name of a part
+    of the same multipart request that has the bytes as they are.
     """
 
     dtype: Literal["float32"] = "float32"
-    shape: tuple[Annotated[int, Field(ge=1, le=MAX_INPUTS)], Literal[63]]
-    data: Annotated[str, Field(min_length=1)]
+    shape: tuple[Annotated[int, Field(ge=1, le=MAX_ROWS)], Literal[63]]
+    data: Annotated[str, Field(min_length=1)] | None = None
+    file: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.data is None) == (self.file is None):
+            raise PydanticCustomError("one_source", "give exactly one of data (base64) or file (part name)")
+        return self
 
 
 class TensorInput(Wire):

@@ -21,15 +21,34 @@ Seconds = Annotated[FiniteFloat, Field(strict=True, ge=1, le=3_600)]
 WarmUp = Annotated[
     FiniteFloat, Field(strict=True, ge=0, le=600, description="after the last stream's first frame, left out")
 ]
+Precision = Annotated[
+    FiniteFloat,
+    Field(
+        strict=True,
+        gt=0,
+        le=1,
+        description="half of the rate's 95 % interval, relative, at which it is enough after 5 runs or more; "
+        "`repeats` are the most then",
+    ),
+]
 Isolation = Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")]
 
 
-class MeasuredFields(CommonSpec):
-    """What every measurement has. ``name``: what lists of results call it; default: made from its pipelines."""
+class NamedFields(Wire):
+    """``name``: what lists of results call the result; default: made from its pipelines."""
 
     name: Label = ""
+
+
+class RunFields(Wire):
+    """How runs are made."""
+
     isolation: Isolation = "pipeline"
     warmup_s: WarmUp = 2.0
+
+
+class MeasuredFields(RunFields, NamedFields, CommonSpec):
+    """What every measurement has."""
 
 
 class LoadFields(Wire):
@@ -45,19 +64,28 @@ class Load(LoadFields):
     pipeline: PipelineSource
 
 
-class PerformanceFields(MeasuredFields):
-    """What a performance test has beside its pipelines."""
+class PerformanceTerms(RunFields):
+    """How a performance test is made."""
 
     kind: Literal["performance"] = "performance"
     duration_s: Annotated[Seconds, Field(description="measured part of a run, after the warm-up")] = 10.0
     repeats: Annotated[int, Field(strict=True, ge=1, le=50, description="undisturbed runs wanted")] = 3
+    precision: Precision | None = None
     latency_metrics: Annotated[bool, Field(strict=True)] = False
 
 
-class PerformanceSpec(PerformanceFields):
-    """Run several pipelines at once, and tell the rate of every stream."""
+class PerformanceFields(PerformanceTerms, MeasuredFields):
+    """What a performance test has beside its pipelines."""
+
+
+class Loads(Wire):
+    """Pipelines that run at once."""
 
     specs: Annotated[list[Load], Field(min_length=1, max_length=16)]
+
+
+class PerformanceSpec(Loads, PerformanceFields):
+    """Run several pipelines at once, and tell the rate of every stream."""
 
 
 class ShareFields(Wire):
@@ -80,8 +108,8 @@ class Share(ShareFields):
     pipeline: PipelineSource
 
 
-class DensityFields(MeasuredFields):
-    """What a search for density has beside its pipelines."""
+class DensityTerms(RunFields):
+    """How density is searched."""
 
     kind: Literal["density"] = "density"
     fps_floor: Annotated[FiniteFloat, Field(strict=True, gt=0, le=10_000)]
@@ -96,7 +124,7 @@ class DensityFields(MeasuredFields):
     ] = 1_800.0
 
     @model_validator(mode="after")
-    def _affordable(self) -> "DensityFields":
+    def _affordable(self) -> "DensityTerms":
         if self.budget_s < self.warmup_s + self.duration_s:
             needed = f"{self.warmup_s + self.duration_s:g}"
             raise PydanticCustomError(
@@ -105,8 +133,12 @@ class DensityFields(MeasuredFields):
         return self
 
 
-class DensitySpec(DensityFields):
-    """Find the largest number of streams whose slowest one keeps a floor.
+class DensityFields(DensityTerms, MeasuredFields):
+    """What a search for density has beside its pipelines."""
+
+
+class Shares(Wire):
+    """Pipelines that divide the streams.
 
     Rates of the specs that have them sum to 100; specs that give ``streams`` run beside, at least one must grow.
     """
@@ -114,13 +146,17 @@ class DensitySpec(DensityFields):
     specs: Annotated[list[Share], Field(min_length=1, max_length=16)]
 
     @model_validator(mode="after")
-    def _whole(self) -> "DensitySpec":
+    def _whole(self) -> "Shares":
         rates = [each.stream_rate for each in self.specs if each.stream_rate is not None]
         if not rates:
             raise PydanticCustomError("rates", "every pipeline is pinned: give one a `stream_rate` of 100")
         if sum(rates) != 100:  # noqa: PLR2004 - percent
             raise PydanticCustomError("rates", "`stream_rate`s sum to {sum}, not to 100", {"sum": sum(rates)})
         return self
+
+
+class DensitySpec(Shares, DensityFields):
+    """Find the largest number of streams whose slowest one keeps a floor."""
 
 
 class SearchSpace(Wire):
@@ -200,6 +236,38 @@ class Expectation(Wire):
     agreement: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1)] = 0.95
 
 
+class Tolerance(Wire):
+    """Least agreement of a model's variant with the original; what can't be told of a model isn't judged.
+
+    ``similarity`` is judged where neither classes nor boxes are.
+    """
+
+    top1: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1, description="share of equal classes")] = 0.98
+    boxes: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1, description="share of boxes both find")] = 0.95
+    similarity: Annotated[FiniteFloat, Field(strict=True, ge=0, le=1, description="cosine of all numbers")] = 0.99
+    max_abs: Annotated[
+        FiniteFloat | None, Field(strict=True, ge=0, description="largest difference of a number; default: any")
+    ] = None
+
+
+class ComparedModel(Wire):
+    """A form of a model, held against the original in full precision on the CPU. The job's device runs it."""
+
+    name: Name
+    precision: Annotated[
+        Literal["FP32", "FP16", "INT8"] | None,
+        Field(description="of its OpenVINO variant; default: the most exact there is"),
+    ] = None
+    runtime: Annotated[
+        Literal["torch", "openvino"], Field(description="torch: of gesture models, on another device")
+    ] = "openvino"
+    media: Annotated[
+        list[Name], Field(max_length=50, description="videos, photos and image sets it sees; none: made-up inputs")
+    ] = Field(default_factory=list[str])
+    samples: Annotated[int, Field(strict=True, ge=1, le=1_000, description="at most")] = 64
+    tolerance: Tolerance = Tolerance()
+
+
 class ValidateFields(CommonSpec):
     """What a validation has beside its pipeline."""
 
@@ -211,6 +279,26 @@ class ValidateFields(CommonSpec):
 
 
 class ValidateSpec(ValidateFields):
-    """Tell whether a pipeline parses, is allowed, links, negotiates, runs and produces what is expected."""
+    """Tell whether a pipeline parses, is allowed, links, negotiates, runs and produces what is expected.
 
-    pipeline: PipelineSource
+    Or, with `model` in place of `pipeline`, whether a variant of a model answers as the original does.
+    """
+
+    pipeline: PipelineSource | None = None
+    model: ComparedModel | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "ValidateSpec":
+        if (self.pipeline is None) == (self.model is None):
+            raise PydanticCustomError("subject", "give either `pipeline` or `model`")
+        fields = type(self).model_fields
+        odd = [
+            name
+            for name in ("inputs", "max_runtime_s", "expect")
+            if getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        ]
+        if self.model is not None and odd:
+            raise PydanticCustomError(
+                "model", "`{odd}` belongs to pipelines; a model has `media` and `tolerance`", {"odd": odd[0]}
+            )
+        return self

@@ -12,6 +12,7 @@ from shared.graph.model import Graph
 from shared.graph.names import model_of, places
 from shared.graph.parser import parse
 from shared.graph.rewrites.devices import MODELS
+from shared.measurements import ComparedModel
 from shared.packing import (
     AnyTask,
     DensityTask,
@@ -19,6 +20,7 @@ from shared.packing import (
     OptimizeTask,
     PerformanceTask,
     PipelineTask,
+    SuiteTask,
     ValidateTask,
 )
 from shared.pipelines import DescriptionSource, GraphSource
@@ -27,7 +29,7 @@ from shared.routing import Needs
 from shared.settings import RoutingSettings
 from shared.specs import JobKind, ModelConvertSpec
 
-RUN_PIPELINES: tuple[JobKind, ...] = ("pipeline", "performance", "density", "optimize", "validate")
+RUN_PIPELINES: tuple[JobKind, ...] = ("pipeline", "performance", "density", "optimize", "validate", "suite")
 
 _SUFFICIENT = {
     "INT8": frozenset({"INT8"}),
@@ -61,8 +63,14 @@ def needs_of(
             precisions=_SUFFICIENT.get(task.options.precision or "", frozenset()),
             runtimes=_runtimes(task, entry),
         )
+    if isinstance(task, ValidateTask) and task.model is not None:
+        return _of_compared(task, task.model, entries, installed, settings)
     if isinstance(task, ModelConvertSpec):
         return Needs(families=frozenset({Device.CPU}), work=work_of(task))
+    if isinstance(task, SuiteTask):  # its tests run one after the other
+        each = [needs_of(test.task, entries, installed, settings) for test in task.tests]
+        families = frozenset(Device).intersection(*(needs.families for needs in each))
+        return Needs(families=families, work=work_of(task), memory_bytes=max(needs.memory_bytes for needs in each))
     families, memory_bytes = frozenset(Device), 0
     for pipeline in pipelines_of(task):
         models = pipeline_models(pipeline.graph)
@@ -71,6 +79,23 @@ def needs_of(
         )
         memory_bytes += sum(estimated_bytes(installed.get(name), settings) for name in models)
     return Needs(families=families, work=work_of(task), memory_bytes=memory_bytes)
+
+
+def _of_compared(
+    task: ValidateTask,
+    model: ComparedModel,
+    entries: Mapping[str, CatalogueEntry],
+    installed: Mapping[str, InstalledModel],
+    settings: RoutingSettings,
+) -> Needs:
+    entry = _entry(model.name, entries, installed)
+    # Workers of long lanes tell no runtimes: a helper process has them.
+    return Needs(
+        families=frozenset(Device) if entry is None else frozenset(entry.devices),
+        work=work_of(task),
+        memory_bytes=2 * estimated_bytes(installed.get(model.name), settings),
+        precisions=_SUFFICIENT.get(model.precision or "", frozenset()),
+    )
 
 
 def pipelines_of(task: AnyTask) -> list[PipelineTask]:
@@ -82,6 +107,8 @@ def pipelines_of(task: AnyTask) -> list[PipelineTask]:
             return pipelines
         case OptimizeTask(pipeline=pipeline):
             return [pipeline]
+        case SuiteTask(tests=tests):
+            return [pipeline for test in tests for pipeline in test.task.specs]
         case ValidateTask():
             graph = _to_validate(task)
             once = {"device": task.device, "inputs": task.inputs, "pipeline_id": task.pipeline_id}

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, ValidateResult
-from shared.figures import Latency
+from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, SuiteResult, ValidateResult
+from shared.figures import Drift, Latency
 from shared.predictions import (
     Answer,
     Attribute,
@@ -80,22 +80,6 @@ class InstalledFile(Answer):
     name: str
     size: int
     sha256: str
-
-
-class Drift(Answer):
-    """How far a variant's numbers are from the original's, over all outputs of the same sample inputs.
-
-    ``top1_agreement``: share of rows whose largest value is at the same place; null where outputs aren't rows of
-    classes. ``boxes_agreement``: share of both models' boxes that the other has too, with the same label and half
-    of the area in common; null where there are none. ``inputs`` says what the samples were.
-    """
-
-    samples: int
-    inputs: str
-    max_abs: float
-    mean_abs: float
-    top1_agreement: float | None = None
-    boxes_agreement: float | None = None
 
 
 class VariantDetails(Answer):
@@ -276,6 +260,7 @@ AnyResult = (
     | DensityResult
     | OptimizeResult
     | ValidateResult
+    | SuiteResult
     | SweepResult
 )
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.devices import AUTO, Device, Lane, LaneClass, family_of
+from shared.devices import AUTO, Device, Lane, LaneClass, family_of, lane_of
 from shared.errors import DeviceMemory, DeviceUnavailable
 from shared.specs import LANE_CLASSES, CommonSpec, JobKind
 from shared.workers import LaneState
@@ -58,7 +58,7 @@ class Policy:
 
     def rank(self, lane: LaneState) -> tuple[int, str]:
         """Lower is preferred; families that aren't named come last."""
-        family = family_of(Lane(lane.name).device)
+        family = family_of(lane_of(lane.name).device)
         order = list(self.prefer)
         return (order.index(family) if family in order else len(order)), lane.name
 
@@ -104,8 +104,8 @@ def choose(candidates: Sequence[LaneState], needs: Needs, policy: Policy = DEFAU
     """The lane that is expected to answer first; one whose device is leased only where there is no other."""
     fitting = [lane for lane in candidates if obstacle(lane, needs) is None]
     free = [lane for lane in fitting if not lane.leased] or fitting
-    if not free:
-        return None
+    if len(free) <= 1:
+        return free[0] if free else None
     waits = expected_ms(free, needs.work)
     limit = min(waits.values()) * (1 + policy.close)
     return min((lane for lane in free if waits[lane.name] <= limit), key=policy.rank)
@@ -150,7 +150,7 @@ def lacks_memory(lane: LaneState, needs: Needs) -> str | None:
 
 
 def _is_of(state: LaneState, lane_class: LaneClass, families: frozenset[Device]) -> bool:
-    lane = Lane(state.name)
+    lane = lane_of(state.name)
     if lane.lane_class is not lane_class:
         return False
     return lane_class is LaneClass.IO or family_of(lane.device) in families

@@ -10,7 +10,7 @@ class SessionSettings(BaseModel):
 
     in_flight: Annotated[
         int, Field(ge=2, le=64, description="frames of a session that run or wait; more, and the oldest goes")
-    ] = 2
+    ] = 3
     frame_bytes: Annotated[int, Field(ge=4_096, le=64 * 1024 * 1024, description="largest frame")] = 1024 * 1024
     frames_per_s: Annotated[PositiveFloat, Field(description="of a session; more are refused")] = 120.0
     refusals: Annotated[PositiveInt, Field(description="refused frames in a row that end a connection")] = 600

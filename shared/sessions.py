@@ -211,10 +211,14 @@ class WindowReset(Answer):
 
 
 class SessionEnded(Answer):
-    """Last to come. If ``error.retryable``, coming back helps: the session, if there was one, is still there."""
+    """Last to come. If ``error.retryable``, coming back helps: the session, if there was one, is still there.
+
+    ``status``: the HTTP status that the error has elsewhere.
+    """
 
     type: Literal["ended"] = "ended"
     error: ErrorInfo
+    status: int = 500
     errors: list[tuple[str, str]] = Field(default_factory=list[tuple[str, str]])
 
 

@@ -92,6 +92,7 @@ class LimitSettings(BaseModel):
     image_bytes: PositiveInt = 20 * MIB
     image_pixels: PositiveInt = 40_000_000
     parts: Annotated[PositiveInt, Field(description="of a multipart request")] = 64
+    rows: Annotated[int, Field(ge=1, le=1_000_000, description="of a job, in tensors and apart")] = 200_000
     wait_s: Annotated[PositiveInt, Field(description="longest Prefer: wait and ?wait")] = 60
     page: Annotated[PositiveInt, Field(description="largest ?limit")] = 200
     follower_queue: Annotated[PositiveInt, Field(description="events a slow follower may be behind")] = 256
@@ -334,7 +335,7 @@ class MeasuringSettings(BaseModel):
     foreign_percent: Annotated[
         PositiveFloat,
         Field(le=100, description="of the processors: a run in which others used more is disturbed"),
-    ] = 15.0
+    ] = 5.0
     disturbed_tries: Annotated[PositiveInt, Field(description="runs in all until one is undisturbed")] = 3
     sample_frames: Annotated[
         PositiveInt, Field(description="looked at to see whether a form of a pipeline finds the same objects")
@@ -342,6 +343,9 @@ class MeasuringSettings(BaseModel):
     patience_s: Annotated[
         PositiveFloat, Field(description="for a frame of a pipeline that is looked at or validated")
     ] = 60.0
+    lease_s: Annotated[
+        PositiveFloat, Field(ge=1, description="a device stays taken after its measuring worker was killed")
+    ] = 15.0
 
 
 class LogSettings(BaseModel):

@@ -12,6 +12,7 @@ from shared.inputs import MAX_INPUTS, InferenceInput, Wire
 from shared.measurements import MOST_STREAMS, DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
 from shared.pipelines import PipelineSource
 from shared.sources import Category, Sha256, WantedFile
+from shared.suites import SuiteSpec
 
 Runtime = Literal["auto", "torch", "openvino"]
 Precision = Literal["FP32", "FP16"]
@@ -273,6 +274,7 @@ AnySpec = (
     | DensitySpec
     | OptimizeSpec
     | ValidateSpec
+    | SuiteSpec
     | SweepSpec
 )
 
@@ -292,6 +294,7 @@ JobKind = Literal[
     "density",
     "optimize",
     "validate",
+    "suite",
     "sweep",
 ]
 
@@ -310,5 +313,6 @@ LANE_CLASSES: Mapping[JobKind, LaneClass] = {
     "density": LaneClass.LONG,
     "optimize": LaneClass.LONG,
     "validate": LaneClass.LONG,
+    "suite": LaneClass.LONG,
     "sweep": LaneClass.IO,
 }

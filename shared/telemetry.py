@@ -2,13 +2,17 @@
 
 import logging
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from shared.settings import LogSettings
+
+_BOUND: ContextVar[Mapping[str, str]] = ContextVar("bound", default={})  # noqa: B039  nobody changes what is in it
+"""One variable for all: structlog has one for each name, and every request binds some."""
 
 _SECRETS = ("password", "secret", "authorization", "token", "signature")
 
@@ -17,7 +21,7 @@ def configure_logging(settings: LogSettings, process: str) -> None:
     """Send structlog's and the standard library's records to stderr in one form; ``process`` names the speaker."""
     pretty = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
     chain: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _merge,
         _speaker(process),
         structlog.processors.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -50,9 +54,16 @@ def configure_logging(settings: LogSettings, process: str) -> None:
 @contextmanager
 def bound(**values: str | None) -> Generator[None]:
     """Every line logged inside carries these values; None ones are left out."""
-    given = {name: value for name, value in values.items() if value is not None}
-    with structlog.contextvars.bound_contextvars(**given):
+    before = _BOUND.get()
+    given = _BOUND.set({**before, **{name: value for name, value in values.items() if value is not None}})
+    try:
         yield
+    finally:
+        _BOUND.reset(given)
+
+
+def _merge(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {**_BOUND.get(), **event}
 
 
 def _speaker(process: str) -> Processor:

@@ -29,6 +29,8 @@ ALONE = "alone"
 
 _NO_BACKOFF = {Lost.code, WorkerLeaves.code}
 _BATCH = 500
+_WAITS_S = 1.0
+"""A lane with a job that was sent so long ago may have some that wait for others all the time."""
 
 log = structlog.stdlib.get_logger()
 
@@ -73,7 +75,11 @@ def send(store: AttemptStore, queue: JobQueue, record: JobRecord) -> None:
 
 
 class Upkeep:
-    """One per process. ``resend_s``: a job whose message seems lost is sent again after this."""
+    """One per process.
+
+    ``resend_s``: a job whose message seems lost is sent again after this. ``ageing_s``: who waits so long goes one
+    priority up.
+    """
 
     def __init__(
         self,
@@ -82,6 +88,7 @@ class Upkeep:
         *,
         resend_s: float,
         retry_base_s: float,
+        ageing_s: float = 30.0,
         every_s: float = EVERY_S,
     ) -> None:
         self.every_s = every_s
@@ -89,6 +96,7 @@ class Upkeep:
         self._queue = queue
         self._resend_s = resend_s
         self._retry_base_s = retry_base_s
+        self._ageing_s = ageing_s
 
     def round(self) -> None:
         """Tend to the jobs, unless another process did so within ``every_s``. To be called about that often.
@@ -101,7 +109,7 @@ class Upkeep:
     def tend(self) -> None:
         """Every step once; the first error is raised when all were tried."""
         failed: list[Exception] = []
-        for step in (self._reap, self._store.expire, self._note_lost, self._send_waiting):
+        for step in (self._reap, self._store.expire, self._note_lost, self._send_waiting, self._age):
             _try(step, failed)
         if failed:
             raise failed[0]
@@ -140,6 +148,12 @@ class Upkeep:
         empty = [lane for lane in self._store.waiting_lanes(self._resend_s) if self._queue.depth(lane) == 0]
         if noted := self._store.note_lost(empty, self._resend_s):
             log.warning("messages_lost", jobs=noted)
+
+    def _age(self) -> None:
+        """Lanes whose jobs don't wait long are left alone."""
+        for lane in self._store.waiting_lanes(min(self._ageing_s, _WAITS_S)):
+            if raised := self._queue.age(lane, self._ageing_s):
+                log.info("messages_aged", lane=lane, messages=raised)
 
     def _send_waiting(self) -> None:
         now = datetime.now(UTC)

@@ -193,7 +193,7 @@ def _environment(
         beacon=doors.beacon,
         attempts=doors.store,
         uploads=doors.uploads,
-        exclusive=Exclusive(host, doors.leases, doors.beacon),
+        exclusive=Exclusive(host, doors.leases, doors.beacon, settings.measuring.lease_s),
         benchmarks=doors.benchmarks,
         variants=doors.variants,
     )
@@ -206,6 +206,7 @@ def _upkeep(settings: Settings, doors: _Doors, catalogue: Catalogue) -> list[Loo
         doors.queue,
         resend_s=settings.jobs.resend_s,
         retry_base_s=settings.worker.retry_base_s,
+        ageing_s=settings.queue.ageing_s,
     )
     beacon = doors.beacon
     movers = Movers(doors.store, beacon.workers, beacon.models, catalogue.by_name, settings.routing)

@@ -39,7 +39,12 @@ def main(worker: str, said: str) -> None:
         CeleryJobQueue(settings),
         RedisWorkerBeacon(settings),
     )
-    upkeep = Upkeep(store, queue, resend_s=settings.jobs.resend_s, retry_base_s=settings.worker.retry_base_s)
+    upkeep = Upkeep(
+        *(store, queue),
+        resend_s=settings.jobs.resend_s,
+        retry_base_s=settings.worker.retry_base_s,
+        ageing_s=settings.queue.ageing_s,
+    )
     until = time.monotonic() + PATIENCE_S
     patiently(lambda: upkeep.bury(worker, told(cause, lines)), until)
     patiently(lambda: beacon.withdraw(worker), until)

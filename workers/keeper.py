@@ -98,7 +98,7 @@ class Keeper:
         try:
             answers = self._store.renew_many([context.claim for context in contexts], self._lease_s)
         except Unavailable as error:
-            log.warning("leases_not_renewed", jobs=len(contexts), reason=str(error))
+            log.warning("lease_not_renewed", jobs=len(contexts), reason=str(error))
             return
         for context, answer in zip(contexts, answers, strict=True):
             if isinstance(answer, StaleClaim):

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 import structlog
@@ -81,6 +82,7 @@ class Shift:
         self._grace_s = grace_s
         self._ended = threading.Event()
         self._leaving = threading.Event()
+        self._asked: SimpleQueue[None] = SimpleQueue()
 
     def run(self) -> int:
         """Work until a signal ends it; the process's exit status."""
@@ -99,6 +101,7 @@ class Shift:
         signals.setup_logging.connect(_keep_logging, weak=False)
         signals.worker_ready.connect(self._on_ready, weak=False)
         signals.worker_shutting_down.connect(self._on_stop, weak=False)
+        threading.Thread(target=self._drain, name="drain", daemon=True).start()
         crew = self._crew
         crew.pulse.start()
         crew.keeper.start(self._abandon)
@@ -153,12 +156,16 @@ class Shift:
         self._crew.presence.start()
 
     def _on_stop(self, **_said: Any) -> None:
-        """Runs inside a signal handler, which must not wait for anything."""
-        if not self._leaving.is_set():
-            self._leaving.set()
-            threading.Thread(target=self._drain, name="drain", daemon=True).start()
+        """Runs inside a signal handler, which must not wait for anything.
+
+        Not even for a lock: the code that it interrupts may hold it, as that of a thread's start does. This queue
+        alone is made for that.
+        """
+        self._asked.put(None)
 
     def _drain(self) -> None:
+        self._asked.get()
+        self._leaving.set()
         log.info("worker_leaves", drain_s=self._drain_s, busy=self._crew.keeper.busy)
         self._crew.presence.leave()
         if self._ended.wait(self._drain_s):

@@ -8,6 +8,7 @@ from shared.media_library import MediaLibrary
 from shared.ports import ArtifactStore, UploadStore, WorkerBeacon
 from shared.uploads import UPLOADS
 from workers.model_sweep import sweep_models
+from workers.record_sweep import sweep_records
 
 
 @dataclass(slots=True)
@@ -24,15 +25,22 @@ class Tidying:
     """Safe beside uploads and jobs that use them, and beside others that tidy."""
 
     def __init__(
-        self, artifacts: ArtifactStore, uploads: UploadStore, beacon: WorkerBeacon, idle_s: float, unused_s: float
+        self,
+        artifacts: ArtifactStore,
+        uploads: UploadStore,
+        beacon: WorkerBeacon,
+        idle_s: float,
+        unused_s: float,
+        records_s: float,
     ) -> None:
-        """``idle_s``: of uploads; ``unused_s``: of uploaded media, 0: they stay."""
+        """``idle_s``: of uploads; ``unused_s``: of uploaded media, 0: they stay; ``records_s``: of sessions."""
         self._artifacts = artifacts
         self._uploads = uploads
         self._beacon = beacon
         self._library = MediaLibrary(artifacts, beacon)
         self._idle_s = idle_s
         self._unused_s = unused_s
+        self._records_s = records_s
 
     def tidy(self, orphan_s: float, check: Callable[[], None]) -> Tidied:
         """``orphan_s``: age from which files of nothing are removed."""
@@ -46,6 +54,7 @@ class Tidying:
         ):
             told.orphans += count
             told.freed_bytes += size
+        told.freed_bytes += sweep_records(self._artifacts, self._records_s, check)
         return told
 
     def _tidy_uploads(self, told: Tidied, orphan_s: float, check: Callable[[], None]) -> None:

@@ -53,13 +53,14 @@ async def list_benchmarks(
     hardware: Annotated[Part, Query(description="part of the hardware's name, in upper or lower case")] = None,
     pipeline: Annotated[Part, Query(description="as results call it, or the id of a pipeline")] = None,
     model: Annotated[Part, Query(description="a model that took part")] = None,
+    parent: Annotated[Part, Query(description="the benchmark of a suite: its tests")] = None,
     limit: Annotated[int, Query(ge=1)] = 50,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
 ) -> BenchmarkList:
     """List benchmarks, the latest first, one page at a time."""
     if limit > here.settings.limits.page:
         raise InvalidSpec(("/limit", f"must be at most {here.settings.limits.page}"))
-    query = BenchmarkQuery(kind, device, hardware, pipeline, model, limit, cursor)
+    query = BenchmarkQuery(kind, device, hardware, pipeline, model, parent, limit, cursor)
     page = await here.parts.benchmarks.find(query)
     return BenchmarkList(benchmarks=page.benchmarks, next_cursor=page.next_cursor)
 

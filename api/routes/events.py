@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Annotated
 
 import structlog
@@ -22,6 +23,8 @@ router = APIRouter(tags=["events"])
 
 MOST_SEQ = 10**18 - 1
 """Higher than any job gets. Python refuses to read a number of thousands of digits."""
+_RECENT = 128
+"""Events that are kept as bytes while they go out to everybody who follows."""
 _EVENT_ID = re.compile(r"[0-9]{1,18}")
 
 AfterSeq = Annotated[
@@ -97,8 +100,9 @@ async def _lines(watch: Watch) -> AsyncIterator[bytes]:
             yield line_of(frame)
 
 
+@lru_cache(maxsize=_RECENT)
 def line_of(frame: Frame) -> bytes:
-    """A frame as an event; pings are comments."""
+    """A frame as an event, written once for all who are told it; pings are comments."""
     if frame.type == "ping":
         return format_sse_event(comment="ping")
     return format_sse_event(data_str=frame.raw, event=frame.type, id=None if frame.seq is None else str(frame.seq))

@@ -188,10 +188,11 @@ class _Conversation:
 
 async def _say_why(socket: WebSocket, error: FramelaneError) -> None:
     """The last message, and a close code: 4000 and the HTTP status that the error has elsewhere."""
-    code = _GOING_AWAY if isinstance(error, GatewayStops) else _OURS + status_of(error.code)
+    status = status_of(error.code)
+    code = _GOING_AWAY if isinstance(error, GatewayStops) else _OURS + status
     broken = list(error.broken) if isinstance(error, InvalidSpec) else []
     with suppress(WebSocketDisconnect, RuntimeError):
-        await socket.send_text(SessionEnded(error=_told(error), errors=broken).model_dump_json())
+        await socket.send_text(SessionEnded(error=_told(error), status=status, errors=broken).model_dump_json())
         await socket.close(code, error.title()[:_LONGEST_REASON])
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from api.services.comparing_suites import of_suites, of_tests
 from shared.benchmarks import (
     Benchmark,
     BenchmarkComparison,
@@ -15,17 +16,19 @@ from shared.benchmarks import (
     OptimizeResult,
     PerformanceResult,
     PipelineDifference,
+    SuiteResult,
 )
 from shared.errors import InvalidSpec, TooFewRuns
 from shared.figures import Figure
 from shared.measure.compare import Comparison, Sample, compare, compare_samples, verdict_of
 
-Comparable = PerformanceResult | DensityResult | OptimizeResult
+Comparable = PerformanceResult | DensityResult | OptimizeResult | SuiteResult
 
-_COMPARED: Mapping[str, Literal["total_fps", "streams", "fps"]] = {
+_COMPARED: Mapping[str, Literal["total_fps", "streams", "fps", "score"]] = {
     "performance": "total_fps",
     "density": "streams",
     "optimize": "fps",
+    "suite": "score",
 }
 _OF_NO_MATTER = frozenset(
     {"name", "priority", "labels", "callback_url", "expires_s", "max_attempts", "retention_s", "timeout_s", "kind"}
@@ -49,6 +52,7 @@ def compared(a: Benchmark, b: Benchmark, margin: float) -> BenchmarkComparison:
         b=b.summary(),
         compared=_COMPARED[a.kind],
         pipelines=list(_pipelines(first, second, margin)),
+        tests=list(of_tests(first, second, margin)),
         environment=_environment(first.environment, second.environment),
         asked=_asked(a.spec, b.spec),
         doubts=list(_doubts(first, second)),
@@ -64,6 +68,8 @@ def _comparable(benchmark: Benchmark, pointer: str) -> Comparable:
 def _difference(a: Comparable, b: Comparable, margin: float) -> Difference:
     if isinstance(a, DensityResult) and isinstance(b, DensityResult):
         return _of_density(a, b, margin)
+    if isinstance(a, SuiteResult) and isinstance(b, SuiteResult):
+        return of_suites(a, b, margin)
     try:
         if isinstance(a, PerformanceResult) and isinstance(b, PerformanceResult):
             return _told(compare(_totals(a.runs), _totals(b.runs), margin))

@@ -31,10 +31,10 @@ class Courier:
         self._circuit = Circuit(BrokerUnavailable)
 
     def message(
-        self, task: AnyTask, route: Route, job_id: str, headers: Mapping[str, str]
+        self, task: AnyTask, route: Route, job_id: str, headers: Mapping[str, str], *, alone: bool = False
     ) -> tuple[str, Envelope | None]:
         """The group the job waits in, "" for none, and the message to be queued with its record, if it can be."""
-        group = group_of(task, self._batching.rows) if self._batching.jobs > 1 else ""
+        group = "" if alone or self._batching.jobs == 1 else group_of(task, self._batching.rows)
         if group:
             place = place_of(route.priority, route.queue, group)
             message = self._queue.summons(replace(route, task=BATCH_TASK), place)

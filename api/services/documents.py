@@ -21,10 +21,17 @@ _PLAIN: Mapping[str, str] = {
     "tuple_type": "must be a list",
 }
 _NO_KIND = frozenset({"union_tag_invalid", "union_tag_not_found"})
-_ABOUT: Mapping[str, str] = {"budget": "/budget_s", "rates": "/specs"}
+_ABOUT: Mapping[str, str] = {
+    "budget": "/budget_s",
+    "rates": "/specs",
+    "tests": "/tests",
+    "subject": "/pipeline",
+    "model": "/model",
+}
 """Fields that rules of a whole spec are about, by the types of their errors."""
 _OUTPUTS = frozenset({"output_mode", "metadata_mode"})
 _SOURCES = frozenset({"variant", "graph", "description"})
+_TESTS = frozenset({"performance", "density"})
 
 
 def parse(adapter: TypeAdapter[_Model], document: bytes) -> _Model:
@@ -60,6 +67,8 @@ def _of_spec(broken: Mapping[str, Any]) -> tuple[str, str]:
         return place + _ABOUT.get(broken["type"], ""), _said(place, broken)
     if place.endswith("/pipeline"):
         return f"{place}/source", f"must be one of {', '.join(sorted(_SOURCES))}"
+    if place.startswith("/tests/"):
+        return f"{place}/kind", f"must be one of {', '.join(sorted(_TESTS))}"
     return "/kind", f"must be one of {', '.join(get_args(JobKind))}"
 
 
@@ -92,6 +101,8 @@ def spec_pointer(place: Sequence[int | str]) -> str:
     parts = list(place)
     if parts and parts[0] in _KINDS:
         del parts[0]
+    if len(parts) > 2 and parts[0] == "tests":  # noqa: PLR2004  a test of a suite, said like a job of its own
+        return pointer(parts[:2]) + spec_pointer(parts[2:])
     if len(parts) > 2 and parts[0] == "specs":  # noqa: PLR2004  a pipeline of several, said like one alone
         return pointer(parts[:2]) + _without_forms(parts[2:])
     return _without_forms(parts)

@@ -6,16 +6,19 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 
+from pydantic import TypeAdapter
+
 from api.hub import Follower, Heard, Hub, Note
 from api.services.records import bare_job
 from shared.errors import JobNotFound, StoreUnavailable
-from shared.events import StateChanged
-from shared.jobs import JobRecord, from_micros
+from shared.jobs import OUTCOME, ArtifactRef, JobRecord, from_micros
 from shared.ports import JobStore
+from shared.states import JobState
 
 _STALE_S = 1.0
 """A follower that couldn't read the record comes back to it after this."""
-_TOLD_AT_THE_END = ("state", "attempt", "outcome", "artifacts", "queue_wait_ms", "run_ms", "seq")
+_TOLD_AT_THE_END = ("attempt", "queue_wait_ms", "run_ms", "seq")
+_ARTIFACTS: TypeAdapter[list[ArtifactRef]] = TypeAdapter(list[ArtifactRef])
 _PAGE = 1_000
 
 PING = '{"type":"ping"}'
@@ -204,11 +207,14 @@ def concluded(record: JobRecord, heard: Heard) -> JobRecord | None:
     """``record`` with what its last event says; None if that isn't the last one, or leaves the outcome out."""
     if not heard.terminal or heard.fields.get("outcome_omitted"):
         return None
-    event = StateChanged.model_validate_json(heard.raw)
+    told = heard.fields  # read already; what is no plain value is checked once more
     return record.model_copy(
         update={
-            **{name: getattr(event, name) for name in _TOLD_AT_THE_END},
-            "finished_at": from_micros(event.at_ms * 1_000),
+            **{name: told[name] for name in _TOLD_AT_THE_END},
+            "state": JobState(told["state"]),
+            "outcome": OUTCOME.validate_python(told["outcome"]),
+            "artifacts": _ARTIFACTS.validate_python(told["artifacts"]),
+            "finished_at": from_micros(told["at_ms"] * 1_000),
         }
     )
 

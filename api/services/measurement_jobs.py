@@ -1,6 +1,7 @@
 """From what a client wants to measure to what a worker gets: each pipeline as a job of its own has it. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from api.services.graphs import below
 from api.services.pipeline_jobs import PipelineRules, Variants, pipeline_id
@@ -17,20 +18,40 @@ from shared.measurements import (
     OptimizeSpec,
     PerformanceFields,
     PerformanceSpec,
+    RunFields,
     Share,
     ShareFields,
     ValidateFields,
     ValidateSpec,
 )
-from shared.packing import DensityTask, OptimizeTask, PerformanceTask, PipelineTask, ValidateTask
+from shared.packing import (
+    DensityTask,
+    OptimizeTask,
+    PerformanceTask,
+    PipelineTask,
+    SuiteTask,
+    SuiteTaskTest,
+    ValidateTask,
+)
 from shared.pipelines import PipelineSource, VariantSource
 from shared.specs import AnySpec, PipelineSpec
+from shared.suites import (
+    PerformanceOfSuite,
+    SuiteFields,
+    SuiteSpec,
+    SuiteTest,
+    SuiteTestFields,
+    shipped_suites,
+    tests_of,
+)
 
-MeasurementSpec = PerformanceSpec | DensitySpec | OptimizeSpec | ValidateSpec
-MeasurementTask = PerformanceTask | DensityTask | OptimizeTask | ValidateTask
+MeasurementSpec = PerformanceSpec | DensitySpec | OptimizeSpec | ValidateSpec | SuiteSpec
+MeasurementTask = PerformanceTask | DensityTask | OptimizeTask | ValidateTask | SuiteTask
 
 _REPEATED_S = 86_400.0
 """Files begin again when they end: a run is as long as its measurement."""
+
+_LONGEST_NAME = 200
 
 _NO_CAMERAS = "a camera gives each run other pictures, and its own rate: measure with media of the library"
 
@@ -56,6 +77,8 @@ class MeasurementRules:
                 return self._optimize(spec, variants)
             case ValidateSpec():
                 return self._validate(spec, variants)
+            case SuiteSpec():
+                return self._suite(spec, variants)
 
     def _performance(
         self, spec: PerformanceSpec, variants: Variants
@@ -96,6 +119,9 @@ class MeasurementRules:
         return OptimizeTask(**fields, pipeline=task), []
 
     def _validate(self, spec: ValidateSpec, variants: Variants) -> tuple[ValidateTask | None, list[Broken]]:
+        fields = {name: getattr(spec, name) for name in ValidateFields.model_fields}
+        if spec.pipeline is None:  # its model is checked with all models
+            return ValidateTask(**fields, model=spec.model), []
         named = isinstance(spec.pipeline, VariantSource)
         try:
             graph = self._pipelines.graph(spec.pipeline, variants)
@@ -106,11 +132,38 @@ class MeasurementRules:
         once = PipelineSpec(pipeline=spec.pipeline, inputs=spec.inputs, max_runtime_s=spec.max_runtime_s)
         if graph is not None and (broken := self._pipelines.inputs_of(once, graph)):
             return None, broken
-        fields = {name: getattr(spec, name) for name in ValidateFields.model_fields}
         called = pipeline_id(spec.pipeline)
         return ValidateTask(
             **fields, pipeline_id=called, pipeline=spec.pipeline, graph=graph if named else None
         ), []
+
+    def _suite(self, spec: SuiteSpec, variants: Variants) -> tuple[SuiteTask | None, list[Broken]]:
+        known = shipped_suites()
+        if spec.suite is not None and spec.suite not in known:
+            return None, [("/suite", f"there is no suite {spec.suite!r}; there are {', '.join(known)}")]
+        title = spec.name or (known[spec.suite].title if spec.suite else "")
+        made: list[SuiteTaskTest] = []
+        broken: list[Broken] = []
+        for number, test in enumerate(tests_of(spec)):
+            task, found = self._test(spec, test, title or "suite", variants)
+            if task is not None:
+                made.append(SuiteTaskTest(name=test.name, weight=test.weight, reference=test.reference, task=task))
+            broken += below(f"/tests/{number}", found) if spec.suite is None else _of_shipped(test, found)
+        if broken:
+            return None, broken
+        fields = {name: getattr(spec, name) for name in SuiteFields.model_fields if name != "name"}
+        return SuiteTask(**fields, name=title, tests=made), []
+
+    def _test(
+        self, spec: SuiteSpec, test: SuiteTest, title: str, variants: Variants
+    ) -> tuple[PerformanceTask | DensityTask | None, list[Broken]]:
+        """As a job of its own would have it."""
+        own = type(test).model_fields.keys() - SuiteTestFields.model_fields.keys() | RunFields.model_fields.keys()
+        fields: dict[str, Any] = {name: getattr(test, name) for name in own}
+        fields |= {"name": f"{title}: {test.name}"[:_LONGEST_NAME], "device": spec.device}
+        if isinstance(test, PerformanceOfSuite):
+            return self._performance(PerformanceSpec(**fields), variants)
+        return self._density(DensitySpec(**fields), variants)
 
     def _all(
         self,
@@ -137,12 +190,21 @@ def variants_of(spec: AnySpec) -> list[VariantSource]:
 
 def _sources(spec: AnySpec) -> list[PipelineSource]:
     match spec:
-        case PipelineSpec() | OptimizeSpec() | ValidateSpec():
+        case PipelineSpec() | OptimizeSpec():
             return [spec.pipeline]
+        case ValidateSpec():
+            return [] if spec.pipeline is None else [spec.pipeline]
         case PerformanceSpec() | DensitySpec():
             return [each.pipeline for each in spec.specs]
+        case SuiteSpec():
+            return [each.pipeline for test in tests_of(spec) for each in test.specs]
         case _:
             return []
+
+
+def _of_shipped(test: SuiteTest, found: Sequence[Broken]) -> list[Broken]:
+    """The caller has written no test: the suite is what is wrong here."""
+    return [("/suite", f"its test {test.name}: {says}") for _, says in found]
 
 
 def _single(

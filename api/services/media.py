@@ -11,10 +11,11 @@ from api.services.pipeline_jobs import media_of
 from api.services.pipelines import Registry
 from shared.errors import MediumNotInstalled
 from shared.graph.names import places
+from shared.measurements import ComparedModel
 from shared.media import MediaEntry, content_key, thumbnail_key
 from shared.media_library import MediaLibrary, patient
 from shared.needs import pipelines_of
-from shared.packing import AnyTask, InferenceTask
+from shared.packing import AnyTask, InferenceTask, ValidateTask
 from shared.ports import ArtifactStore, JobQuery, JobStore, WorkerDirectory
 from shared.results import InstalledMedium
 from shared.specs import ModelConvertSpec
@@ -128,5 +129,7 @@ def _read(task: AnyTask) -> Collection[str]:
             return images_of(task)
         case ModelConvertSpec():
             return task.calibration.media
+        case ValidateTask(model=ComparedModel() as model):
+            return model.media
         case _:
             return media_of(pipelines_of(task))

@@ -6,16 +6,9 @@ from api.errors import ModelInUse
 from api.services.pipelines import Registry
 from shared import model_files
 from shared.errors import InvalidSpec
+from shared.measurements import ComparedModel
 from shared.needs import RUN_PIPELINES, pipeline_models, pipelines_of
-from shared.packing import (
-    AnyTask,
-    DensityTask,
-    InferenceTask,
-    OptimizeTask,
-    PerformanceTask,
-    PipelineTask,
-    ValidateTask,
-)
+from shared.packing import AnyTask, InferenceTask, ValidateTask
 from shared.ports import JobQuery, JobStore
 from shared.results import InstalledModel
 from shared.specs import JobKind, ModelConvertSpec, ModelUploadSpec
@@ -62,7 +55,9 @@ def models_of(task: AnyTask) -> Iterable[str]:
     match task:
         case InferenceTask() | ModelConvertSpec():
             return [task.model]
-        case PipelineTask() | PerformanceTask() | DensityTask() | OptimizeTask() | ValidateTask():
+        case ValidateTask(model=ComparedModel() as model):
+            return [model.name]
+        case _ if task.kind in RUN_PIPELINES:
             return sorted({name for each in pipelines_of(task) for name in pipeline_models(each.graph)})
         case _:
             return []

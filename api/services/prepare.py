@@ -8,13 +8,13 @@ from typing import Self
 from pydantic_core import from_json
 
 from api.services.documents import parse_spec
-from api.services.measurement_jobs import MeasurementRules, variants_of
+from api.services.measurement_jobs import MeasurementRules, MeasurementSpec, variants_of
 from api.services.pipeline_jobs import PipelineRules, Variants
 from api.services.rules import Rules
 from shared.errors import InvalidSpec
 from shared.graph.faults import Broken
 from shared.graph.model import Graph
-from shared.measurements import DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
+from shared.inputs import MAX_ROWS
 from shared.packing import AnyTask, pack
 from shared.pipelines import VariantSource
 from shared.specs import AnySpec, InferenceSpec, PipelineSpec
@@ -42,12 +42,16 @@ NOTHING = LookedUp()
 
 @dataclass(frozen=True, slots=True)
 class Preparer:
-    """Knows the rules. ``check_image`` raises ValueError for bytes that aren't a photo we take."""
+    """Knows the rules. ``check_image`` raises ValueError for bytes that aren't a photo we take.
+
+    ``most_rows``: of a job.
+    """
 
     rules: Rules
     pipelines: PipelineRules
     measurements: MeasurementRules
     check_image: Callable[[bytes], None]
+    most_rows: int = MAX_ROWS
 
     def from_document(self, document: bytes, files: Mapping[str, bytes]) -> Prepared | AnySpec:
         """Raises MalformedDocument, or InvalidSpec with every broken rule.
@@ -75,13 +79,13 @@ class Preparer:
         if isinstance(spec, PipelineSpec):
             task, broken = self.pipelines.task(spec, variants)
             return task, [], broken
-        if isinstance(spec, PerformanceSpec | DensitySpec | OptimizeSpec | ValidateSpec):
+        if isinstance(spec, MeasurementSpec):
             task, broken = self.measurements.task(spec, variants)
             return task, [], broken
         if not isinstance(spec, InferenceSpec):
             return spec, [], []
         try:
-            task, blobs = pack(spec, files, self.check_image)
+            task, blobs = pack(spec, files, self.check_image, self.most_rows)
         except InvalidSpec as error:
             return None, [], error.broken
         return task, blobs, []
@@ -125,5 +129,6 @@ def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[bytes], retry_of: str =
 
 
 def _unused(spec: AnySpec, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
-    used = {getattr(item, "file", None) for item in spec.inputs} if isinstance(spec, InferenceSpec) else set[str]()
+    inputs = spec.inputs if isinstance(spec, InferenceSpec) else []
+    used = {getattr(getattr(item, "tensor", item), "file", None) for item in inputs}
     return [(f"/{name}", "no input names this part") for name in files if name not in used]

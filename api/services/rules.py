@@ -9,8 +9,9 @@ from shared.addresses import literal_host_refused
 from shared.catalogue import CatalogueEntry
 from shared.devices import AUTO, family_of
 from shared.inputs import DataInput, FileInput, LandmarksInput, MediaInput, SequenceInput, TensorInput
+from shared.measurements import ComparedModel, ValidateSpec
 from shared.media import MediaCatalogue
-from shared.packing import AnyTask, InferenceTask, PackedKind
+from shared.packing import AnyTask, InferenceTask, PackedKind, ValidateTask
 from shared.settings import Settings
 from shared.specs import (
     AnySpec,
@@ -50,7 +51,9 @@ class Rules:
 
     def broken(self, spec: AnySpec) -> Broken:
         """Every rule the spec breaks, by JSON pointer."""
-        return [*self._work(spec), *self._callback(spec.callback_url)]
+        compared = spec.model if isinstance(spec, ValidateSpec) else None
+        of_model = self._compared(spec.device, compared) if compared else []
+        return [*self._work(spec), *of_model, *self._callback(spec.callback_url)]
 
     def _work(self, spec: AnySpec) -> Broken:
         match spec:
@@ -94,6 +97,22 @@ class Rules:
             ]
         return []
 
+    def _compared(self, device: str, model: ComparedModel) -> Broken:
+        entry = self.entries.get(model.name)
+        if entry is None:
+            return self._unknown_names([("/model/name", model.name)])
+        if model.runtime not in entry.runtimes:
+            says = f"model {entry.name} runs with {', '.join(entry.runtimes)} only"
+            return [("/model/runtime", says)]
+        broken: Broken = []
+        if model.precision and model.runtime == "torch":
+            broken.append(("/model/precision", "is of OpenVINO variants only: leave it out, or the runtime"))
+        if model.media and entry.architecture != "network":
+            broken.append(("/model/media", f"{entry.name} is shown no pictures: it is compared on made-up hands"))
+        if device != AUTO and family_of(device) not in entry.devices:
+            broken.append(("/device", f"model {entry.name} runs on {', '.join(entry.devices)} only"))
+        return broken
+
     def _callback(self, url: str | None) -> Broken:
         if url is None:
             return []
@@ -119,6 +138,8 @@ class Rules:
         """Models that must be installed for the task: its own, and what its kinds of input ask for."""
         if isinstance(task, ModelConvertSpec):
             return [task.model]
+        if isinstance(task, ValidateTask) and task.model is not None:
+            return [task.model.name]
         if not isinstance(task, InferenceTask):
             return []
         entry = self.entries.get(task.model)

@@ -166,7 +166,9 @@ class Submitter:
             if known is None:
                 raise
             return Created(known, fresh=False)
-        group, message = self._courier.message(prepared.task, route, ticket.job_id, ticket.headers)
+        # What failed before may take its worker along, and whoever runs with it.
+        alone = ticket.retry_of is not None
+        group, message = self._courier.message(prepared.task, route, ticket.job_id, ticket.headers, alone=alone)
         try:
             created = await self._create(prepared, ticket, route, group, message)
         except Full as error:
@@ -225,6 +227,8 @@ class Submitter:
             require_versions(task.models, await self._models.now())
         if isinstance(task, ModelConvertSpec):
             await self._require_library(task.calibration.media)
+        if isinstance(task, ValidateTask) and task.model is not None:
+            await self._require_library(task.model.media)
         if isinstance(task, ModelDeleteSpec) and not task.force:
             await self._use.require_unused(task.models)
         needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)

@@ -77,7 +77,10 @@ class Contender:
     @property
     def name(self) -> str:
         """For the table."""
-        return f"{self.product.title} ({self.setting})" if self.product.pinned else self.product.title
+        if self.product.pinned:
+            return f"{self.product.title} ({self.setting})"
+        many = self.setting.workers
+        return f"{self.product.title} ({many} gateways)" if many > 1 else self.product.title
 
 
 def _framelane(place: Place) -> list[str]:

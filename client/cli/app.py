@@ -14,6 +14,7 @@ from client.cli.models import models
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, complain, err, out, print_json
 from client.cli.pipelines import pipelines
 from client.cli.render import device_table, job_table, show
+from client.cli.session import session
 from client.cli.submitting import show_end, submit
 from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway
 from client.cli.up import up
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.command()(up)
 app.command()(submit)
+app.command()(session)
 app.command()(dead)
 app.command()(requeue)
 app.add_typer(pipelines)

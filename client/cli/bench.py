@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from client.cli import bench_specs, specs
-from client.cli.bench_render import benchmark_table, benchmark_view, comparison_view
+from client.cli.bench_render import benchmark_table, benchmark_view, comparison_view, suite_lines
 from client.cli.curve import watch_curve
 from client.cli.output import JOB_FAILED, OK, err, out, print_json
 from client.cli.render import show
@@ -15,7 +15,7 @@ from client.cli.submitting import show_end
 from client.cli.target import DEFAULT, AsJson, DataDir, Url, gateway
 from client.cli.watching import download_all, exit_code, watch_bar
 from shared.jobs import Completed, Job
-from shared.results import ValidateResult
+from shared.results import SuiteResult, ValidateResult
 
 Pipelines = Annotated[
     list[str], typer.Argument(help="ID/VARIANT, or one spec: a file, - for stdin, or the JSON itself.")
@@ -28,6 +28,12 @@ Named = Annotated[str | None, typer.Option(help="What lists call the result.")]
 Warmup = Annotated[float | None, typer.Option(help="Seconds that are left out at the beginning of a run.")]
 Duration = Annotated[float | None, typer.Option(help="Seconds that are measured of a run.")]
 Repeats = Annotated[int | None, typer.Option(min=1, help="Undisturbed runs wanted.")]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Stop when the rate is known to this part of it, such as 0.05; --repeats are the most then."
+    ),
+]
 Isolation = Annotated[str | None, typer.Option(help="What gets a process of its own: pipeline, stream.")]
 Device = Annotated[str | None, typer.Option(help="AUTO, CPU, GPU, GPU.<number> or NPU.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", help="NAME=VALUE; may be repeated.")]
@@ -45,6 +51,7 @@ def performance(
     duration: Duration = None,
     warmup: Warmup = None,
     repeats: Repeats = None,
+    precision: Precision = None,
     latency: Annotated[bool, typer.Option("--latency", help="Measure latencies too.")] = False,
     isolation: Isolation = None,
     name: Named = None,
@@ -58,6 +65,7 @@ def performance(
 ) -> None:
     """How fast pipelines run side by side: ID/VARIANT:STREAMS of each, such as `person-detection/cpu:2`."""
     fields = _given(duration_s=duration, warmup_s=warmup, repeats=repeats, isolation=isolation, name=name)
+    fields |= _given(precision=precision)
     fields |= {"latency_metrics": True} if latency else {}
     spec = bench_specs.performance(_asked("performance", pipelines, medium, device, label, fields))
     _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
@@ -127,7 +135,16 @@ def optimize(
 
 @bench.command()
 def validate(
-    pipelines: Pipelines,
+    pipelines: Annotated[
+        list[str] | None, typer.Argument(help="ID/VARIANT, or one spec: a file, - for stdin, or the JSON itself.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A model, in place of a pipeline.", metavar="NAME")] = None,
+    precision: Annotated[str | None, typer.Option(help="Of the model's variant: FP32, FP16, INT8.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Of the model: openvino, torch.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, help="Inputs that the model sees at most.")] = None,
+    tolerances: Annotated[
+        list[str] | None, typer.Option("--tolerance", help="top1, boxes, similarity or max_abs=VALUE.")
+    ] = None,
     seconds: Annotated[float | None, typer.Option(help="How long it runs at most.")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Frames that every stream has to give.")] = None,
     expected: Annotated[
@@ -147,21 +164,66 @@ def validate(
     data_dir: DataDir = DEFAULT,
     as_json: AsJson = False,
 ) -> None:
-    """Tell whether a pipeline parses, is allowed, runs and finds what it should; exit code 1 if it doesn't."""
+    """Tell whether a pipeline parses, is allowed, runs and finds what it should; exit code 1 if it doesn't.
+
+    Or, with --model, whether a variant of a model answers as the original does.
+    """
+    if model is not None:
+        fields = _given(precision=precision, runtime=runtime, samples=samples, media=medium)
+        fields |= {"tolerance": bench_specs.tolerance(tolerances)} if tolerances else {}
+        asked = _asked("validate", pipelines or [], None, device, label, _given(name=name))
+        _run(
+            bench_specs.compared(asked, {"name": model, **fields}), url, data_dir, save, wait=wait, as_json=as_json
+        )
     expect = _given(frames=frames, labels=bench_specs.counts(expected or ()) or None)
     expect |= _given(reference_job=reference, agreement=agreement)
     fields = _given(max_runtime_s=seconds, expect=expect or None, name=name)
-    spec = bench_specs.single(_asked("validate", pipelines, medium, device, label, fields))
+    spec = bench_specs.single(_asked("validate", pipelines or [], medium, device, label, fields))
     _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
+
+
+@bench.command()
+def suite(
+    suite: Annotated[
+        str, typer.Argument(help="One that ships, or a spec: a file, - for stdin, or the JSON itself.")
+    ],
+    name: Named = None,
+    device: Device = None,
+    label: Labels = None,
+    wait: Wait = True,
+    save: Save = None,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT,
+    as_json: AsJson = False,
+) -> None:
+    """Measure several tests, and make one score of them; `bench suites` lists those that ship.
+
+    Exit code 1 if a test failed: then there is no score.
+    """
+    spec = bench_specs.suite(suite, specs.Common(device=device, labels=label or ()), name)
+    _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
+
+
+@bench.command()
+def suites(url: Url = None, data_dir: DataDir = DEFAULT, as_json: AsJson = False) -> None:
+    """List the suites that ship, and what they are made of."""
+    with gateway(url, data_dir) as client:
+        found = client.suites()
+    if as_json:
+        print_json(found)
+    else:
+        for each in found:
+            out().print(*suite_lines(each), sep="\n", soft_wrap=True)
 
 
 @bench.command("list")
 def list_benchmarks(
-    kind: Annotated[str | None, typer.Option(help="performance, density, optimize or validate.")] = None,
+    kind: Annotated[str | None, typer.Option(help="performance, density, optimize, validate or suite.")] = None,
     device: Annotated[str | None, typer.Option()] = None,
     hardware: Annotated[str | None, typer.Option(help="Part of its name.")] = None,
     pipeline: Annotated[str | None, typer.Option(help="Its id, or /pipelines/ID/variants/VARIANT.")] = None,
     model: Annotated[str | None, typer.Option(help="A model that took part.")] = None,
+    parent: Annotated[str | None, typer.Option(help="A suite's result: its tests.", metavar="ID")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     url: Url = None,
     data_dir: DataDir = DEFAULT,
@@ -169,7 +231,9 @@ def list_benchmarks(
 ) -> None:
     """List what was measured, the latest first."""
     with gateway(url, data_dir) as client:
-        kept = client.benchmarks(kind=kind, device=device, hardware=hardware, pipeline=pipeline, model=model)
+        kept = client.benchmarks(
+            kind=kind, device=device, hardware=hardware, pipeline=pipeline, model=model, parent=parent
+        )
         found = list(islice(kept, limit))
     if as_json:
         print_json(found)
@@ -269,7 +333,7 @@ def _tell(job: Job, *, as_json: bool) -> None:
 
 def _verdict(job: Job) -> int:
     match job.outcome:
-        case Completed(result=ValidateResult(valid=False)):
+        case Completed(result=ValidateResult(valid=False) | SuiteResult(score=None)):
             return JOB_FAILED
         case _:
             return exit_code(job)

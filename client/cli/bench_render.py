@@ -17,11 +17,15 @@ from shared.benchmarks import (
     Difference,
     Environment,
     MeasuredRun,
+    ModelAgreement,
     OptimizeResult,
     PerformanceResult,
+    SuiteResult,
     ValidateResult,
 )
 from shared.figures import Figure
+from shared.pipelines import VariantSource
+from shared.suites import Suite, SuiteTest
 
 _VERDICTS = {"faster": "green", "slower": "red", "same": "cyan", "cannot_tell": "yellow"}
 _MOST_CANDIDATES = 12
@@ -66,6 +70,7 @@ def comparison_view(found: BenchmarkComparison) -> RenderableType:
     scores = f"  {found.compared}: {_score(found.a)} and {_score(found.b)}"
     lines = [_verdict(found).append(f"  {names}", style="default"), Text(scores)]
     lines += [Text(f"  {each.pipeline_id}: ").append(_verdict(each)) for each in found.pipelines]
+    lines += [Text(f"  {each.name}: ").append(_verdict(each)) for each in found.tests]
     lines += [Text(f"  {doubt}", style="yellow") for doubt in found.doubts]
     lines += [_change(each) for each in (*found.environment, *found.asked)]
     return Group(*lines)
@@ -82,12 +87,33 @@ def measured_lines(result: AnyMeasured) -> list[Text]:
             return list(_optimize(result))
         case ValidateResult():
             return list(_validate(result))
+        case SuiteResult():
+            return list(_suite(result))
+
+
+def suite_lines(suite: Suite) -> list[Text]:
+    """One that ships, and what it is made of."""
+    head = Text(suite.name, style="bold").append(f"  {suite.description}", style="default")
+    return [head, *(Text(f"  {test.name} x{test.weight:g}: {test.kind}, {_of(test)}") for test in suite.tests)]
+
+
+def _of(test: SuiteTest) -> str:
+    sources = (each.pipeline for each in test.specs)
+    names = (f"{one.pipeline_id}/{one.variant_id}" if isinstance(one, VariantSource) else "-" for one in sources)
+    return f"{', '.join(names)}; 100 points are {test.reference:g}"
 
 
 def _performance(result: PerformanceResult) -> Iterator[Text]:
     for pipeline in result.pipelines:
         rates = f"{_figure(pipeline.total_fps)} in all, slowest stream {_figure(pipeline.slowest_fps)}"
         yield Text(f"  {pipeline.pipeline_id} x{len(pipeline.streams)}: {rates}")
+        if slow := [each.latency for each in pipeline.streams if each.latency and each.latency.p99_ms is not None]:
+            worst = max(slow, key=lambda each: each.p99_ms or 0)
+            yield Text(
+                f"    latency p50 {worst.p50_ms:.1f} ms, p99 {worst.p99_ms:.1f} ms in the slowest", style="dim"
+            )
+        if dropped := sum(each.dropped for each in pipeline.streams):
+            yield Text(f"    {dropped} frames came too late and were left out", style="yellow")
     yield Text(f"  {_figure(result.total_fps)} in all; slowest is {result.slowest}", style="bold")
     yield from _runs(result.runs, trusted=result.trusted)
 
@@ -131,6 +157,24 @@ def _optimize(result: OptimizeResult) -> Iterator[Text]:
         yield Text(_DOUBTFUL, style="bold yellow")
 
 
+def _suite(result: SuiteResult) -> Iterator[Text]:
+    for test in result.tests:
+        line = Text(f"  {test.name} x{test.weight:g}: ")
+        if test.error is not None:
+            yield line.append(f"{test.error.code}: {test.error.detail.splitlines()[0]}", style="red")
+        else:
+            unit = "FPS" if test.kind == "performance" else "streams"
+            points = f"{100 * (test.ratio or 0):.0f} points; {test.figure:.4g} {unit}, 100 are {test.reference:g}"
+            yield line.append(points).append(f"  {test.benchmark_id}", style="dim")
+    if result.score is None:
+        yield Text(f"  no score: there is no result of {', '.join(result.missing)}", style="bold red")
+    else:
+        span = f" ({result.low:.1f} to {result.high:.1f})" if result.low is not None and result.high else ""
+        yield Text(f"  {result.score:.1f} points{span}", style="bold")
+    if not result.trusted:
+        yield Text(_DOUBTFUL, style="bold yellow")
+
+
 def _validate(result: ValidateResult) -> Iterator[Text]:
     for stage in result.stages:
         if stage.ok is None:
@@ -138,12 +182,26 @@ def _validate(result: ValidateResult) -> Iterator[Text]:
         else:
             mark, style = ("✓", "green") if stage.ok else ("✗", "red")
             yield Text(f"  {mark} {stage.stage}", style=style).append(f"  {stage.detail}", style="default")
-    labels = ", ".join(f"{label} {count}" for label, count in sorted(result.labels.items()))
-    found = f"  {result.frames} frames" + (f"; found {labels}" if labels else "")
-    agreement = f"; agrees by {result.agreement:.2f}" if result.agreement is not None else ""
-    yield Text(found + agreement, style="dim")
+    found = _found(result) if result.model is None else _agreement(result.model)
+    yield Text(f"  {found}", style="dim")
     verdict = "valid" if result.valid else f"not valid: it fails at {result.failed_stage}"
     yield Text(f"  {verdict}", style="bold green" if result.valid else "bold red")
+
+
+def _found(result: ValidateResult) -> str:
+    labels = ", ".join(f"{label} {count}" for label, count in sorted(result.labels.items()))
+    found = f"{result.frames} frames" + (f"; found {labels}" if labels else "")
+    return found + (f"; agrees by {result.agreement:.2f}" if result.agreement is not None else "")
+
+
+def _agreement(model: ModelAgreement) -> str:
+    drift = model.drift
+    if drift is None:
+        return f"{model.model}: {model.variant} beside {model.original}"
+    told = {"equal classes": drift.top1_agreement, "boxes both find": drift.boxes_agreement}
+    told["similarity"] = drift.similarity
+    shares = ", ".join(f"{name} {value:.2%}" for name, value in told.items() if value is not None)
+    return f"{model.model} on {drift.inputs}: {shares}; numbers differ by {drift.max_abs:.2g} at most"
 
 
 def _runs(runs: list[MeasuredRun], *, trusted: bool) -> Iterator[Text]:
@@ -181,6 +239,8 @@ def _figure(figure: Figure) -> str:
 
 
 def _score(of: BenchmarkSummary) -> str:
+    if of.score is None:
+        return "none"
     match of.unit:
         case "fps":
             return f"{of.score:.1f} FPS"
@@ -190,3 +250,5 @@ def _score(of: BenchmarkSummary) -> str:
             return f"{of.score:+.1%}"
         case "valid":
             return "valid" if of.score else "not valid"
+        case "points":
+            return f"{of.score:.1f} points"

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import yaml
 
 from client.cli import specs
 from client.cli.output import WrongUsage
@@ -62,6 +64,9 @@ def density(asked: Asked) -> dict[str, Any]:
 
 def single(asked: Asked) -> dict[str, Any]:
     """``ID/VARIANT`` or ``ID/VARIANT:STREAMS`` of one pipeline. Raises WrongUsage."""
+    if not asked.pipelines:
+        msg = f"`bench {asked.kind}` takes a pipeline, as ID/VARIANT"
+        raise WrongUsage(msg)
     if (spec := written(asked)) is not None:
         return spec
     if len(asked.pipelines) != 1:
@@ -69,6 +74,50 @@ def single(asked: Asked) -> dict[str, Any]:
         raise WrongUsage(msg)
     (load,) = _with_inputs([_load(asked.pipelines[0])], asked.inputs)
     return {**asked.rest, **load}
+
+
+def suite(source: str, common: specs.Common, name: str | None) -> dict[str, Any]:
+    """The name of one that ships, or a suite: a YAML file like those, or a spec in a file, on stdin, as it is.
+
+    Raises WrongUsage.
+    """
+    if source.endswith((".yaml", ".yml")):
+        spec = {**_suite_file(Path(source)), **common.fields()}
+    else:
+        named = {"kind": "suite", "suite": source, **common.fields()}
+        spec = written(Asked("suite", [source], common=common)) or named
+    return {**spec, "name": name} if name is not None else spec
+
+
+def _suite_file(path: Path) -> dict[str, Any]:
+    try:
+        found: Any = yaml.safe_load(specs.read_text(path))
+    except yaml.YAMLError as error:
+        msg = f"{path} isn't YAML: {error}"
+        raise WrongUsage(msg) from error
+    if not isinstance(found, dict):
+        msg = f"{path}: a suite has a title and tests"
+        raise WrongUsage(msg)
+    given = cast("dict[str, Any]", found)
+    return {"kind": "suite", "name": given.get("title", path.stem), "tests": given.get("tests", [])}
+
+
+def compared(asked: Asked, model: dict[str, Any]) -> dict[str, Any]:
+    """A validation of a model. Raises WrongUsage."""
+    if asked.pipelines:
+        msg = "name a pipeline or give --model, not both"
+        raise WrongUsage(msg)
+    return {**asked.rest, "model": model}
+
+
+def tolerance(given: Sequence[str]) -> dict[str, float]:
+    """``NAME=VALUE`` of each. Raises WrongUsage."""
+    pairs = [specs.split_pair(each, "--tolerance") for each in given]
+    try:
+        return {name: float(value) for name, value in pairs}
+    except ValueError:
+        msg = "--tolerance takes NAME=NUMBER"
+        raise WrongUsage(msg) from None
 
 
 def space(tried: Sequence[str]) -> dict[str, list[Any]]:

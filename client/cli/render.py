@@ -12,7 +12,7 @@ from client.cli.media_render import medium_line
 from client.cli.predictions import prediction
 from client.cli.tables import plain_table
 from client.sdk.answers import DeviceView, ModelView
-from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, ValidateResult
+from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, SuiteResult, ValidateResult
 from shared.graph.emitter import emit
 from shared.jobs import Cancelled, Completed, Failed, Job
 from shared.pipelines import Pipeline
@@ -150,7 +150,7 @@ def _answered(result: Result) -> list[Text]:  # noqa: PLR0911  one for each kind
             return [Text(f"  {medium_line(result.medium)}{known}")]
         case PipelineResult():
             return pipeline_lines(result)
-        case PerformanceResult() | DensityResult() | OptimizeResult() | ValidateResult():
+        case PerformanceResult() | DensityResult() | OptimizeResult() | ValidateResult() | SuiteResult():
             return measured_lines(result)
         case SweepResult():
             left = f"{result.orphans} files of nothing, {result.uploads} uploads, {result.media} media"

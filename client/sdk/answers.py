@@ -9,6 +9,7 @@ from shared.inputs import Point, PosePoint
 from shared.jobs import ArtifactRef, Job
 from shared.pipelines import Pipeline
 from shared.results import Answer, DetectedHand, InstalledMedium, InstalledModel, Score
+from shared.suites import Suite
 from shared.workers import WorkerInfo
 
 
@@ -24,6 +25,12 @@ class BenchmarkList(Answer):
 
     benchmarks: list[BenchmarkSummary]
     next_cursor: str | None = None
+
+
+class SuiteList(Answer):
+    """Suites that ship."""
+
+    suites: list[Suite]
 
 
 class ArtifactList(Answer):

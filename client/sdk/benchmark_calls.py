@@ -4,12 +4,14 @@ from urllib.parse import quote, urlencode
 
 from pydantic import TypeAdapter
 
-from client.sdk.answers import BenchmarkList
+from client.sdk.answers import BenchmarkList, SuiteList
 from client.sdk.calls import API, Call
 from shared.benchmarks import Benchmark, BenchmarkComparison
+from shared.suites import Suite
 
 _LIST: TypeAdapter[BenchmarkList] = TypeAdapter(BenchmarkList)
 _ONE: TypeAdapter[Benchmark] = TypeAdapter(Benchmark)
+_SUITES: TypeAdapter[SuiteList] = TypeAdapter(SuiteList)
 _COMPARED: TypeAdapter[BenchmarkComparison] = TypeAdapter(BenchmarkComparison)
 
 
@@ -33,6 +35,11 @@ def compare_benchmarks(a: str, b: str, margin: float | None) -> Call[BenchmarkCo
     """How b differs from a."""
     query = _query(a=a, b=b, margin=margin)
     return Call("GET", f"{API}/benchmarks/compare{query}", lambda _status, body: _COMPARED.validate_json(body))
+
+
+def suites() -> Call[list[Suite]]:
+    """Those that ship."""
+    return Call("GET", f"{API}/suites", lambda _status, body: _SUITES.validate_json(body).suites)
 
 
 def _query(**given: str | float | None) -> str:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from client.sdk import benchmark_calls
 from client.sdk.calls import Call
 from shared.benchmarks import Benchmark, BenchmarkComparison, BenchmarkSummary
+from shared.suites import Suite
 
 T = TypeVar("T")
 
@@ -25,10 +26,15 @@ class AsyncBenchmarkMethods(ABC):
         hardware: str | None = None,
         pipeline: str | None = None,
         model: str | None = None,
+        parent: str | None = None,
         page: int | None = None,
     ) -> AsyncIterator[BenchmarkSummary]:
-        """All that fit, the latest first. ``hardware``: part of its name; ``pipeline``: its id, or a variant's."""
+        """All that fit, the latest first.
+
+        ``hardware``: part of its name; ``pipeline``: its id, or a variant's; ``parent``: a suite's, for its tests.
+        """
         filters = {"kind": kind, "device": device, "hardware": hardware, "pipeline": pipeline, "model": model}
+        filters["parent"] = parent
         cursor: str | None = None
         while True:
             found = await self._do(benchmark_calls.benchmarks(**filters, limit=page, cursor=cursor))
@@ -48,3 +54,7 @@ class AsyncBenchmarkMethods(ABC):
     async def compare_benchmarks(self, a: str, b: str, margin: float | None = None) -> BenchmarkComparison:
         """Whether b is faster than a, slower or the same; smaller differences than ``margin`` are of no matter."""
         return await self._do(benchmark_calls.compare_benchmarks(a, b, margin))
+
+    async def suites(self) -> list[Suite]:
+        """Those that ship; a job of kind ``suite`` names one, or brings tests of its own."""
+        return await self._do(benchmark_calls.suites())

@@ -168,7 +168,7 @@ class SessionTrack(Line[Told]):
             return  # the connection closes now, and another goes on
         self.ended = True
         self.failure = ApiProblem(
-            status=0,
+            status=ended.status,
             code=error.code,
             title=error.title,
             detail=error.detail,

@@ -84,11 +84,12 @@ class LiveSession:
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+            socket = self._connected()
             if (lost := self._track.never_came()) is not None:
                 return lost
+            left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
-                told = self._track.hear(self._connected().recv(left_s))
+                told = self._track.hear(socket.recv(left_s))
             except TimeoutError:
                 return None
             except (OSError, WebSocketException) as error:

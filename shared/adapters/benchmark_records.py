@@ -16,12 +16,14 @@ def tags(benchmark: Benchmark) -> list[str]:
         f"device:{benchmark.device}",
         *(f"pipeline:{name}" for name in sorted(names)),
         *(f"model:{name}" for name in benchmark.models),
+        *([f"parent:{benchmark.parent}"] if benchmark.parent else []),
     ]
 
 
 def wanted(query: BenchmarkQuery) -> list[str]:
     """The tags that a benchmark must have."""
-    asked = {"kind": query.kind, "device": query.device, "pipeline": query.pipeline, "model": query.model}
+    names = ("kind", "device", "pipeline", "model", "parent")
+    asked: dict[str, str | None] = {name: getattr(query, name) for name in names}
     return [f"{name}:{value}" for name, value in asked.items() if value is not None]
 
 

@@ -11,6 +11,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -42,6 +43,7 @@ class _Desk(virtual.Transport):
 
 
 _PLACES = 1_000
+_OURS = str(uuid4())
 _BODY, _ID, _ARGUMENTS, _TAG, _MORE = (
     f"@{name}-{uuid4().hex}@" for name in ("body", "id", "arguments", "tag", "more")
 )
@@ -67,6 +69,7 @@ class Scribe:
         self._producer = app.amqp.Producer(self._sheet, auto_declare=False)
         self._alone = threading.Lock()
         self._forms: dict[Route, _Form] = {}
+        self._number = count()
         self._summons: dict[tuple[Route, str], tuple[str, str]] = {}
 
     def write(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope:
@@ -81,7 +84,7 @@ class Scribe:
                 self._summons.clear()
             self._summons[route, place] = self._addressed(route, place, {})
         key, text = self._summons[route, place]
-        own = str(uuid4())
+        own = f"{_OURS}-{next(self._number)}"
         return Envelope(key, text.replace(_ID, own).replace(_TAG, own).encode())
 
     def _addressed(self, route: Route, argument: str, headers: Mapping[str, str]) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from redis.exceptions import RedisError
 from shared.adapters import kombu_redis
 from shared.adapters.celery_envelope import Scribe
 from shared.adapters.celery_task import PRIORITIES, task_message
+from shared.adapters.records import micros
+from shared.adapters.redis_jobs.scripts import ALLOW_OOM, read_lua
 from shared.errors import BrokerUnavailable
 from shared.ports import Envelope
 from shared.routing import Route
@@ -91,7 +93,8 @@ class CeleryJobQueue:
 
     def __init__(self, settings: Settings) -> None:
         self.app = make_celery(settings)
-        self._scribe = Scribe(self.app, _key_prefix(settings))
+        self._prefix = _key_prefix(settings)
+        self._scribe = Scribe(self.app, self._prefix)
         self._with_the_store = settings.broker_url == settings.store_url
 
     def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope | None:
@@ -109,6 +112,14 @@ class CeleryJobQueue:
         except _DOWN as error:
             msg = f"the broker doesn't take messages: {error}"
             raise BrokerUnavailable(msg) from error
+
+    def age(self, queue: str, after_s: float, limit: int = 10) -> int:
+        """See the port. What waited between once and twice the time may still wait."""
+        # The first priority's list has no number.
+        lists = [queue, *(f"{queue}{kombu_redis.kombu_redis.Channel.sep}{number}" for number in PRIORITIES[1:])]
+        keys = [f"{self._prefix}{name}" for name in (*lists, f"_ages.{queue}")]
+        with self._channel() as channel:
+            return channel.client.eval(ALLOW_OOM + read_lua("age"), len(keys), *keys, micros(after_s), limit)
 
     def depth(self, queue: str) -> int:
         """See the port."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
 
+import hiredis
 import redis
 import redis.asyncio
 import redis.asyncio.retry
-import redis.connection
 import redis.retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
@@ -26,6 +26,8 @@ Argument = str | bytes | int | float
 
 _POOL = 64
 _LAG_S = 0.05
+_END_S = 1.0
+"""For callers that were told to give up."""
 _SYNC_SHARE = 0.8
 """What part of its time the server may wait for its disk: it can still say then that it waited in vain."""
 _REFUSALS = ("MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "NOAUTH", "WRONGPASS", "NOPERM")
@@ -100,12 +102,11 @@ class BlockingRedis:
 
 
 class _Connection(redis.asyncio.Connection):
-    """Writes commands with hiredis, as redis-py does by itself where it isn't asyncio: an eighth of the time."""
-
-    _serializer = redis.connection.HiredisRespSerializer()
+    """Writes commands with hiredis, as redis-py does by itself where it isn't asyncio: a tenth of the time."""
 
     def pack_command(self, *args: Any) -> list[bytes]:
-        return list(self._serializer.pack(*args))
+        # Words in one string, as redis-py may send them itself, must be taken apart first.
+        return super().pack_command(*args) if " " in args[0] else [hiredis.pack_command(args)]
 
 
 class AsyncRedis:
@@ -127,6 +128,7 @@ class AsyncRedis:
         self._sync_s = self._patience_s = settings.redis.socket_timeout_s
         self._circuit = circuit
         self._heard = time.monotonic()
+        self._left: set[asyncio.Future[Any]] = set()
 
     async def command(self, *words: Argument) -> Any:
         """The raw reply."""
@@ -165,6 +167,8 @@ class AsyncRedis:
 
     async def close(self) -> None:
         """Let go of connections."""
+        if self._left:  # one that is just being made would be overlooked
+            await asyncio.wait(self._left, timeout=_END_S)
         await self._client.aclose()
 
     async def _synced(self, *words: Argument) -> Any:
@@ -190,11 +194,16 @@ class AsyncRedis:
             silence = error
         finally:
             if not asking.done():
-                asking.cancel()
-                asking.add_done_callback(_forget)
+                self._leave(asking)
         if self._circuit is not None and time.monotonic() - self._heard >= limit_s:
             self._circuit.open(self._look)
         raise silence
+
+    def _leave(self, asking: "asyncio.Future[Any]") -> None:
+        self._left.add(asking)
+        asking.add_done_callback(self._left.discard)
+        asking.add_done_callback(_forget)
+        asking.cancel()
 
     def _told(self, asked: "asyncio.Future[Any]") -> Any:
         if asked.exception() is None or isinstance(asked.exception(), ResponseError):

@@ -1,9 +1,8 @@
-"""What is published on one pattern of channels, over as many connections as it takes."""
+"""What is published on a pattern of channels, over as many connections as it takes."""
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 
 import structlog
 
@@ -17,52 +16,56 @@ _LONGEST_PAUSE_S = 2.0
 _log = structlog.stdlib.get_logger()
 
 
-@dataclass(slots=True)
-class _Line:
-    """The connection of the moment; whoever opened the line hangs it up, whether or not anybody listened."""
+class Line:
+    """A subscription that is made anew when its connection breaks."""
 
-    subscription: Subscription
+    def __init__(self, settings: Settings, pattern: str) -> None:
+        self._settings = settings
+        self._pattern = pattern
+        self._subscription = Subscription(settings, pattern)
+
+    async def next(self) -> tuple[bytes, bytes] | None:
+        """Channel and message; None after a gap, once it is heard again."""
+        try:
+            return await self._subscription.next()
+        except StoreUnavailable as error:
+            _log.warning("events_lost", reason=error.detail)
+            await self._again()
+            _log.info("events_found")
+            return None
+
+    async def open(self) -> None:
+        """Everything published after this returns is heard. Raises StoreUnavailable."""
+        try:
+            await self._subscription.open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._subscription.close()
+
+    async def _again(self) -> None:
+        pause = _FIRST_PAUSE_S
+        await self.close()
+        while True:
+            self._subscription = Subscription(self._settings, self._pattern)
+            try:
+                await self.open()
+            except StoreUnavailable:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+            else:
+                return
 
 
 @asynccontextmanager
-async def follow_channels(settings: Settings, pattern: str) -> AsyncGenerator[AsyncGenerator[bytes | None]]:
-    """Messages from when the context is entered; None after a gap. Raises StoreUnavailable if it can't be."""
-    line = _Line(await _subscribe(settings, pattern))
+async def listening(settings: Settings, pattern: str) -> AsyncGenerator[Line]:
+    """A line that is open inside. Raises StoreUnavailable."""
+    line = Line(settings, pattern)
+    await line.open()
     try:
-        async with aclosing(_follow(settings, pattern, line)) as messages:
-            yield messages
+        yield line
     finally:
-        await line.subscription.close()
-
-
-async def _follow(settings: Settings, pattern: str, line: _Line) -> AsyncGenerator[bytes | None]:
-    while True:
-        try:
-            _, message = await line.subscription.next()
-        except StoreUnavailable as error:
-            _log.warning("answers_lost", reason=error.detail)
-            await line.subscription.close()
-            line.subscription = await _subscribe_again(settings, pattern)
-            yield None
-        else:
-            yield message
-
-
-async def _subscribe(settings: Settings, pattern: str) -> Subscription:
-    subscription = Subscription(settings, pattern)
-    try:
-        await subscription.open()
-    except BaseException:
-        await subscription.close()
-        raise
-    return subscription
-
-
-async def _subscribe_again(settings: Settings, pattern: str) -> Subscription:
-    pause = _FIRST_PAUSE_S
-    while True:
-        try:
-            return await _subscribe(settings, pattern)
-        except StoreUnavailable:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
+        await line.close()

@@ -31,8 +31,10 @@ class Comparison:
 def compare(a: Sequence[float], b: Sequence[float], margin: float = MARGIN) -> Comparison:
     """Rates of repeated runs, by Welch's t interval of the difference of their logarithms.
 
-    ``same``: the difference lies within ±margin. ``faster``, ``slower``: the interval is on one side of 0 and the
-    difference outside the margin. Raises TooFewRuns unless both have two positive runs at least.
+    Welch 1947, "The generalization of 'Student's' problem"; freedom by Satterthwaite 1946. ``same``: the
+    difference lies within ±margin, and the interval within twice that: two one-sided tests of 2.5 % (Schuirmann
+    1987) reject so large a difference, not one of just the margin. ``faster``, ``slower``: the interval is on one
+    side of 0 and the difference outside the margin. Raises TooFewRuns unless both have two positive runs at least.
     """
     return compare_samples(_sample(a), _sample(b), margin)
 

@@ -26,6 +26,22 @@ def t95(freedom: int) -> float:
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
+LEAST_RUNS = 5
+"""Before as many, agreement of runs is too often chance to stop by."""
+
+
+def precise(values: Sequence[float], precision: float) -> bool:
+    """Whether no further run is needed: half of the 95 % interval of the rate is ``precision`` of it, or less.
+
+    The sequential rule of Chow and Robbins 1965, "On the asymptotic theory of fixed-width sequential confidence
+    intervals for the mean", of logarithms, so that the width is relative. Who stops by it has intervals that hold
+    the truth a little less often than they say: about 92 times in 100 where the rule stops at 5 to 12 runs.
+    """
+    if len(values) < LEAST_RUNS or min(values) <= 0:
+        return False
+    return t95(len(values) - 1) * stdev(map(math.log, values)) / math.sqrt(len(values)) <= precision
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A figure from ``runs`` repeats: the median, and the 95 % interval of the mean widened to hold the median.

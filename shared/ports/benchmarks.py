@@ -11,7 +11,7 @@ class BenchmarkQuery:
     """Filters that must all hold, and where to go on: ``cursor`` is a page's ``next_cursor``.
 
     ``hardware``: a part of its name, in upper or lower case. ``pipeline``: as results call it, without
-    ``/variants/…`` for any of its variants, or the id alone.
+    ``/variants/…`` for any of its variants, or the id alone. ``parent``: a suite's, for its tests.
     """
 
     kind: str | None = None
@@ -19,6 +19,7 @@ class BenchmarkQuery:
     hardware: str | None = None
     pipeline: str | None = None
     model: str | None = None
+    parent: str | None = None
     limit: int = 50
     cursor: str | None = None
 

@@ -33,6 +33,14 @@ class JobQueue(Protocol):
         """The message is with the broker when this returns; else BrokerUnavailable. ``headers`` travel along."""
         ...
 
+    def age(self, queue: str, after_s: float, limit: int = 10) -> int:
+        """Let messages that have waited for ``after_s`` go up one priority, to its front; how many. Call it often.
+
+        The longest waiting first, ``limit`` of a priority at most, and no others before those were taken. For its
+        next step one waits as long again. Raises BrokerUnavailable.
+        """
+        ...
+
     def depth(self, queue: str) -> int:
         """Messages that wait in the queue, of all priorities. Raises BrokerUnavailable."""
         ...

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stacks import eventually
+from tests.support.polling import eventually
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "mediapipe", "openvino", "cv2", "numpy", "gi")

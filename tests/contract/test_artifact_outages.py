@@ -219,7 +219,7 @@ def refused(store: S3ArtifactStore, tmp_path: Path) -> None:
         begin = time.monotonic()
         with pytest.raises(StoreUnavailable) as raised:
             call()
-        assert time.monotonic() - begin < 3
+        assert time.monotonic() - begin < 5, "the client's own patience is longer than that"
         assert S3Server.secret_key not in str(raised.value)
     assert not (tmp_path / "copy").exists()
 

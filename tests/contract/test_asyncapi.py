@@ -14,6 +14,7 @@ from api.contracts import FOLDER, REFRESH, documents
 from api.main import create_app
 from shared.events import FRAME
 from shared.ports import Record
+from shared.sessions import FROM_CLIENT, FROM_GATEWAY
 from shared.settings import JobSettings, LimitSettings, Settings
 from tests.support.following import events_of
 from tests.support.gateway import SPEC, House, serving
@@ -53,12 +54,14 @@ def test_every_reference_leads_somewhere() -> None:
 def test_document_has_the_parts_of_asyncapi_3() -> None:
     assert DOCUMENT["asyncapi"] == "3.0.0"
     assert {"title", "version"} <= DOCUMENT["info"].keys()
+    told: dict[str, set[str]] = {}
     for operation in DOCUMENT["operations"].values():
         assert operation["action"] in {"send", "receive"}
-        channel = resolved(operation["channel"]["$ref"])
-        assert {reference["$ref"].split("/")[-1] for reference in operation["messages"]} == channel[
-            "messages"
-        ].keys()
+        told.setdefault(operation["channel"]["$ref"], set()).update(
+            reference["$ref"].split("/")[-1] for reference in operation["messages"]
+        )
+    for channel, messages in told.items():
+        assert messages == resolved(channel)["messages"].keys()
 
 
 def test_every_schema_is_one() -> None:
@@ -70,15 +73,27 @@ def test_channels_are_routes_of_the_gateway() -> None:
     app = create_app()
     addresses = {channel["address"] for channel in DOCUMENT["channels"].values()}
     streams = {"/api/v1/jobs/{job_id}/events", "/api/v1/jobs/{job_id}/metadata/stream"}
-    assert addresses == {"/api/v1/ws/jobs/{job_id}", "/api/v1/ws/events", *streams}
+    assert addresses == {"/api/v1/ws/jobs/{job_id}", "/api/v1/ws/events", "/api/v1/ws/sessions", *streams}
     assert str(app.url_path_for("follow_job", job_id="x")) == "/api/v1/ws/jobs/x"
     assert str(app.url_path_for("follow_all")) == "/api/v1/ws/events"
     assert streams <= app.openapi()["paths"].keys()
 
 
+def test_everything_said_in_a_session_is_a_message() -> None:
+    told = FROM_GATEWAY.json_schema()["discriminator"]["mapping"].keys()
+    said = FROM_CLIENT.json_schema()["discriminator"]["mapping"].keys()
+    messages = DOCUMENT["channels"]["session"]["messages"].keys()
+    assert told <= messages
+    assert len(messages) == len(told) + len(said)
+    assert str(create_app().url_path_for("live_session")) == "/api/v1/ws/sessions"
+
+
 def test_every_frame_of_the_language_is_a_message() -> None:
     types = FRAME.json_schema()["discriminator"]["mapping"].keys()
-    assert DOCUMENT["components"]["messages"].keys() == types | RECORDS
+    assert (
+        DOCUMENT["components"]["messages"].keys()
+        == types | RECORDS | DOCUMENT["channels"]["session"]["messages"].keys()
+    )
 
 
 def validator(kind: str) -> Draft202012Validator:

@@ -167,6 +167,22 @@ async def test_a_lost_message_is_noticed_though_a_later_one_took_its_place(jobs:
     assert [record.id for record in jobs.workshop.unpublished(0)] == [lost.id]
 
 
+async def test_who_came_while_the_message_lay_in_the_queue_passes_nobody(jobs: Jobs):
+    """Of two groups the first one's message goes first, with jobs that came after the other's."""
+    await waiting(jobs, 1)
+    jobs.advance(0.001)
+    other = replace(new_job(priority=5), group="inference:other", message=Envelope("queue", b"of the other place"))
+    await jobs.front.create(other)
+    jobs.advance(0.001)
+    await waiting(jobs, 1)
+
+    assert len(jobs.workshop.claim_ready(PLACE, "w", 10)) == 2
+
+    for _ in range(2):
+        jobs.advance(1)
+        assert jobs.workshop.note_lost([], 0.1) == 0
+
+
 async def test_of_many_who_take_batches_each_job_has_one_attempt(jobs: Jobs):
     ids = await waiting(jobs, 40)
     taken = await asyncio.gather(

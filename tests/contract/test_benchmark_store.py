@@ -14,7 +14,7 @@ from shared.benchmarks import Benchmark
 from shared.errors import BenchmarkNotFound, InvalidSpec, StoreUnavailable
 from shared.ports import BenchmarkPage, BenchmarkQuery, BenchmarkStore, BenchmarkWriter
 from shared.settings import Settings
-from tests.support.benchmarks import benchmark, density, optimize, performance, validate
+from tests.support.benchmarks import benchmark, density, optimize, performance, suite, validate
 
 
 @dataclass
@@ -45,7 +45,7 @@ def kept(benchmark_id: str, **changes: Any) -> Benchmark:
     return benchmark(density()).model_copy(update={"id": benchmark_id, **changes})
 
 
-@pytest.mark.parametrize("make", [density, performance, optimize, validate])
+@pytest.mark.parametrize("make", [density, performance, optimize, validate, suite])
 async def test_what_was_kept_is_found_as_it_was(rig: Rig, make: Any):
     made = benchmark(make())
     rig.workshop.keep(made)

@@ -12,7 +12,7 @@ from shared.states import JobState
 from tests.support.jobs import ERROR, completed, new_job
 from tests.support.rigs import Jobs
 
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 async def a_whole_life(jobs: Jobs) -> str:

@@ -39,13 +39,13 @@ def test_the_server_sees_the_state_table_and_the_limits(settings: Settings):
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_compiles(settings: Settings, name: str):
-    text = read_lua(name) if name in {"announce", "workers"} else prelude(Settings()) + read_lua(name)
+    text = read_lua(name) if name in {"age", "announce", "workers"} else prelude(Settings()) + read_lua(name)
     with redis.Redis.from_url(settings.store_url) as client:
         assert re.fullmatch("[0-9a-f]{40}", client.script_load(text))
 
 
 def test_every_file_is_used():
-    assert set(FILES) == {"prelude", "announce", "workers"} | {field.name for field in fields(Scripts)}
+    assert set(FILES) == {"prelude", "age", "announce", "workers"} | {field.name for field in fields(Scripts)}
 
 
 def test_only_one_place_writes_the_state():

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.catalogue import load_catalogue
 from shared.devices import Device, DeviceInfo, Lane, family_of
 from shared.errors import StaleClaim, WorkerLeaves
 from shared.events import JOB_EVENT
@@ -18,11 +17,12 @@ from shared.results import InstalledFile, InstalledModel
 from shared.settings import RoutingSettings
 from shared.states import JobState
 from shared.workers import WorkerInfo
+from tests.support import shipped
 from tests.support.jobs import completed, new_job
 from tests.support.rigs import Jobs, memory_jobs
 
 SETTINGS = RoutingSettings(move_after_s=5.0)
-ENTRIES = load_catalogue().by_name
+ENTRIES = shipped.models().by_name
 
 
 def worker(lane: str, **fields: object) -> WorkerInfo:

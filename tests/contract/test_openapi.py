@@ -126,6 +126,7 @@ CONTRACT = {
     "get /api/v1/benchmarks/compare",
     "get /api/v1/benchmarks/{benchmark_id}",
     "delete /api/v1/benchmarks/{benchmark_id}",
+    "get /api/v1/suites",
     "get /api/v1/devices",
     "get /api/v1/workers",
     "get /api/v1/status",
@@ -238,14 +239,16 @@ async def test_answers_about_pipelines_are_as_described() -> None:
 
 async def test_answers_about_benchmarks_are_as_described() -> None:
     house = House()
-    for result in (made.performance(), made.density(), made.optimize(), made.validate()):
+    for result in (made.performance(), made.density(), made.optimize(), made.validate(), made.suite()):
         house.benchmarks.keep(made.benchmark(result))
     async with calling(house) as client:
         benchmarks = "/api/v1/benchmarks"
-        asked = [("get_benchmark", 200, await client.get(f"{benchmarks}/b{number}")) for number in (1, 2, 3, 4)]
+        asked = [("get_benchmark", 200, await client.get(f"{benchmarks}/b{number}")) for number in (1, 2, 3, 4, 5)]
         asked += [
             ("list_benchmarks", 200, await client.get(f"{benchmarks}?kind=density")),
             ("compare_benchmarks", 200, await client.get(f"{benchmarks}/compare?a=b2&b=b2")),
+            ("compare_benchmarks", 200, await client.get(f"{benchmarks}/compare?a=b5&b=b5")),
+            ("list_suites", 200, await client.get("/api/v1/suites")),
         ]
         for name, status, answer in asked:
             assert answer.status_code == status, (name, answer.text)

@@ -1,6 +1,5 @@
 """What every registry of workers and models promises."""
 
-import asyncio
 import time
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from shared.devices import DeviceInfo
 from shared.results import InstalledFile, InstalledMedium, InstalledModel
 from shared.workers import WorkerInfo
+from tests.support.polling import eventually, soon
 from tests.support.rigs import Registry
 
 CPU = DeviceInfo(id="CPU", family="CPU", full_name="A processor", memory_bytes=2**34, cores=8)
@@ -69,11 +69,10 @@ async def test_a_worker_that_falls_silent_is_gone_soon(registry: Registry):
     registry.workshop.announce(worker("alive"), 30)
     registry.workshop.announce(worker("silent"), 0.05)
 
-    async with asyncio.timeout(10):
-        while len(await registry.front.workers()) > 1:
-            pass
+    async def gone() -> bool:
+        return [each.id for each in await registry.front.workers()] == ["alive"]
 
-    assert [each.id for each in await registry.front.workers()] == ["alive"]
+    await soon(gone)
 
 
 async def test_installed_models(registry: Registry):
@@ -167,15 +166,11 @@ def test_a_right_is_one_holder_s_at_a_time(registry: Registry):
     beacon.release("download:é b", "first")
     beacon.release("nothing", "first")
     assert beacon.hold("download:é b", "second", 0.05)
-    until = time.monotonic() + 10
-    while not beacon.hold("download:é b", "heir", 30):
-        assert time.monotonic() < until, "it lapses"
+    assert eventually(lambda: beacon.hold("download:é b", "heir", 60)), "it lapses"
 
 
 def test_the_right_of_a_holder_that_died_lapses(registry: Registry):
     beacon = registry.workshop
     assert beacon.hold_models("dead", 0.05)
-    until = time.monotonic() + 10
-    while not beacon.hold_models("heir", 30):
-        assert time.monotonic() < until
+    assert eventually(lambda: beacon.hold_models("heir", 60))
     assert not beacon.hold_models("dead", 30)

@@ -142,7 +142,8 @@ async def test_an_answer_is_told_once(rig: Rig):
     assert len(await rig.told(session)) == 1
 
 
-async def test_a_message_is_wanted_only_when_none_is_under_way(rig: Rig):
+async def test_a_message_is_wanted_only_when_none_is_under_way(make: Any):
+    rig = make(SessionSettings(in_flight=2))
     session = await rig.begin()
     frame = NewFrame("moment", b"", meta(1))
     assert (await rig.front.offer(session, 1, frame)).wake

@@ -19,7 +19,9 @@ from tests.support.polling import soon
 
 pytestmark = pytest.mark.service
 
-ANSWER_S = 0.4
+ANSWER_S = 1.0
+POOL = 64
+"""Connections of one client."""
 
 
 class Front:
@@ -72,9 +74,12 @@ async def test_a_crowd_is_no_silence(own: EmbeddedValkey) -> None:
     front = Front(Settings(REDIS_URL=own.url, redis=RedisSettings(answer_s=ANSWER_S)))
     for _ in range(10):  # connections are made: that takes its time where the machine is busy
         await asyncio.gather(*(front.ask() for _ in range(20)))
-    begun = time.monotonic()
-    assert all(await asyncio.gather(*(front.ask() for _ in range(2_000))))
-    assert time.monotonic() - begun > ANSWER_S, "so small a crowd shows nothing"
+    crowd, took_s = 100, 0.0
+    while took_s <= ANSWER_S:  # so small a crowd shows nothing
+        crowd *= 2
+        begun = time.monotonic()
+        assert all(await asyncio.gather(*(front.ask() for _ in range(crowd))))
+        took_s = time.monotonic() - begun
     await front.close()
 
 
@@ -82,23 +87,25 @@ async def test_many_callers_wait_once_and_later_ones_not_at_all(own: EmbeddedVal
     assert await front.ask()
     with frozen(own):
         begun = time.monotonic()
-        assert not any(await asyncio.gather(*(front.ask() for _ in range(300))))
-        assert time.monotonic() - begun < 4 * ANSWER_S
+        assert not any(await asyncio.gather(*(front.ask() for _ in range(10 * POOL))))
+        assert time.monotonic() - begun < 10 * ANSWER_S, "they don't wait one poolful after the other"
         begun = time.monotonic()
         assert not any([await front.ask() for _ in range(300)])
-        assert time.monotonic() - begun < ANSWER_S
+        assert time.monotonic() - begun < 20 * ANSWER_S
     await soon(front.ask)
     assert all(await asyncio.gather(*(front.ask() for _ in range(300))))
 
 
-async def test_server_that_is_gone_is_told_at_once_and_found_at_once(own: EmbeddedValkey, front: Front) -> None:
-    assert await front.ask()
+async def test_server_that_is_gone_is_told_at_once_and_found_at_once(own: EmbeddedValkey) -> None:
+    patient = Front(Settings(REDIS_URL=own.url, redis=RedisSettings(answer_s=5.0)))
+    assert await patient.ask()
     await asyncio.to_thread(own.stop)
     begun = time.monotonic()
-    assert not any(await asyncio.gather(*(front.ask() for _ in range(100))))
-    assert time.monotonic() - begun < 2 * ANSWER_S
+    assert not any(await asyncio.gather(*(patient.ask() for _ in range(100))))
+    assert time.monotonic() - begun < 5.0, "nobody waits to be told"
     await asyncio.to_thread(own.start)
-    assert await front.ask()
+    assert await patient.ask()
+    await patient.close()
 
 
 async def test_closed_while_it_looks(own: EmbeddedValkey, front: Front) -> None:

@@ -300,10 +300,5 @@ def test_the_twins_agree(system: Callable[[], tuple[Jobs, Jobs]]):
 
     run_state_machine_as_test(
         Machine,
-        settings=hypothesis.settings(
-            max_examples=60,
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=[hypothesis.HealthCheck.too_slow],
-        ),
+        settings=hypothesis.settings(max_examples=40, stateful_step_count=30),
     )

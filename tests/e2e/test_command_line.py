@@ -25,7 +25,7 @@ def run(stack: LocalStack):
 
     def call(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [str(Path(sys.executable).with_name("framelane")), *words, "--data-dir", str(stack.data_dir)]
-        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=90, check=False)
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=200, check=False)
 
     return call
 

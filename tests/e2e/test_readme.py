@@ -16,7 +16,8 @@ from client.local import LocalStack
 from client.local.runfile import RunFile
 from tests.support.models import ROOT, photo
 from tests.support.pipelines import why_not
-from tests.support.stacks import data_dir_with_models, eventually, own_environ, stack_on
+from tests.support.polling import eventually
+from tests.support.stacks import data_dir_with_models, own_environ, stack_on
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
 
@@ -67,7 +68,7 @@ def test_command(line: str, folder: Path, environ: dict[str, str]) -> None:
     if any(part in line for part in ("submit pipeline", "bench ", "found/")) and why_not():
         pytest.skip(why_not())
     done = subprocess.run(
-        ["bash", "-euc", line], cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-euc", line], cwd=folder, env=environ, capture_output=True, text=True, timeout=200, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip() or line.startswith("cp ")
@@ -83,7 +84,7 @@ def test_program(block: str, folder: Path, environ: dict[str, str]) -> None:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -117,9 +118,9 @@ def test_make_up(tmp_path: Path) -> None:
         start_new_session=True,
     ) as process:
         try:
-            eventually(lambda: RunFile.read(data), 60)
+            eventually(lambda: RunFile.read(data), 180)
             os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C sends
-            process.wait(60)
+            process.wait(90)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)

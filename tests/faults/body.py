@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from shared.errors import FramelaneError
 from shared.results import GesturePrediction, InferenceResult, InferenceTimings, InstalledModel
 from tests.faults.ledger import Pen
 from workers.context import JobContext
@@ -56,6 +57,16 @@ class Probe:
             context.save_artifact("out.bin", os.urandom(kilobytes * 1024), "application/octet-stream")
         self._pen.note("end", **about)
         return _answer(about)
+
+    def run_many(self, contexts: Sequence[JobContext]) -> list[InferenceResult | Exception]:
+        """One after the other, as the rows of a batch; a bad one ends them all."""
+        return [self._one(context) for context in contexts]
+
+    def _one(self, context: JobContext) -> InferenceResult | Exception:
+        try:
+            return self.run(context)
+        except FramelaneError as error:
+            return error
 
     def _about(self, context: JobContext) -> dict[str, Any]:
         return {

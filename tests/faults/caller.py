@@ -30,8 +30,12 @@ class Caller:
         self._chance = random.Random(seed)
         self._asked = 0
         self._seen: dict[str, tuple[str, int]] = {}
+        self._found: dict[str, dict[str, Any]] = {}
         self._http = httpx2.AsyncClient(
-            timeout=30, limits=httpx2.Limits(max_connections=200, max_keepalive_connections=200), trust_env=False
+            # Connections are given up before the gateway does so, which might be while a request is on its way.
+            timeout=30,
+            limits=httpx2.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2.0),
+            trust_env=False,
         )
 
     async def close(self) -> None:
@@ -128,7 +132,14 @@ class Caller:
                 self.saw(job)
             cursor = page["next_cursor"]
             if not cursor:
+                self._found = found
                 return found
+
+    def last_seen(self, job: str) -> str:
+        """What the last look said of it, for people."""
+        if not (found := self._found.get(job)):
+            return f"{job} (nobody knows it)"
+        return f"{job} ({found['state']}, attempt {found['attempt']}, fence {found.get('fence')})"
 
     async def drain(self, within_s: float, jobs: Collection[str] | None = None) -> bool:
         """Whether all accepted jobs (or these) were seen to end in time."""

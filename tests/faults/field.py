@@ -28,10 +28,15 @@ READY_S = 60.0
 CALLBACK_SECRET = "whsec_ZmF1bHRzLWZhdWx0cy1mYXVsdHMtZmF1bHRz"
 _BUCKET = "faults"
 PREFIX = "faults"
+TOGETHER = 64
+"""Jobs of a batch, where there are any."""
 
 
 class Field:
-    """``parts``: what there is beside one Valkey: ``broker`` (a Valkey of its own) and ``s3``."""
+    """``parts``: what there is beside one Valkey: ``broker`` (a Valkey of its own), ``s3``, and ``batches``.
+
+    Without the last each job runs by itself: what its body does is its own affair then.
+    """
 
     def __init__(self, folder: Path, scale: Scale, starter: Starter, mark: str, parts: frozenset[str]) -> None:
         self.folder = folder
@@ -46,6 +51,7 @@ class Field:
         self.gateways: list[Member] = []
         self.workers: list[Member] = []
         self.ports: dict[str, int] = {}
+        self._together = TOGETHER if "batches" in parts else 1
         self._mark = f"{mark}-{folder.name}"
         self._numbers = iter(range(1, 1_000_000))
 
@@ -169,6 +175,7 @@ class Field:
             "FRAMELANE_CALLBACKS__SECRET": CALLBACK_SECRET,
             "FRAMELANE_CALLBACKS__PRIVATE_HOSTS": '["127.0.0.1"]',
             "FRAMELANE_LOG__FORMAT": "json",
+            "FRAMELANE_BATCHING__JOBS": str(self._together),
             LEDGER: str(self.folder / "ledger.jsonl"),
             MARK: self._mark,
             **({"FRAMELANE_BROKER__URL": self.broker.url} if self.broker else {}),

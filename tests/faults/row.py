@@ -61,7 +61,7 @@ class Row:
     def kept(self) -> Tally:
         """0 lost, 0 double commits, nothing COMPLETED that no body completed."""
         tally = self.tally
-        self.none(tally.lost, "lost")
+        self.none([self.caller.last_seen(job) for job in tally.lost], "lost")
         self.none(tally.doubled | tally.unproven, "double commits")
         return tally
 

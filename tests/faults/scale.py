@@ -21,6 +21,10 @@ class Scale:
     def pick(self, short: T, full: T) -> T:
         return short if self.short else full
 
+    def at_most(self, seconds: float) -> float:
+        """A promised time; the short form, which runs on any machine beside other tests, leaves room for those."""
+        return 4 * seconds if self.short else seconds
+
     def env(self) -> dict[str, str]:
         """The settings of gateways and workers."""
         return {

@@ -8,18 +8,23 @@ from shared.benchmarks import (
     DensityResult,
     DensityStep,
     Environment,
+    Failure,
     Figure,
     MachineFigure,
     MeasuredPipeline,
     MeasuredRun,
     MeasuredStream,
+    ModelAgreement,
     OptimizeCandidate,
     OptimizeResult,
     PerformanceResult,
     StageOutcome,
     StreamsOfPipeline,
+    SuiteResult,
+    SuiteTestResult,
     ValidateResult,
 )
+from shared.figures import Drift
 from shared.graph.parser import parse
 from shared.results import Latency
 
@@ -79,7 +84,7 @@ def density() -> DensityResult:
 
 def performance() -> PerformanceResult:
     """Two pipelines, three streams; one run was disturbed."""
-    latency = Latency(avg_ms=21.0, min_ms=12.0, max_ms=48.0)
+    latency = Latency(avg_ms=21.0, min_ms=12.0, max_ms=48.0, p50_ms=20.0, p90_ms=30.0, p99_ms=44.0)
     return PerformanceResult(
         benchmark_id="b2",
         pipelines=[
@@ -156,6 +161,78 @@ def validate() -> ValidateResult:
             StageOutcome(stage="run", ok=None),
         ],
         frames=0,
+    )
+
+
+def validate_model() -> ValidateResult:
+    """An INT8 variant that finds other boxes."""
+    drift = Drift(samples=20, inputs="20 pictures of bikes", max_abs=0.4, mean_abs=0.01, boxes_agreement=0.81)
+    return ValidateResult(
+        benchmark_id="b6",
+        valid=False,
+        failed_stage="match",
+        stages=[
+            StageOutcome(stage="load", ok=True),
+            StageOutcome(stage="run", ok=True),
+            StageOutcome(stage="match", ok=False, detail="boxes both find 0.81, not 0.95"),
+        ],
+        frames=0,
+        model=ModelAgreement(
+            model="person-ssdlite",
+            version="7a" * 8,
+            original="OpenVINO FP32 on CPU",
+            variant="OpenVINO INT8 on CPU",
+            drift=drift,
+        ),
+    )
+
+
+def suite(*, fails: bool = False) -> SuiteResult:
+    """A rate of twice the reference, streams of half of it; ``fails``: and a test that couldn't be run."""
+    tests = [
+        SuiteTestResult(
+            name="entrance",
+            kind="performance",
+            weight=2.0,
+            reference=30.0,
+            benchmark_id="b5.1",
+            figure=60.0,
+            low=58.0,
+            high=62.0,
+            ratio=2.0,
+            spread=0.02,
+            runs=3,
+        ),
+        SuiteTestResult(
+            name="shelves",
+            kind="density",
+            weight=1.0,
+            reference=8.0,
+            benchmark_id="b5.2",
+            figure=4.0,
+            low=4.0,
+            high=5.0,
+            ratio=0.5,
+        ),
+    ]
+    if fails:
+        error = Failure(code="pipeline-failed", detail="no frame came <&>")
+        tests.append(SuiteTestResult(name="till", kind="performance", weight=1.0, reference=9.0, error=error))
+    points = {} if fails else {"score": 125.99, "low": 121.0, "high": 141.0}
+    return SuiteResult.model_validate(
+        {
+            "benchmark_id": "b5",
+            "suite": "retail",
+            "score": None,
+            "low": None,
+            "high": None,
+            "tests": tests,
+            "missing": ["till"] if fails else [],
+            "trusted": True,
+            "environment": ENVIRONMENT,
+            "report": [],
+            **points,
+        }
     )
 
 

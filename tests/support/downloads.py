@@ -15,8 +15,8 @@ from shared.adapters.memory import (
 from shared.catalogue import Catalogue
 from shared.devices import Lane
 from shared.errors import StoreUnavailable
-from shared.media import load_media
 from shared.settings import Settings, WorkerSettings
+from tests.support import shipped
 from tests.support.leases import no_lease
 from tests.support.workshop import CPU, Workshop
 from workers.handlers import WorkerEnvironment
@@ -74,7 +74,7 @@ class Bench:
             device=CPU,
             lane=Lane("io"),
             catalogue=Catalogue.model_validate(entries),
-            media=load_media(),
+            media=shipped.media(),
             model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
             media_store=MediaStore(folder / "media", self.artifacts, self.beacon),
             artifacts=self.artifacts,

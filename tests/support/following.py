@@ -26,14 +26,14 @@ def parsed(text: str | bytes) -> dict[str, Any]:
 
 
 async def frame(opened: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         return parsed(await opened.recv())
 
 
 async def frames_to_end(opened: ClientConnection) -> tuple[list[dict[str, Any]], int | None, str | None]:
     """Everything up to the close, its code and reason."""
     told: list[dict[str, Any]] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         with suppress(ConnectionClosedError):
             async for text in opened:
                 told.append(parsed(text))  # noqa: PERF401  kept if the connection ends badly
@@ -46,7 +46,7 @@ async def submitted(client: httpx2.AsyncClient, **changes: Any) -> str:
 
 async def opened_feeds(server: StartedServer, count: int) -> None:
     """Return when the hub has that many followers."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await server.gateway.hub.until(lambda followers: followers >= count)
 
 

@@ -31,15 +31,14 @@ from shared.adapters.memory import (
     MemoryWorkerDirectory,
     MemoryWorkers,
 )
-from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane, family_of
 from shared.jobs import ArtifactRef, Completed, ErrorInfo, Failed, Progress
-from shared.media import load_media
 from shared.ports import Claim
 from shared.results import GesturePrediction, InferenceResult, InferenceTimings, InstalledModel, Prediction, Score
 from shared.settings import Settings
 from shared.states import JobState
 from shared.workers import WorkerInfo
+from tests.support import shipped
 
 HAND = [{"x": 0.1 + n / 100, "y": 0.2 + n / 50, "z": -n / 200} for n in range(21)]
 SPEC: dict[str, Any] = {"kind": "inference", "model": "asl", "inputs": [{"landmarks": HAND}]}
@@ -80,7 +79,7 @@ class House:
         self.jobs = MemoryJobs(self.bus, settings=self.settings.jobs)
         self.attempts = MemoryAttemptStore(self.jobs)
         self.beacon = MemoryWorkerBeacon(self.crew)
-        self.catalogue = load_catalogue()
+        self.catalogue = shipped.models()
         measured = MemoryBenchmarks()
         self.benchmarks = MemoryBenchmarkWriter(measured)
         self.parts = Parts(
@@ -96,7 +95,7 @@ class House:
             uploads=self.uploads,
             sessions=MemorySessionStore(self.sessions),
             catalogue=self.catalogue,
-            media=load_media(),
+            media=shipped.media(),
             check_link=self.artifacts.signer.check,
         )
         for lane in ("cpu", "io"):

@@ -16,7 +16,7 @@ from shared.settings import Settings
 from tests.support.servers import free_ports
 
 ROOT = Path(__file__).parents[2]
-READY_S = 30.0
+READY_S = 60.0
 STOP_S = 20.0
 
 
@@ -38,6 +38,8 @@ class GatewayProcess:
             "REDIS_URL": settings.store_url,
             "FRAMELANE_REDIS__PREFIX": settings.redis.prefix,
             "FRAMELANE_REDIS__SOCKET_TIMEOUT_S": str(settings.redis.socket_timeout_s),
+            "FRAMELANE_REDIS__CONNECT_TIMEOUT_S": str(settings.redis.connect_timeout_s),
+            "FRAMELANE_REDIS__ANSWER_S": str(settings.redis.answer_s),
             "FRAMELANE_ARTIFACTS__DIRECTORY": str(folder / "artifacts"),
         }
         with self.log.open("wb") as log:
@@ -68,20 +70,27 @@ class GatewayProcess:
         """Resident bytes."""
         return psutil.Process(self.process.pid).memory_info().rss
 
+    @property
+    def cpu_s(self) -> float:
+        """Processor time it has used."""
+        used = psutil.Process(self.process.pid).cpu_times()
+        return used.user + used.system
+
     def wait_until(self, path: str, status: int = 200) -> httpx2.Response:
         """The first answer with that status."""
         deadline = time.monotonic() + READY_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                answer = httpx2.get(self.url + path, timeout=5)
-                if answer.status_code == status:
-                    return answer
-            except httpx2.TransportError:
-                pass
-            try:
-                self.process.wait(0.05)
-            except subprocess.TimeoutExpired:
-                continue
+        with httpx2.Client(base_url=self.url, timeout=5, trust_env=False) as client:
+            while time.monotonic() < deadline and self.process.poll() is None:
+                try:
+                    answer = client.get(path)
+                    if answer.status_code == status:
+                        return answer
+                except httpx2.TransportError:
+                    pass
+                try:
+                    self.process.wait(0.05)
+                except subprocess.TimeoutExpired:
+                    continue
         raise AssertionError(f"{path} didn't become {status}:\n{self.log.read_text('utf-8', 'replace')[-3000:]}")
 
     def terminate(self) -> None:

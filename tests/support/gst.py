@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from shared.catalogue import load_catalogue
 from shared.sources import ModelFile, PackageSource
+from tests.support import shipped
 from tests.support.models import ROOT, cache_folder, once
 from workers.hubs.fetcher import Fetcher
 from workers.model_store import file_sha256
@@ -33,7 +33,7 @@ def video(name: str) -> Path:
 
 def pipeline_model(name: str) -> tuple[Path, Path]:
     """The first file of a catalogue model for pipelines, and its model-proc."""
-    entry = load_catalogue().by_name[name]
+    entry = shipped.models().by_name[name]
     model = _fetched(entry.files[0])
     proc = model.with_name("model-proc.json")
     proc.write_text(json.dumps(entry.proc))

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from shared.media import load_media
+from tests.support import shipped
 from tests.support.models import cache_folder, once
 from workers.hubs.fetcher import Fetcher
 from workers.model_store import file_sha256
@@ -22,7 +22,7 @@ def make_video(path: Path, frames: int = 12, size: tuple[int, int] = (64, 48), f
 
 def real_video(name: str) -> Path:
     """The file of a medium of the catalogue that ships."""
-    entry = load_media().by_name[name]
+    entry = shipped.media().by_name[name]
 
     def fetch(folder: Path) -> None:
         Fetcher(folder / "sources").fetch(entry.file, folder / entry.file.name, _Silent())

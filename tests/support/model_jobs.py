@@ -17,13 +17,13 @@ from shared.adapters.memory import (
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
-from shared.catalogue import load_catalogue
-from shared.devices import Lane
-from shared.media import load_media
+from shared.devices import Lane, LaneClass
+from shared.packing import TASK
 from shared.ports import NewJob
 from shared.settings import ModelSettings, Settings, WorkerSettings
-from shared.specs import JOB_SPEC
+from shared.specs import LANE_CLASSES
 from shared.uploads import Upload, UploadPart
+from tests.support import shipped
 from tests.support.leases import no_lease
 from tests.support.onnx import colours
 from tests.support.workshop import CPU, Workshop
@@ -49,12 +49,13 @@ class ModelRoom:
         self.artifacts = self.shop.artifacts
         self.beacon = MemoryWorkerBeacon(MemoryWorkers())
         self.uploads = MemoryUploadStore()
+        self.benchmarks = MemoryBenchmarks()
         self.environment = WorkerEnvironment(
             settings=Settings(worker=WorkerSettings(data_dir=folder), models=ModelSettings(**models)),
             device=CPU,
             lane=Lane("io"),
-            catalogue=load_catalogue(),
-            media=load_media(),
+            catalogue=shipped.models(),
+            media=shipped.media(),
             model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
             media_store=MediaStore(folder / "media", self.artifacts, self.beacon),
             artifacts=self.artifacts,
@@ -62,7 +63,7 @@ class ModelRoom:
             attempts=self.shop.store,
             uploads=self.uploads,
             exclusive=no_lease(),
-            benchmarks=MemoryBenchmarkWriter(MemoryBenchmarks()),
+            benchmarks=MemoryBenchmarkWriter(self.benchmarks),
             variants=MemoryVariantWriter(MemoryPipelineStore()),
         )
         self.context: Any = None
@@ -80,7 +81,7 @@ class ModelRoom:
     async def run(self, **spec: Any) -> Any:
         """The result of a job. Nothing is left in the scratch folder."""
         job_id = f"job-{len(self.shop.jobs.jobs)}"
-        task: Any = JOB_SPEC.validate_json(json.dumps(spec))
+        task: Any = TASK.validate_json(json.dumps(spec))
         await self.shop.front.create(NewJob(id=job_id, task=task, lane="io", fingerprint=job_id))
         await self.shop.front.published(job_id)
         seconds = count()
@@ -94,7 +95,7 @@ class ModelRoom:
 
     def handler(self, kind: Any) -> Handler:
         assert kind in HANDLERS
-        lane = Lane("cpu.long" if kind == "model_convert" else "io")
+        lane = Lane("io" if LANE_CLASSES[kind] is LaneClass.IO else "cpu.long")
         environment = WorkerEnvironment(
             **{name: getattr(self.environment, name) for name in WorkerEnvironment.__dataclass_fields__}
             | {"lane": lane}

@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from client.demo.photo import npm_command
-from shared.catalogue import CatalogueEntry, load_catalogue
+from shared.catalogue import CatalogueEntry
 from shared.ports import ArtifactStore, WorkerBeacon
 from shared.results import InstalledModel
 from shared.sources import ModelFile, PackageSource
+from tests.support import shipped
 from workers.conversion import ConversionRequest, make_variants
 from workers.installation import Installation, StagedModel, stage
 from workers.model_store import file_sha256
@@ -57,17 +58,17 @@ def cache_folder() -> Path:
 
 def obtainable() -> list[CatalogueEntry]:
     """Entries whose files all come from pinned packages."""
-    return [entry for entry in load_catalogue().root if all(_package(file) for file in entry.files)]
+    return [entry for entry in shipped.models().root if all(_package(file) for file in entry.files)]
 
 
 def model_folder(name: str) -> Path:
     """The checked files of one model, and its FP32 OpenVINO variant if installing it makes one."""
-    return _made(load_catalogue().by_name[name]) / "files"
+    return _made(shipped.models().by_name[name]) / "files"
 
 
 def staged_models(names: Sequence[str] = CORE) -> list[StagedModel]:
     """These, ready to be put into a store with ``Installation``."""
-    folders = [_made(load_catalogue().by_name[name]) for name in names]
+    folders = [_made(shipped.models().by_name[name]) for name in names]
     return [
         StagedModel(folder / "files", InstalledModel.model_validate_json((folder / _RECORD).read_bytes()))
         for folder in folders

@@ -15,11 +15,12 @@ from shared.adapters.redis_jobs import RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.events import JOB_EVENT, Measured
 from shared.jobs import Completed, Failed, JobRecord, artifact_key
-from shared.media import MediumKind, load_media
+from shared.media import MediumKind
 from shared.media_library import MediaLibrary
 from shared.ports import NewJob
 from shared.results import PipelineResult
 from shared.routing import task_name
+from tests.support import shipped
 from tests.support.media import real_video
 from tests.support.models import staged_models
 from tests.support.pipelines import new_job
@@ -39,10 +40,15 @@ class Lab:
         self.system = system
         self.artifacts = LocalArtifactStore(system.folder / "artifacts", LinkSigner(SecretStr("key")))
         self.worker = system.start("cpu.long", **env)
+        self._has_video = self._has_model = False
 
     def furnish(self, *, model: bool = False) -> None:
-        self.add(real_video(VIDEO), VIDEO, "video", load_media().by_name[VIDEO].licence)
-        if model:
+        """The video and, if wanted, the model; once."""
+        if not self._has_video:
+            self.add(real_video(VIDEO), VIDEO, "video", shipped.media().by_name[VIDEO].licence)
+            self._has_video = True
+        if model and not self._has_model:
+            self._has_model = True
             beacon = RedisWorkerBeacon(self.system.settings)
             (staged,) = [each for each in staged_models() if each.record.name == "person-ssdlite"]
             with Installation(self.artifacts, beacon) as installation:
@@ -78,7 +84,7 @@ class Lab:
         return await self.system.ended(await self.submit(text, **fields))
 
     def fetch(self, job: JobRecord, name: str) -> Path:
-        path = self.system.folder / name
+        path = self.system.folder / f"{job.id}-{name}"
         self.artifacts.fetch(artifact_key(job.id, job.fence, name), path)
         return path
 

@@ -57,7 +57,7 @@ class Receiver:
         with suppress(OSError):  # the sender may have left
             conduct(request)
 
-    def wait_for(self, count: int, timeout_s: float = 15.0) -> list[Got]:
+    def wait_for(self, count: int, timeout_s: float = 30.0) -> list[Got]:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.got) >= count, timeout_s), f"got {len(self.got)}"
             return list(self.got)

@@ -3,19 +3,13 @@
 import hashlib
 import os
 import shutil
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from client.local import LocalStack
 from client.sdk import Framelane
 from shared.specs import ModelDownloadSpec
 from shared.states import JobState
 from tests.support.models import CORE, ROOT, cache_folder, once
-
-T = TypeVar("T")
 
 LANES = ("cpu", "io")
 _DECIDES = (
@@ -47,15 +41,6 @@ def data_dir_with_models(target: Path) -> Path:
     """A data directory in which the models most tests need were installed by a job of a stack that has stopped."""
     seed = once(cache_folder(), f"data-dir-{_digest()}", _install_by_a_job)
     return shutil.copytree(seed, target)
-
-
-def eventually(probe: Callable[[], T | None], within_s: float = 30.0) -> T:
-    """What ``probe`` gives as soon as it gives something. For what other processes do without telling."""
-    deadline, pause = time.monotonic() + within_s, threading.Event()
-    while (found := probe()) is None:
-        assert time.monotonic() < deadline, "it didn't happen in time"
-        pause.wait(0.02)
-    return found
 
 
 def _install_by_a_job(folder: Path) -> None:

@@ -19,15 +19,15 @@ from shared.adapters.memory import (
     MemoryWorkerBeacon,
     MemoryWorkers,
 )
-from shared.catalogue import Catalogue, load_catalogue
+from shared.catalogue import Catalogue
 from shared.devices import DeviceInfo, Lane, family_of
 from shared.jobs import JobRecord
-from shared.media import load_media
 from shared.packing import pack
 from shared.ports import NewJob
 from shared.results import InferenceResult
 from shared.settings import Settings, WorkerSettings
 from shared.specs import InferenceSpec
+from tests.support import shipped
 from tests.support.leases import no_lease
 from tests.support.models import install_into
 from workers.context import JobContext
@@ -51,8 +51,8 @@ class Workplace:
             settings=settings,
             device=self.device,
             lane=Lane(lane),
-            catalogue=catalogue or load_catalogue(),
-            media=load_media(),
+            catalogue=catalogue or shipped.models(),
+            media=shipped.media(),
             model_store=ModelStore(folder / "models", self.artifacts, self.beacon),
             media_store=MediaStore(folder / "media", self.artifacts, self.beacon),
             artifacts=self.artifacts,

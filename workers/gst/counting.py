@@ -84,6 +84,10 @@ class Counter:
         """So far."""
         return self._count.frames()
 
+    def dropped(self) -> int:
+        """Of these, so far: those that its sink left out because they came too late."""
+        return self._count.dropped()
+
     def fps(self) -> float:
         """Of the whole run: from the first frame to the end of the stream, or to now."""
         if self.first_at is None:
@@ -109,6 +113,10 @@ class _Count(Protocol):
         """So far."""
         ...
 
+    def dropped(self) -> int:
+        """Of these, left out by the sink; 0 where it doesn't tell."""
+        ...
+
 
 def _count_at(gst: Gst, sink: Any, pad: Any) -> _Count:
     """The cheapest way: the sink's own figures, an element that counts, a call of ours for each frame."""
@@ -132,17 +140,22 @@ class _SinkCount:
 
     def __init__(self, gst: Gst, sink: Any, pad: Any) -> None:
         self._gst, self._sink = gst, sink
-        self._earlier = 0
+        self._earlier = self._earlier_dropped = 0
         self._lock = threading.Lock()
         pad.add_probe(gst.PadProbeType.EVENT_DOWNSTREAM, self._event)
 
     def frames(self) -> int:
         with self._lock:
-            return self._earlier + self._shown()
+            return self._earlier + sum(self._shown())
 
-    def _shown(self) -> int:
+    def dropped(self) -> int:
+        with self._lock:
+            return self._earlier_dropped + self._shown()[1]
+
+    def _shown(self) -> tuple[int, int]:
+        """Rendered and dropped in this segment."""
         stats = self._sink.get_property("stats")
-        return stats.get_value("rendered") + stats.get_value("dropped")
+        return stats.get_value("rendered"), stats.get_value("dropped")
 
     def _event(self, pad: Any, info: Any) -> Any:
         if info.get_event().type == self._gst.EventType.SEGMENT:
@@ -150,11 +163,12 @@ class _SinkCount:
             pad.add_probe(kinds.BUFFER | kinds.BUFFER_LIST, self._began_again, self._shown())
         return self._gst.PadProbeReturn.OK
 
-    def _began_again(self, _pad: Any, _info: Any, before: int) -> Any:
+    def _began_again(self, _pad: Any, _info: Any, before: tuple[int, int]) -> Any:
         """At the first frame of a segment, before the sink counts it."""
         with self._lock:
-            if self._shown() < before:
-                self._earlier += before
+            if sum(self._shown()) < sum(before):
+                self._earlier += sum(before)
+                self._earlier_dropped += before[1]
         return self._gst.PadProbeReturn.REMOVE
 
 
@@ -172,6 +186,9 @@ class _PassingCount:
     def frames(self) -> int:
         return self._element.get_property("stats").get_value("num-buffers")
 
+    def dropped(self) -> int:
+        return 0
+
 
 class _CalledCount:
     """Where nothing of GStreamer's counts: a pad that is linked when the pipeline runs, or none."""
@@ -185,6 +202,9 @@ class _CalledCount:
 
     def frames(self) -> int:
         return self._frames
+
+    def dropped(self) -> int:
+        return 0
 
     def _count(self, _pad: Any, _info: Any) -> Any:
         self._frames += 1

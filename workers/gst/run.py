@@ -198,7 +198,12 @@ class Run:
         frames = {number: counter.frames() for number, counter in self._counters.items()}
         seconds, self._told_at = now - self._told_at, now
         streams = [
-            {"stream": number, "frames": count, "fps": round((count - self._told[number]) / seconds, 2)}
+            {
+                "stream": number,
+                "frames": count,
+                "dropped": self._counters[number].dropped(),
+                "fps": round((count - self._told[number]) / seconds, 2),
+            }
             for number, count in frames.items()
         ]
         self._told = frames

@@ -29,6 +29,7 @@ HANDLERS: Mapping[JobKind, str] = {
     "optimize": "workers.handlers.optimize:build",
     "performance": "workers.handlers.performance:build",
     "pipeline": "workers.handlers.pipeline:build",
+    "suite": "workers.handlers.suite:build",
     "sweep": "workers.handlers.sweep:build",
     "validate": "workers.handlers.validate:build",
 }

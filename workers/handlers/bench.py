@@ -1,7 +1,7 @@
 """What handlers of measurements share: pipelines made ready and run, the machine described, results kept."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,8 +13,9 @@ from shared.benchmarks import AnyMeasured, Benchmark, Environment, MeasuredRun
 from shared.devices import DeviceInfo
 from shared.measurements import MeasuredFields, ValidateFields
 from shared.needs import pipeline_models
-from shared.packing import DensityTask, PerformanceTask, PipelineTask
+from shared.packing import AnyTask, DensityTask, PerformanceTask, PipelineTask, ValidateTask
 from shared.results import StreamFigures
+from shared.suites import SuiteFields
 from workers.context import JobContext
 from workers.gst.available import available
 from workers.gst.limits import Limits
@@ -29,6 +30,9 @@ from workers.measuring.nvidia import NvidiaGauge
 from workers.measuring.runs import undisturbed
 from workers.measuring.trial import Asked, Trial, run_trial
 from workers.reports.page import MEDIA_TYPES, render
+
+Score = tuple[float | None, str]
+"""A figure to know a result by, and its unit."""
 
 log = structlog.stdlib.get_logger()
 
@@ -46,12 +50,45 @@ class Length:
         return cls(task.warmup_s, task.duration_s)
 
 
-class Bench:
-    """Of one job: its pipelines, the device it has to itself, and the machine around."""
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a result is kept as: its id, what was asked for, and the id of the result that it is a part of."""
 
-    def __init__(self, worker: WorkerEnvironment, context: JobContext) -> None:
+    id: str
+    task: AnyTask
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a measurement says how far it is, and keeps that: a job, or a test of a suite.
+
+    ``say`` takes the part that is done, the stage and words. ``known``: what an attempt before this one kept.
+    """
+
+    say: Callable[[float, str, str], None]
+    keep: Callable[[str], object]
+    known: str
+
+    @classmethod
+    def of(cls, context: JobContext) -> "Voice":
+        """Of a job that measures one thing."""
+        return cls(partial(say, context), context.checkpoint, context.checkpoint())
+
+
+def say(context: JobContext, done: float, stage: str, words: str) -> None:
+    """Tell it now: runs are few and long."""
+    context.progress(done, stage, words)
+    context.tell(now=True)
+
+
+class Bench:
+    """Of one measurement: its pipelines, the device it has to itself, and the machine around."""
+
+    def __init__(self, worker: WorkerEnvironment, context: JobContext, topic: Topic | None = None) -> None:
         self._worker = worker
         self._context = context
+        self.topic = topic or Topic(context.job.id, context.task)
         self._planner = Planner(worker, available)
         self._gauges = _accelerator(worker.device)
         self._number = 0
@@ -61,8 +98,10 @@ class Bench:
         for task in tasks:
             folder = self._context.scratch / "prepare"
             folder.mkdir(parents=True)
-            self._planner.plan(task, self._context.job.id, folder)
-            shutil.rmtree(folder)
+            try:
+                self._planner.plan(task, self._context.job.id, folder)
+            finally:
+                shutil.rmtree(folder)
             self._context.check()
 
     def measure(self, tasks: Sequence[PipelineTask], length: Length) -> Trial:
@@ -102,13 +141,15 @@ class Bench:
 
     def environment(self, tasks: Sequence[PipelineTask]) -> Environment:
         """Where and with what was measured."""
-        names = sorted({name for task in tasks for name in pipeline_models(task.graph)})
+        compared = self.topic.task.model if isinstance(self.topic.task, ValidateTask) else None
+        own = {compared.name} if compared else set[str]()
+        names = sorted({name for task in tasks for name in pipeline_models(task.graph)} | own)
         installed = self._worker.model_store.installed()
         models = {name: installed[name].version for name in names if name in installed}
         parts = environment(self._worker.device, {"gva": "native" if _native() else "framelane"})
         return Environment(fingerprint=fingerprint({**parts, **models}), parts=parts, models=models)
 
-    def keep(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> list[str]:
+    def keep(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: Score) -> list[str]:
         """Save the report and keep the result beyond the job; the names of the artifacts."""
         benchmark = self.remember(result, tasks, score)
         for name, content in render(benchmark).items():
@@ -117,32 +158,34 @@ class Bench:
             self._context.save_artifact(name, path, MEDIA_TYPES[name])
         return list(MEDIA_TYPES)
 
-    def remember(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> Benchmark:
+    def remember(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: Score) -> Benchmark:
         """Keep the result beyond the job, whatever becomes of that."""
         benchmark = self._record(result, tasks, score)
         self._worker.benchmarks.keep(benchmark)
         return benchmark
 
-    def _record(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: tuple[float, str]) -> Benchmark:
-        job, device = self._context.job, self._worker.device
-        ids = [task.pipeline_id for task in tasks]
-        given = job.spec.name if isinstance(job.spec, MeasuredFields | ValidateFields) else ""
+    def _record(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: Score) -> Benchmark:
+        topic, device = self.topic, self._worker.device
+        ids = list(dict.fromkeys(task.pipeline_id for task in tasks))
+        given = topic.task.name if isinstance(topic.task, MeasuredFields | ValidateFields | SuiteFields) else ""
         value, unit = score
+        models = list(self.environment(tasks).models)
         return Benchmark.model_validate(
             {
-                "id": result.benchmark_id,
-                "job_id": job.id,
+                "id": topic.id,
+                "job_id": self._context.job.id,
+                "parent": topic.parent,
                 "kind": result.kind,
-                "name": given or f"{result.kind} of {', '.join(ids)}",
+                "name": given or f"{result.kind} of {', '.join(ids or models)}",
                 "created_at": datetime.now(UTC),
                 "device": device.id,
                 "host": self._worker.exclusive.host,
                 "hardware": device.full_name,
                 "pipelines": ids,
-                "models": list(self.environment(tasks).models),
+                "models": models,
                 "score": value,
                 "unit": unit,
-                "spec": job.spec.model_dump(mode="json"),
+                "spec": topic.task.model_dump(mode="json"),
                 "result": result,
             }
         )

@@ -9,7 +9,7 @@ from shared.packing import DensityTask
 from shared.results import InstalledModel
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
-from workers.handlers.bench import Bench, Length
+from workers.handlers.bench import Bench, Length, Score, Voice
 from workers.measuring.runs import told_estimate
 from workers.measuring.searching import Known, Searching, step_of, streamed
 
@@ -34,29 +34,10 @@ class DensityHandler:
         bench = Bench(self._environment, context)
         context.progress(0.0, "prepare")
         bench.prepare(task.specs)
-
-        def measure(shares: Sequence[int]) -> list[MeasuredRun]:
-            return bench.undisturbed(streamed(task.specs, shares), Length.of(task))[0]
-
-        searching = Searching(
-            task=task,
-            measure=measure,
-            keep=lambda known: context.checkpoint(known.model_dump_json()),
-            tell=lambda search, streams: _tell(context, task, search, streams),
-            known=_known(context),
-        )
-        try:
-            with self._environment.exclusive.hold(context, context.device):
-                searching.run()
-        except JobCancelled:
-            if searching.known.runs:
-                searching.stopped = "cancelled"
-                result = _result(context, task, bench, searching)
-                bench.remember(result, task.specs, (float(result.n_streams), "streams"))
-            raise
+        with self._environment.exclusive.hold(context, context.device):
+            result = searched(bench, task, Voice.of(context))
         context.progress(0.99, "report")
-        result = _result(context, task, bench, searching)
-        report = bench.keep(result, task.specs, (float(result.n_streams), "streams"))
+        report = bench.keep(result, task.specs, score_of(result))
         return result.model_copy(update={"report": report})
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
@@ -74,13 +55,39 @@ class DensityHandler:
         """Nothing is held."""
 
 
-def _known(context: JobContext) -> Known:
-    """What an attempt before this one measured."""
-    kept = context.checkpoint()
-    return Known.model_validate_json(kept) if kept else Known()
+def searched(bench: Bench, task: DensityTask, voice: Voice) -> DensityResult:
+    """The whole search, on a device that is taken already; of a cancelled one what it knew is kept.
+
+    Raises PipelineFailed.
+    """
+
+    def measure(shares: Sequence[int]) -> list[MeasuredRun]:
+        return bench.undisturbed(streamed(task.specs, shares), Length.of(task))[0]
+
+    searching = Searching(
+        task=task,
+        measure=measure,
+        keep=lambda known: voice.keep(known.model_dump_json()),
+        tell=lambda search, streams: _tell(voice, task, search, streams),
+        known=Known.model_validate_json(voice.known) if voice.known else Known(),
+    )
+    try:
+        searching.run()
+    except JobCancelled:
+        if searching.known.runs:
+            searching.stopped = "cancelled"
+            result = _result(task, bench, searching)
+            bench.remember(result, task.specs, score_of(result))
+        raise
+    return _result(task, bench, searching)
 
 
-def _tell(context: JobContext, task: DensityTask, search: DensitySearch, streams: int) -> None:
+def score_of(result: DensityResult) -> Score:
+    """What lists know it by."""
+    return float(result.n_streams), "streams"
+
+
+def _tell(voice: Voice, task: DensityTask, search: DensitySearch, streams: int) -> None:
     """How far it is, and the latest step with its figure: who follows sees the curve grow."""
     steps = search.steps()
     said = f"measuring {streams} stream{'s' if streams > 1 else ''}"
@@ -89,11 +96,10 @@ def _tell(context: JobContext, task: DensityTask, search: DensitySearch, streams
         said += f"; {last.streams}: {last.slowest.median:.1f} fps {last.judgement.value} {task.fps_floor:g}"
     low, high = search.bracket()
     open_numbers = (high - low) / (task.max_streams + 1)
-    context.progress(min(1 - open_numbers, 0.95) if steps else 0.0, "measure", said)
-    context.tell(now=True)
+    voice.say(min(1 - open_numbers, 0.95) if steps else 0.0, "measure", said)
 
 
-def _result(context: JobContext, task: DensityTask, bench: Bench, searching: Searching) -> DensityResult:
+def _result(task: DensityTask, bench: Bench, searching: Searching) -> DensityResult:
     search = searching.so_far()
     found = search.found()
     steps = search.steps()
@@ -101,7 +107,7 @@ def _result(context: JobContext, task: DensityTask, bench: Bench, searching: Sea
     shares = searching.shares(found.streams) if found.streams else [0] * len(task.specs)
     runs = searching.known.runs
     return DensityResult(
-        benchmark_id=context.job.id,
+        benchmark_id=bench.topic.id,
         fps_floor=task.fps_floor,
         n_streams=found.streams,
         at_most=found.at_most,

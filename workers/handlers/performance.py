@@ -8,9 +8,9 @@ from shared.packing import PerformanceTask
 from shared.results import InstalledModel
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
-from workers.handlers.bench import Bench, Length, named
+from workers.handlers.bench import Bench, Length, Score, Voice, named
 from workers.measuring.counts import StreamKey
-from workers.measuring.runs import counting, pipelines, slowest, slowest_stream, total, trusted
+from workers.measuring.runs import counting, enough, pipelines, slowest, slowest_stream, total, trusted
 
 
 def build(environment: WorkerEnvironment) -> "PerformanceHandler":
@@ -33,29 +33,10 @@ class PerformanceHandler:
         bench = Bench(self._environment, context)
         context.progress(0.0, "prepare")
         bench.prepare(task.specs)
-        runs: list[MeasuredRun] = []
-        latency: dict[StreamKey, Latency] = {}
         with self._environment.exclusive.hold(context, context.device):
-            for number in range(task.repeats):
-                context.progress(number / task.repeats, "measure", f"run {number + 1} of {task.repeats}")
-                made, trial = bench.undisturbed(task.specs, Length.of(task))
-                runs += made
-                latency |= trial.latency
+            result = measured(bench, task, Voice.of(context))
         context.progress(0.99, "report")
-        used = counting(runs)
-        measured = pipelines(used, named(task.specs), latency)
-        result = PerformanceResult(
-            benchmark_id=context.job.id,
-            pipelines=measured,
-            total_fps=total(used),
-            slowest_fps=slowest(used),
-            slowest=slowest_stream(measured),
-            runs=runs,
-            trusted=trusted(runs, task.repeats),
-            environment=bench.environment(task.specs),
-            report=[],
-        )
-        report = bench.keep(result, task.specs, (result.total_fps.median, "fps"))
+        report = bench.keep(result, task.specs, score_of(result))
         return result.model_copy(update={"report": report})
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
@@ -71,3 +52,36 @@ class PerformanceHandler:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def measured(bench: Bench, task: PerformanceTask, voice: Voice) -> PerformanceResult:
+    """All runs, on a device that is taken already. Raises PipelineFailed."""
+    runs: list[MeasuredRun] = []
+    latency: dict[StreamKey, Latency] = {}
+    wanted = 0
+    for number in range(task.repeats):
+        voice.say(number / task.repeats, "measure", f"run {number + 1} of {task.repeats}")
+        made, trial = bench.undisturbed(task.specs, Length.of(task))
+        runs += made
+        latency |= trial.latency
+        wanted = number + 1
+        if enough(runs, task.precision):
+            break
+    used = counting(runs)
+    found = pipelines(used, named(task.specs), latency)
+    return PerformanceResult(
+        benchmark_id=bench.topic.id,
+        pipelines=found,
+        total_fps=total(used),
+        slowest_fps=slowest(used),
+        slowest=slowest_stream(found),
+        runs=runs,
+        trusted=trusted(runs, wanted),
+        environment=bench.environment(task.specs),
+        report=[],
+    )
+
+
+def score_of(result: PerformanceResult) -> Score:
+    """What lists know it by."""
+    return result.total_fps.median, "fps"

@@ -34,6 +34,7 @@ def build(environment: WorkerEnvironment) -> "Sweep":
         environment.beacon,
         settings.uploads.idle_s,
         settings.media.unused_s,
+        settings.jobs.retention_s,
     )
     return Sweep(environment.attempts, environment.artifacts, settings.jobs.orphan_s, tidying)
 

@@ -24,6 +24,7 @@ from shared.results import InstalledModel
 from workers.context import JobContext
 from workers.handlers import WorkerEnvironment
 from workers.handlers.bench import Bench
+from workers.handlers.validate_model import validated
 from workers.measuring.forms import looks, recorded
 from workers.measuring.looking import Seen, Until
 from workers.measuring.verdicts import Report, matched, produced, ran
@@ -44,15 +45,17 @@ class ValidateHandler:
         self._environment = environment
 
     def run(self, context: JobContext) -> ValidateResult:
-        """See the port. A pipeline that doesn't hold is a verdict.
+        """See the port. A pipeline or model that doesn't hold is a verdict.
 
         Raises PipelineFailed where its process dies without a word, ModelNotInstalled, MediumNotInstalled, and
-        InvalidSpec for a reference without records.
+        InvalidSpec for a reference without records; of a model, what ``validated`` does.
         """
         task = context.task
         if not isinstance(task, ValidateTask):
             msg = f"not a validation: {task.kind}"
             raise TypeError(msg)
+        if task.model is not None:
+            return validated(self._environment, context, task.model)
         bench = Bench(self._environment, context)
         report = Report()
         context.progress(0.0, "read")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from shared.benchmarks import Figure, MachineFigure, MeasuredPipeline, MeasuredRun, MeasuredStream
-from shared.measure.estimates import Estimate, Noise, estimate
+from shared.measure.estimates import Estimate, Noise, estimate, precise
 from shared.results import Latency
 from workers.measuring.counts import StreamKey
 from workers.measuring.trial import Trial
@@ -26,6 +26,7 @@ def told(trial: Trial, disturbed: str | None) -> MeasuredRun:
     """A run as the result tells it."""
     return MeasuredRun(
         fps=by_pipeline(trial.rates),
+        dropped=[[round(each) for each in streams] for streams in by_pipeline(trial.dropped)],
         window_s=round(trial.window.ended - trial.window.began, 3),
         disturbed=disturbed,
         machine={
@@ -53,6 +54,12 @@ def by_pipeline(rates: Mapping[StreamKey, float]) -> list[list[float]]:
 def counting(runs: Sequence[MeasuredRun]) -> list[MeasuredRun]:
     """Those that figures are made of: the undisturbed; all where there is none."""
     return [run for run in runs if run.disturbed is None] or list(runs)
+
+
+def enough(runs: Sequence[MeasuredRun], precision: float | None) -> bool:
+    """Whether the rate of all streams is known as precisely as was asked for; never where nothing was."""
+    calm = [run for run in runs if run.disturbed is None]
+    return precision is not None and precise(_totals(calm), precision)
 
 
 def trusted(runs: Sequence[MeasuredRun], repeats: int) -> bool:
@@ -84,7 +91,11 @@ def slowest(runs: Sequence[MeasuredRun]) -> Figure:
 
 def total(runs: Sequence[MeasuredRun]) -> Figure:
     """Rate of all streams together."""
-    return figure([sum(rate for rates in run.fps for rate in rates) for run in runs])
+    return figure(_totals(runs))
+
+
+def _totals(runs: Sequence[MeasuredRun]) -> list[float]:
+    return [sum(rate for rates in run.fps for rate in rates) for run in runs]
 
 
 def pipelines(
@@ -102,6 +113,7 @@ def pipelines(
                     stream=number,
                     fps=figure([run.fps[place][number] for run in runs]),
                     latency=latency.get((place, number)),
+                    dropped=sum(run.dropped[place][number] for run in runs if run.dropped),
                 )
                 for number in range(len(runs[0].fps[place]))
             ],

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from shared.errors import PipelineFailed
 from shared.results import Latency
+from workers.gst.latency import Span
 from workers.gst.request import Request
 from workers.gst.supervise import Message
 from workers.measuring.counts import Counts, StreamKey, Window, window
@@ -42,13 +43,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """``rates``: frames a second by stream over the window. ``latency``: of the last sample of each stream."""
+    """``rates``: frames a second by stream over the window; ``dropped``: frames its sink left out as too late.
+
+    ``latency``: of the frames of the window, where it is measured.
+    """
 
     rates: Mapping[StreamKey, float]
     window: Window
     latency: Mapping[StreamKey, Latency]
     machine: Mapping[str, Summary]
     moments: Sequence[Moment]
+    dropped: Mapping[StreamKey, int] = field(default_factory=dict[StreamKey, int])
 
     @property
     def slowest(self) -> StreamKey:
@@ -71,11 +76,15 @@ class _Heard:
 
     keys: Sequence[StreamKey]
     counts: dict[StreamKey, Counts] = field(default_factory=dict[StreamKey, Counts])
-    latency: dict[StreamKey, Latency] = field(default_factory=dict[StreamKey, Latency])
+    dropped: dict[StreamKey, Counts] = field(default_factory=dict[StreamKey, Counts])
+    latency: list[tuple[float, StreamKey, Mapping[str, Any]]] = field(
+        default_factory=list[tuple[float, StreamKey, Mapping[str, Any]]]
+    )
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.counts = {key: Counts() for key in self.keys}
+        self.dropped = {key: Counts() for key in self.keys}
 
     def hear(self, pipeline: int, message: Mapping[str, Any]) -> None:
         now = time.monotonic()
@@ -83,9 +92,17 @@ class _Heard:
             if message["type"] == "fps":
                 for told in message["streams"]:
                     self.counts[pipeline, told["stream"]].add(now, told["frames"])
+                    self.dropped[pipeline, told["stream"]].add(now, told["dropped"])
             elif message["type"] == "latency":
-                figures = {name: message[name] for name in ("avg_ms", "min_ms", "max_ms")}
-                self.latency[pipeline, message["stream"]] = Latency(**figures)
+                self.latency.append((now, (pipeline, message["stream"]), message))
+
+    def latency_within(self, window: Window) -> dict[StreamKey, Latency]:
+        """Of what was told in the window; its first part began up to an interval before."""
+        spans: dict[StreamKey, Span] = {}
+        for at, key, figures in self.latency:
+            if window.began < at <= window.ended:
+                spans.setdefault(key, Span()).merge(figures)
+        return {key: Latency.model_validate(span.figures()) for key, span in spans.items()}
 
     def all_began(self) -> float | None:
         """When the last stream's first frame was told of."""
@@ -117,7 +134,10 @@ def run_trial(asked: Asked, play: Play, check: Callable[[], None], gauges: Seque
     rates = {key: counts.rate(found.began, found.ended) for key, counts in heard.counts.items()}
     if not any(rates.values()):
         raise PipelineFailed("no frame came in the measured part: does the source end, or wait for something?")
-    return Trial(rates, found, dict(heard.latency), summed_up(moments), moments)
+    dropped = {
+        key: round(counts.by(found.ended) - counts.by(found.began)) for key, counts in heard.dropped.items()
+    }
+    return Trial(rates, found, heard.latency_within(found), summed_up(moments), moments, dropped)
 
 
 class _Stop:

@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import get_args
 
 from shared.benchmarks import Stage, StageOutcome
+from shared.figures import Drift
 from shared.measure.records import agreement, frames_of, labels_of, record_of
-from shared.measurements import Expectation
+from shared.measurements import Expectation, Tolerance
 from workers.measuring.looking import Seen, Until
 
-STAGES: tuple[Stage, ...] = get_args(Stage)
+STAGES: tuple[Stage, ...] = ("parse", "policy", "link", "negotiate", "run", "produce", "match")
+MODEL_STAGES: tuple[Stage, ...] = ("load", "run", "match")
 
 _STAGE_OF: Mapping[str, Stage] = {"parse": "parse", "link": "link", "negotiate": "negotiate"}
 """By the phase that a pipeline's process tells; all others are of the run."""
@@ -18,8 +19,9 @@ _STAGE_OF: Mapping[str, Stage] = {"parse": "parse", "link": "link", "negotiate":
 
 @dataclass
 class Report:
-    """What is known so far. ``holds``: no stage failed yet."""
+    """What is known so far. ``holds``: no stage failed yet. ``order``: the stages there are."""
 
+    order: tuple[Stage, ...] = STAGES
     known: dict[Stage, StageOutcome] = field(default_factory=dict[Stage, StageOutcome])
     labels: dict[str, int] = field(default_factory=dict[str, int])
     agreement: float | None = None
@@ -27,7 +29,7 @@ class Report:
     @property
     def failed(self) -> Stage | None:
         """The first that failed."""
-        return next((stage for stage in STAGES if stage in self.known and not self.known[stage].ok), None)
+        return next((stage for stage in self.order if stage in self.known and not self.known[stage].ok), None)
 
     @property
     def holds(self) -> bool:
@@ -40,13 +42,13 @@ class Report:
 
     def fails(self, stage: Stage, detail: str) -> None:
         """This one doesn't; those before it that could only be seen by running it do."""
-        for before in STAGES[: STAGES.index(stage)]:
+        for before in self.order[: self.order.index(stage)]:
             self.known.setdefault(before, StageOutcome(stage=before, ok=True))
         self.known[stage] = StageOutcome(stage=stage, ok=False, detail=detail)
 
     def stages(self) -> list[StageOutcome]:
         """All, in order."""
-        return [self.known.get(stage, StageOutcome(stage=stage, ok=None)) for stage in STAGES]
+        return [self.known.get(stage, StageOutcome(stage=stage, ok=None)) for stage in self.order]
 
 
 def ran(seen: Seen, until: Until, report: Report) -> None:
@@ -92,3 +94,23 @@ def matched(seen: Seen, expect: Expectation, reference: Sequence[str] | None, re
         report.fails("match", "; ".join(missing))
     elif expect.labels or reference is not None:
         report.passes("match")
+
+
+def alike(drift: Drift, tolerance: Tolerance, report: Report) -> None:
+    """Whether a model's variant answers as the original does, as far as its answers can be judged."""
+    judged = [
+        ("equal classes", drift.top1_agreement, tolerance.top1),
+        ("boxes both find", drift.boxes_agreement, tolerance.boxes),
+    ]
+    if drift.top1_agreement is None and drift.boxes_agreement is None:
+        judged = [("similarity", drift.similarity, tolerance.similarity)]
+    told = [(name, value, least) for name, value, least in judged if value is not None]
+    wrong = [f"{name} {value:.4g}, not {least:g}" for name, value, least in told if value < least]
+    if tolerance.max_abs is not None and drift.max_abs > tolerance.max_abs:
+        wrong.append(f"a number differs by {drift.max_abs:.3g}, more than {tolerance.max_abs:g}")
+    if wrong:
+        report.fails("match", "; ".join(wrong))
+    elif told:
+        report.passes("match", detail=", ".join(f"{name} {value:.4g}" for name, value, _ in told))
+    else:
+        report.fails("match", "its answers are all nothing: there is nothing to judge it by")

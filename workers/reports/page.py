@@ -16,6 +16,7 @@ from shared.benchmarks import (
     MeasuredRun,
     OptimizeResult,
     PerformanceResult,
+    SuiteResult,
     ValidateResult,
 )
 from workers.reports import plots
@@ -63,6 +64,8 @@ def _plots(benchmark: Benchmark) -> list[tuple[str, str | None]]:
             ]
         case OptimizeResult() as result:
             return [("What was tried", plots.candidates(result))]
+        case SuiteResult() as result:
+            return [("Points by test", plots.suite(result))]
         case ValidateResult():
             return []
 
@@ -90,6 +93,8 @@ def rows(benchmark: Benchmark) -> list[dict[str, object]]:
                     "pipeline": pipeline.pipeline_id,
                     "stream": one.stream,
                     **_columns(one.fps),
+                    "dropped": one.dropped,
+                    **(one.latency.model_dump() if one.latency else {}),
                     **_runs(result.runs, i, j),
                 }
                 for i, pipeline in enumerate(result.pipelines)
@@ -102,6 +107,11 @@ def rows(benchmark: Benchmark) -> list[dict[str, object]]:
                     **each.model_dump(exclude={"changes"}),
                 }
                 for each in result.candidates
+            ]
+        case SuiteResult() as result:
+            return [
+                {**test.model_dump(exclude={"error"}), "error": test.error.detail if test.error else ""}
+                for test in result.tests
             ]
         case ValidateResult() as result:
             return [stage.model_dump() for stage in result.stages]

@@ -11,7 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
-from shared.benchmarks import DensityResult, Figure, MeasuredRun, OptimizeResult, PerformanceResult
+from shared.benchmarks import (
+    DensityResult,
+    Figure,
+    MeasuredRun,
+    OptimizeResult,
+    PerformanceResult,
+    SuiteResult,
+    SuiteTestResult,
+)
 
 INK, QUIET = "#1c2733", "#8a97a6"
 GOOD, BAD, OPEN, ACCENT = "#1a7f5a", "#c2413b", "#b7791f", "#2563a8"
@@ -86,7 +94,7 @@ def streams(result: PerformanceResult) -> str:
 
 
 def latency(result: PerformanceResult) -> str | None:
-    """From least to most of each stream, with the mean; None where it wasn't asked for."""
+    """From least to most of each stream, with the mean and from p50 to p99; None where it wasn't asked for."""
     told = [
         (f"{_short(pipeline.pipeline_id)} #{one.stream}", one.latency)
         for pipeline in result.pipelines
@@ -101,8 +109,12 @@ def latency(result: PerformanceResult) -> str | None:
             [figures.min_ms, figures.max_ms], [place, place], color=QUIET, linewidth=5, solid_capstyle="butt"
         )
         axes.plot(figures.avg_ms, place, "o", color=ACCENT)
+        if figures.p50_ms is not None and figures.p99_ms is not None:
+            axes.plot([figures.p50_ms, figures.p99_ms], [place, place], color=ACCENT, linewidth=2)
+            _label(axes, f"p50 {figures.p50_ms:.1f}, p99 {figures.p99_ms:.1f}", figures.max_ms, place)
     axes.set_yticks(range(len(told)), [name for name, _ in told])
     axes.invert_yaxis()
+    axes.margins(x=0.25)
     axes.set_xlim(left=0)
     return _svg(canvas, "Latency by stream")
 
@@ -146,6 +158,42 @@ def candidates(result: OptimizeResult) -> str:
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
     axes.set_ylim(bottom=0)
     return _svg(canvas, "Forms that were measured")
+
+
+def suite(result: SuiteResult) -> str:
+    """A bar for each test: its points, with what they may be, and the line of the reference."""
+    canvas, axes = _canvas("points; 100 is the reference", "", height=1.0 + 0.42 * len(result.tests))
+    for place, test in enumerate(result.tests):
+        if test.ratio is None:
+            _label(axes, "failed", 0, place)
+            continue
+        points = 100 * test.ratio
+        axes.barh(place, points, color=ACCENT, height=0.62)
+        low, high = (None if each is None else 100 * each / test.reference for each in (test.low, test.high))
+        if low is not None and high is not None:
+            axes.plot([max(low, 0), high], [place, place], color=INK, linewidth=1.4)
+        _label(axes, f"{points:.0f}  ({_told(test)})", max(points, high or 0), place)
+    axes.axvline(100, color=QUIET, linestyle="--", linewidth=1.2)
+    if result.score is not None:
+        axes.axvline(result.score, color=GOOD, linewidth=1.6)
+        axes.annotate(
+            f"score {result.score:.0f}",
+            (result.score, 1),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="bottom",
+            color=GOOD,
+        )
+    axes.set_yticks(range(len(result.tests)), [f"{test.name} x{test.weight:g}" for test in result.tests])
+    axes.set_ylim(len(result.tests) - 0.5, -0.5)
+    axes.set_xlim(left=0)
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.2)
+    return _svg(canvas, "Points of each test, times its weight in the score")
+
+
+def _told(test: SuiteTestResult) -> str:
+    return f"{test.figure:.4g} {'fps' if test.kind == 'performance' else 'streams'}"
 
 
 def _canvas(x: str, y: str, height: float = 3.6) -> tuple[Canvas, Axes]:

@@ -39,7 +39,7 @@ Answer = Callable[[Tensors], list]
 def convert(request: ConversionRequest, tell: Callable[[float, str], None]) -> dict[str, VariantDetails]:
     """Write ``openvino-<precision>.xml`` and ``.bin`` of each beside the model's files. Raises ModelUnusable."""
     entry, folder = request.entry, request.folder
-    model, answer = _original(entry, folder)
+    model, answer = original(entry, folder)
     compare = samples(entry, model, request.samples, _COMPARED, request.media)
     made: dict[str, VariantDetails] = {}
     for number, precision in enumerate(request.precisions):
@@ -51,7 +51,7 @@ def convert(request: ConversionRequest, tell: Callable[[float, str], None]) -> d
 def _make(
     request: ConversionRequest, model: ov.Model, precision: str, answer: Answer, compare: Samples
 ) -> VariantDetails:
-    entry, original, said = request.entry, model, None
+    entry, exact, said = request.entry, model, None
     if precision == "INT8":
         calibration = samples(entry, model, request.calibration_samples, _CALIBRATED, request.media)
         model, said = quantized(model, calibration), calibration.said
@@ -59,7 +59,7 @@ def _make(
     def check(path: Path) -> Drift | None:
         other = _answers(core().read_model(path))
         pairs = ((answer(one), other(one)) for one in compare)
-        drift = compared(entry.category, pairs, compare.said, finder(entry, original))
+        drift = compared(entry.category, pairs, compare.said, finder(entry, exact))
         worst = 0.0 if drift is None else drift.max_abs
         if entry.architecture != "network" and worst > TOLERANCE.get(precision, 1.0):
             msg = f"{entry.name} as OpenVINO {precision} differs by {worst:.1e} from its network"
@@ -105,7 +105,7 @@ def quantized(model: ov.Model, calibration: Samples) -> ov.Model:
         raise ModelUnusable(f"it can't be quantized: {str(error).splitlines()[0]}") from error
 
 
-def _original(entry: CatalogueEntry, folder: Path) -> tuple[ov.Model, Answer]:
+def original(entry: CatalogueEntry, folder: Path) -> tuple[ov.Model, Answer]:
     """The exact graph, and what answers as the model itself does."""
     if entry.architecture == "network":
         model = network_of(_file(entry, folder))

@@ -1,5 +1,6 @@
 """How far a variant's answers are from the original's. Numpy only."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import ModelUnusable
-from shared.results import Drift
+from shared.figures import Drift
 from workers.networks.shapes import Detection
 
 Array = npt.NDArray[np.generic]
@@ -33,19 +34,24 @@ class Comparison:
     finds: Finds | None = None
     boxes: int = 0
     matched: int = 0
+    product: float = 0.0
+    squares: tuple[float, float] = (0.0, 0.0)
 
     def add(self, expected: Sequence[Array], got: Sequence[Array]) -> None:
         """One sample's outputs. Raises ModelUnusable for numbers that are none."""
         for one, other in zip(expected, got, strict=True):
             if one.shape != other.shape:  # as many rows as there are finds
                 continue
-            difference = np.abs(one.astype(np.float64) - other.astype(np.float64))
+            left, right = one.astype(np.float64), other.astype(np.float64)
+            difference = np.abs(left - right)
             if not np.isfinite(difference).all():
                 msg = "it answers numbers that aren't finite"
                 raise ModelUnusable(msg)
             self.worst = max(self.worst, float(difference.max(initial=0.0)))
             self.total += float(difference.sum())
             self.numbers += difference.size
+            self.product += float((left * right).sum())
+            self.squares = self.squares[0] + float((left**2).sum()), self.squares[1] + float((right**2).sum())
         if self.category in _CLASSES and len(expected) == 1 and expected[0].shape == got[0].shape:
             same = expected[0].argmax(-1) == got[0].argmax(-1)
             self.rows += same.size
@@ -64,6 +70,10 @@ class Comparison:
                 self.matched += 2
         self.boxes += len(expected) + len(got)
 
+    def _similarity(self) -> float | None:
+        length = math.sqrt(self.squares[0] * self.squares[1])
+        return min(self.product / length, 1.0) if length else None
+
     def drift(self, samples: int, said: str) -> Drift | None:
         """None where nothing could be compared."""
         if not self.numbers:
@@ -75,6 +85,7 @@ class Comparison:
             mean_abs=self.total / self.numbers,
             top1_agreement=self.agreed / self.rows if self.rows else None,
             boxes_agreement=self.matched / self.boxes if self.boxes else None,
+            similarity=self._similarity(),
         )
 
 

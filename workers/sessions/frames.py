@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from itertools import count
 
 import structlog
 
@@ -37,6 +38,7 @@ class Frames:
         self._intake = intake
         self._gate = gate
         self._wake = wake
+        self._numbers = count()
 
     def run(self, session_id: str) -> None:
         """Work on the session's next frame, if there is one.
@@ -44,7 +46,9 @@ class Frames:
         Raises only before anything was begun: StoreUnavailable, and DeviceLeased or DeviceUnavailable while the
         intake is closed.
         """
-        with self._intake.entered(session_id), self._gate.entered(alone=False, check=_go_on):
+        # A name of its own: another message of the session may be looked at meanwhile.
+        inside = f"{session_id}#{next(self._numbers)}"
+        with self._intake.entered(inside), self._gate.entered(alone=False, check=_go_on):
             frame = self._store.take(session_id, self._worker)
             if frame is not None:
                 with bound(session_id=session_id, frame=str(frame.number)):

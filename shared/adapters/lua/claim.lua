@@ -43,15 +43,16 @@ local function begin(j, v, together)
   }
 end
 
--- As `pass` and `leave` for each of many jobs that waited in one place. `callers`: whose they were, and how many.
+-- As `pass` and `leave` for many jobs that waited in one place. `callers`: whose they were, and how many. A message of
+-- the place passes what was sent before the oldest of them: the younger ones may have come when it lay in the queue.
 local function stop_waiting_together(lane, priority, ids, callers)
-  local sent, newest = sent_key(lane, priority), nil
+  local sent, oldest = sent_key(lane, priority), nil
   for _, score in ipairs(redis.call('ZMSCORE', sent, unpack(ids))) do
-    if score and (not newest or tonumber(score) > tonumber(newest)) then
-      newest = score
+    if score and (not oldest or tonumber(score) < tonumber(oldest)) then
+      oldest = score
     end
   end
-  pass(lane, priority, newest)
+  pass(lane, priority, oldest)
   for _, key in ipairs({pending_key(lane), DEADLINES, sent, OUTBOX, DOUBTED}) do
     redis.call('ZREM', key, unpack(ids))
   end

@@ -2,23 +2,30 @@
 
 import heapq
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shared.errors import BrokerUnavailable
 from shared.routing import Route
 
+_HIGHEST = 9
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Message:
-    """What a worker would be given. Sorts as it is delivered: priority 9 first, then first come."""
+    """What a worker would be given. Sorts as it is delivered: priority 9 first, then first come.
+
+    ``since``: when it came to its priority, on the monotonic clock.
+    """
 
     rank: int
     number: int
     task: str = field(compare=False)
     job_id: str = field(compare=False)
     headers: Mapping[str, str] = field(compare=False)
+    since: float = field(compare=False, default_factory=time.monotonic)
 
 
 class MemoryJobQueue:
@@ -28,7 +35,7 @@ class MemoryJobQueue:
         self.down = False
         self._changed = threading.Condition()
         self._waiting: dict[str, list[Message]] = defaultdict(list)
-        self._sent = 0
+        self._sent = self._raised = 0
 
     def envelope(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         """None: it isn't where the jobs are."""
@@ -51,6 +58,26 @@ class MemoryJobQueue:
             if not self._changed.wait_for(lambda: self._waiting[queue], timeout_s):
                 return None
             return heapq.heappop(self._waiting[queue])
+
+    def age(self, queue: str, after_s: float, limit: int = 10) -> int:
+        """See the port."""
+        self.ping()
+        now, raised = time.monotonic(), 0
+        with self._changed:
+            waiting = self._waiting[queue]
+            for rank in range(1 - _HIGHEST, 1):
+                if any(message.rank == rank - 1 and message.number < 0 for message in waiting):
+                    continue
+                old = sorted(
+                    message for message in waiting if message.rank == rank and now - message.since >= after_s
+                )
+                for message in reversed(old[:limit]):
+                    self._raised -= 1
+                    waiting.remove(message)
+                    waiting.append(replace(message, rank=rank - 1, number=self._raised, since=now))
+                raised += len(old[:limit])
+            heapq.heapify(waiting)
+        return raised
 
     def depth(self, queue: str) -> int:
         """See the port."""

@@ -93,6 +93,8 @@ class MemoryAttemptStore(MemoryUpkeep):
                     0,
                 ):
                     continue
+                if claims:  # the message of the place may be older than this job: it passes what the oldest does
+                    job.sent_at = None
                 if claim := self._begin(job, worker, lease_s):
                     claims.append(claim)
         return claims

@@ -34,10 +34,11 @@ FORMATS: Mapping[JobKind, int] = {
     "media_download": 1,
     "media_upload": 1,
     "pipeline": 2,
-    "performance": 1,
+    "performance": 2,
     "density": 1,
     "optimize": 1,
-    "validate": 1,
+    "validate": 2,
+    "suite": 2,
     "sweep": 1,
 }
 """How records of each kind are written. What older versions can't read needs the next number: a worker leaves jobs

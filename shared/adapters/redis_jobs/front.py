@@ -1,6 +1,7 @@
 """The awaitable face of the job store. One round trip per call."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -43,7 +44,7 @@ class RedisJobStore:
         return call.read(await self._creating.ask(call.arguments(), sum(map(len, new.blobs))))
 
     async def _create(self, jobs: list[Arguments]) -> list[Any]:
-        arguments = (part for job in jobs for part in job)
+        arguments = chain.from_iterable(jobs)
         return await self._accept(self._scripts.create, self._prefix, "", *self._limits, *arguments)
 
     async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:

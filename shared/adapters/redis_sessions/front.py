@@ -5,7 +5,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
-from shared.adapters.redis_lines import follow_channels
+from shared.adapters.redis_lines import Line, listening
 from shared.adapters.redis_sessions.scripts import load_scripts, template
 from shared.circuit import Circuit
 from shared.ports import Envelope
@@ -94,7 +94,7 @@ class RedisSessionStore:
     async def listen(self, holder: str) -> AsyncGenerator[AsyncIterator[SessionNews | None]]:
         """See the port."""
         channel = f"{self._prefix}:sessions:{holder}"
-        async with follow_channels(self._settings, channel) as told, aclosing(_news(told)) as news:
+        async with listening(self._settings, channel) as line, aclosing(_news(line)) as news:
             yield news
 
     async def recorded(self) -> list[str]:
@@ -127,10 +127,11 @@ class RedisSessionStore:
         return reply
 
 
-async def _news(told: AsyncIterator[bytes | None]) -> AsyncGenerator[SessionNews | None]:
-    async for message in told:
-        if message is None:
+async def _news(line: Line) -> AsyncGenerator[SessionNews | None]:
+    while True:
+        told = await line.next()
+        if told is None:
             yield None
             continue
-        session_id, turn, answer = message.decode().split(" ", 2)
+        session_id, turn, answer = told[1].decode().split(" ", 2)
         yield SessionNews(session_id, int(turn), answer or None)

@@ -7,13 +7,14 @@ from shared.graph.rewrites.devices import MODELS
 from shared.graph.rewrites.draft import Draft, Part
 from shared.graph.rewrites.sources import LIVE
 
+_TRUE = ("true", "1", "yes")
 _QUEUES = ("queue", "queue2", "multiqueue")
 _NEWEST = {"leaky": "downstream", "max-size-buffers": "2", "max-size-bytes": "0", "max-size-time": "0"}
 
 
 def is_live(graph: Graph) -> bool:
-    """Whether any source is a camera. To be asked when names have become elements."""
-    return any(node.type in LIVE for node in graph.nodes)
+    """Whether any source is a camera, or says that it is live. To be asked when names have become elements."""
+    return any(node.type in LIVE or node.data.get("is-live", "").lower() in _TRUE for node in graph.nodes)
 
 
 def newest_first(graph: Graph) -> Graph:

@@ -20,6 +20,7 @@ from tests.faults.rows import (
     f19_keys,
     f24_rolling,
     f25_webhooks,
+    f26_batches,
 )
 
 ROWS: tuple[Spec, ...] = (
@@ -42,4 +43,5 @@ ROWS: tuple[Spec, ...] = (
     f19_keys.SPEC,
     f24_rolling.SPEC,
     f25_webhooks.SPEC,
+    f26_batches.SPEC,
 )

@@ -10,7 +10,7 @@ async def run(row: Row) -> None:
     row.injected = f"work {seconds / row.field.scale.lease_s:.0f} x longer than the lease"
     row.load = f"{jobs} jobs of {seconds} s, lease {row.field.scale.lease_s:g} s"
     await row.caller.many(jobs, lambda _: row.caller.submit(sleep_ms=seconds * 1000))
-    await row.caller.drain(seconds + 30)
+    await row.caller.drain(seconds + 60)
     tally = row.kept()
     row.figure(f"{tally.executions} executions of {jobs} jobs")
     row.check(tally.executions == jobs, f"{tally.executions} executions of {jobs} jobs")

@@ -48,7 +48,7 @@ def _judge(row: Row, killed: float, back: float) -> None:
     starts = [line["mono"] for line in row.field.ledger.lines(row.name, "start") if line["mono"] > back]
     resumed = min(starts, default=float("inf")) - back
     row.figure(f"workers resumed after {resumed:.1f} s")
-    row.check(resumed <= 10, f"workers resumed after {resumed:.1f} s")
+    row.check(resumed <= row.field.scale.at_most(10), f"workers resumed after {resumed:.1f} s")
 
 
 SPEC = Spec("F5", "every 202 given > 1 s before the kill survives; workers resume <= 10 s by themselves", run)

@@ -28,7 +28,7 @@ async def _store(row: Row) -> None:
     gone = await row.caller.many(12, lambda _: row.caller.submit(sleep_ms=1_000, tell=False))
     _flush(row.field.store)
     row.field.install_model()
-    await until(lambda: row.field.gateways[0].says("records_lost"), 20, "the gateway's log says so")
+    await until(lambda: row.field.gateways[0].says("records_lost"), 60, "the gateway's log says so")
     told = await row.caller.ask("GET", "/api/v1/status")
     row.check(told is not None and told.json()["records_since"], "the status doesn't say that records were lost")
     answers = await asyncio.gather(*(row.caller.ask("GET", f"/api/v1/jobs/{job}") for job in gone))
@@ -37,7 +37,7 @@ async def _store(row: Row) -> None:
     }
     row.none(silent, "lost jobs that look as if they were queued")
     later = await row.caller.many(8, lambda _: row.caller.submit(sleep_ms=1))
-    await row.caller.drain(30, jobs=later)
+    await row.caller.drain(60, jobs=later)
     row.none(set(later) - row.tally.in_state("COMPLETED"), "later jobs not done")
 
 

@@ -8,7 +8,7 @@ import redis
 
 from client.local.embedded import EmbeddedValkey
 from tests.faults.caller import Refused
-from tests.faults.field import leash_of
+from tests.faults.field import READY_S, leash_of
 from tests.faults.members import Member
 from tests.faults.row import Row, Spec
 
@@ -26,7 +26,7 @@ async def run(row: Row) -> None:
         finally:
             valkey.config_set("maxmemory", 0)
     after = await row.caller.submit(sleep_ms=1)
-    await row.caller.drain(30)
+    await row.caller.drain(60)
     tally = row.kept()
     row.none(tally.accepted - tally.in_state("COMPLETED"), "accepted and not done")
     row.check(after in tally.answers, "no job is done when there is room again")
@@ -48,7 +48,7 @@ async def _fill(row: Row, valkey: Any) -> None:
     row.figure(f"{len(refusals)} refused with {sorted({status for status, _ in refusals})}")
     row.check(refusals, "memory was never full")
     row.check(all(status == 507 or (status == 503 and said) for status, said in refusals), f"refusals: {refusals}")
-    done = await row.caller.drain(30, jobs=waiting)
+    done = await row.caller.drain(60, jobs=waiting)
     row.check(done, "waiting jobs don't end while memory is full")
     evicted = int(valkey.info("stats")["evicted_keys"])
     row.figure(f"{evicted} keys evicted")
@@ -74,7 +74,7 @@ async def _evicting(row: Row) -> None:
 
 
 async def _refuses(row: Row, member: Member) -> None:
-    status = await asyncio.to_thread(member.ended, 15.0)
+    status = await asyncio.to_thread(member.ended, READY_S)
     told = member.says("noeviction")
     await asyncio.to_thread(member.kill_tree)
     what = member.name.split("-")[0]

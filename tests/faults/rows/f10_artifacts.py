@@ -10,11 +10,12 @@ _KB = 64
 
 
 async def run(row: Row) -> None:
-    jobs, down_s = row.field.scale.pick(12, 50), row.field.scale.pick(6.0, 60.0)
+    pick = row.field.scale.pick
+    jobs, down_s, work_ms = pick(12, 50), pick(6.0, 60.0), pick(3_000, 1_500)
     await row.field.crew("cpu", "cpu", slots=(jobs + 1) // 2)
     row.injected, row.load = f"S3 server killed for {down_s:g} s", f"{jobs} jobs about to keep {_KB} kB"
-    await row.caller.many(jobs, lambda _: row.caller.submit(sleep_ms=1_500, artifact_kb=_KB))
-    await until(lambda: row.tally.executions >= jobs, 20, "all run")
+    await row.caller.many(jobs, lambda _: row.caller.submit(sleep_ms=work_ms, artifact_kb=_KB))
+    await until(lambda: row.tally.executions >= jobs, 60, "all run")
     s3 = row.field.s3
     assert s3
     assert s3.process

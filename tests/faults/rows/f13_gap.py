@@ -11,7 +11,7 @@ from tests.faults.field import PREFIX, until
 from tests.faults.row import Row, Spec
 
 _MET = 3
-"""Jobs in the gap when the gateway is killed: at once then, as it takes records back when it has waited enough."""
+"""Jobs in the gap, at least, when the gateway is killed."""
 
 
 async def run(row: Row) -> None:
@@ -19,15 +19,21 @@ async def run(row: Row) -> None:
     await row.field.crew("cpu", slots=8)
     row.injected = "broker stopped, so that sending hangs; kill -9 of the gateway; both back"
     row.load = f"{jobs} submits, half of them never repeated"
+    # It waits long for the broker, so that on a slow machine too it is killed before it takes records back.
+    gateway = await row.field.start_gateway(FRAMELANE_REDIS__ANSWER_S="5")
+    for other in row.field.gateways[:-1]:
+        await row.field.drop(other)
     await row.caller.submit(sleep_ms=1)  # connections are open
-    broker, (gateway, *_) = row.field.broker, row.field.gateways
+    broker = row.field.broker
     assert broker
     assert broker.process
     ids = [str(uuid.UUID(int=row.chance.getrandbits(128), version=4)) for _ in range(jobs)]
     repeated, left = ids[::2], ids[1::2]
     broker.process.send_signal(signal.SIGSTOP)
     asking = asyncio.create_task(row.caller.many(jobs, lambda n: _put(row, ids[n]), at_once=jobs))
-    await until(lambda: _records(row, left) >= _MET, 30, "the first records are kept", every_s=0.01)
+    with redis.Redis.from_url(row.field.store.url) as store:
+        keys = [f"{PREFIX}:job:{job}" for job in left]
+        await until(lambda: store.exists(*keys) >= _MET, 60, "the first records are kept", every_s=0.01)
     await row.field.drop(gateway)
     broker.process.send_signal(signal.SIGCONT)
     back = time.monotonic()
@@ -37,20 +43,14 @@ async def run(row: Row) -> None:
     kept = [job for job in left if await _is_kept(row, job)]
     row.figure(f"{len(kept)} kept without an answer, {len(answered)} answered")
     row.check(kept, "the kill met no gap")
-    await row.caller.drain(30, jobs=[*repeated, *kept])
+    await row.caller.drain(60, jobs=[*repeated, *kept])
     tally = row.kept()
     row.none(answered - set(tally.answers), "answered 202 and lost")
     row.none(set(kept) - set(tally.answers), "kept and never run")
     row.none({job for job in ids if len(tally.starts.get(job, [])) > 1}, "executed twice")
     starts = [tally.starts[job][0]["mono"] - back for job in kept if job in tally.starts]
     row.figure(f"the last one began {max(starts, default=0):.1f} s after the broker was back")
-    row.check(max(starts, default=0) <= 10, "the outbox took longer than 10 s")
-
-
-def _records(row: Row, ids: list[str]) -> int:
-    """How many of the jobs have a record."""
-    with redis.Redis.from_url(row.field.store.url) as store:
-        return int(store.exists(*(f"{PREFIX}:job:{job}" for job in ids)))
+    row.check(max(starts, default=0) <= row.field.scale.at_most(10), "the outbox took too long")
 
 
 async def _put(row: Row, job: str) -> int:

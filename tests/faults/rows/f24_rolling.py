@@ -26,21 +26,19 @@ class _Exits:
 
 async def run(row: Row) -> None:
     pick = row.field.scale.pick
-    rounds, jobs, long_jobs = pick(2, 5), pick(80, 300), pick(4, 12)
+    rounds, jobs, long_s = pick(2, 5), pick(80, 300), pick(5, 20)
     await row.field.crew("cpu", "cpu", slots=8)
     await row.field.start_gateway()
     row.injected = f"SIGTERM of a worker and a gateway, {rounds} rounds"
-    row.load = f"{jobs} jobs of 20-300 ms, {long_jobs} of {pick(5, 20)} s"
+    row.load = f"{jobs} jobs of 20-300 ms, and of {long_s} s one at least on each worker that is stopped"
     exits, over = _Exits(), asyncio.Event()
-    await row.caller.many(long_jobs, lambda _: row.caller.submit(sleep_ms=pick(5, 20) * 1000))
     loading = asyncio.create_task(_load(row, jobs, over))
-    await until(lambda: row.tally.executions >= long_jobs, 30, "long ones run")
     for _ in range(rounds):
-        await _roll_worker(row, exits)
+        await _roll_worker(row, exits, long_s)
         await _roll_gateway(row, exits)
     over.set()
     sent = await loading
-    await row.caller.drain(pick(5, 20) + 40)
+    await row.caller.drain(long_s + 60)
     await row.field.drop(row.field.gateways[-1])
     tally = row.kept()
     row.none(tally.accepted - tally.in_state("COMPLETED"), "not done")
@@ -60,12 +58,22 @@ async def _load(row: Row, jobs: int, over: asyncio.Event) -> int:
     return sent
 
 
-async def _roll_worker(row: Row, exits: _Exits) -> None:
+async def _roll_worker(row: Row, exits: _Exits, long_s: int) -> None:
     old = row.field.workers[0]
     new = row.field.spawn_worker("cpu", slots=8)
     await row.field.until_works(new)
+    await _occupy(row, old, long_s)
     await _stop(old, exits)
     row.field.workers.remove(old)
+
+
+async def _occupy(row: Row, worker: Member, long_s: int) -> None:
+    """Submit long jobs until this worker has one."""
+    pids = {process.pid for process in worker.tree()}
+    long: set[str] = set()
+    while not long & {job for job, _ in row.unfinished(pids)}:
+        long.add(await row.caller.submit(sleep_ms=long_s * 1000))
+        await until(lambda: long <= row.tally.starts.keys(), 60, "long ones run")
 
 
 async def _roll_gateway(row: Row, exits: _Exits) -> None:

@@ -24,7 +24,7 @@ async def run(row: Row) -> None:
             return await row.caller.submit(sleep_ms=1, fields={"callback_url": url})
 
         loading = asyncio.create_task(row.caller.many(jobs, submit, per_s=30))
-        await until(lambda: len(_hooks(row)) > jobs // 4, 30, "some are delivered")
+        await until(lambda: len(_hooks(row)) > jobs // 4, 60, "some are delivered")
         await asyncio.to_thread(io.kill_tree)
         row.field.workers.remove(io)
         sent = await loading
@@ -33,10 +33,10 @@ async def run(row: Row) -> None:
             5, lambda _: row.caller.submit(sleep_ms=1, fields={"callback_url": receiver.url("gone")})
         )
         await _forbidden(row, receiver)
-        await row.caller.drain(30)
+        await row.caller.drain(60)
         wanted = {job for number, job in enumerate(sent) if _PATHS[number % len(_PATHS)] in _TRIES}
         await until(lambda: wanted <= _delivered(row), 60, "all are delivered", every_s=0.3)
-        await until(lambda: len({line["job"] for line in _hooks(row, "gone")}) == len(gone), 20, "410 is answered")
+        await until(lambda: len({line["job"] for line in _hooks(row, "gone")}) == len(gone), 60, "410 is answered")
         await asyncio.sleep(2.0)  # for tries that mustn't be made
     _judge(row, wanted, len(gone))
 

@@ -17,7 +17,7 @@ from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.settings import Settings
 from tests.support.gateway import worker
 from tests.support.gateway_process import STOP_S, GatewayProcess, gateway_process
-from tests.support.stacks import eventually
+from tests.support.polling import eventually
 
 pytestmark = pytest.mark.service
 

@@ -27,6 +27,8 @@ from tests.support.servers import free_ports
 
 pytestmark = pytest.mark.service
 
+TOLD_S = 10.0
+"""A second is promised; a busy machine gets more, far below how long a call to a dead server would hang."""
 JSON = {"content-type": "application/json"}
 
 
@@ -70,6 +72,22 @@ def gateway(settings: Settings, crew: Crew, tmp_path: Path) -> Iterator[GatewayP
         yield running
 
 
+@pytest.fixture(scope="module")
+def shared_crew(module_settings: Settings) -> Iterator[Crew]:
+    crew = Crew(module_settings)
+    yield crew
+    crew.store.close()
+
+
+@pytest.fixture(scope="module")
+def shared(
+    module_settings: Settings, shared_crew: Crew, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayProcess]:
+    """For tests that leave it running and ask for their own jobs only."""
+    with gateway_process(module_settings, tmp_path_factory.mktemp("shared")) as running:
+        yield running
+
+
 async def told(socket: ClientConnection) -> dict[str, Any]:
     async with asyncio.timeout(20):
         return json.loads(await socket.recv())
@@ -94,11 +112,12 @@ async def test_job_goes_through_another_gateway_than_it_came_in_by(
         assert stream.text.count("\nid: ") == 2
 
 
-async def test_same_key_at_the_same_time_is_one_job(gateway: GatewayProcess) -> None:
-    async with httpx2.AsyncClient(base_url=gateway.url, timeout=20) as client:
-        asked = [client.post("/api/v1/jobs", json=SPEC, headers={"Idempotency-Key": "k"}) for _ in range(50)]
+async def test_same_key_at_the_same_time_is_one_job(shared: GatewayProcess) -> None:
+    spec = SPEC | {"labels": {"for": "one"}}
+    async with httpx2.AsyncClient(base_url=shared.url, timeout=20) as client:
+        asked = [client.post("/api/v1/jobs", json=spec, headers={"Idempotency-Key": "k"}) for _ in range(50)]
         answers = await asyncio.gather(*asked)
-        listed = (await client.get("/api/v1/jobs")).json()["jobs"]
+        listed = (await client.get("/api/v1/jobs?label=for:one")).json()["jobs"]
     assert sorted(answer.status_code for answer in answers) == [200] * 49 + [202]
     assert {answer.json()["id"] for answer in answers} == {job["id"] for job in listed}
     assert len(listed) == 1
@@ -126,13 +145,17 @@ async def test_signal_ends_it_with_everything_open(gateway: GatewayProcess) -> N
                 assert socket.close_code == 1001
             assert (await waiting).json()["state"] == "PENDING"
             assert [line async for line in lines][-1] == ""
-        await asyncio.to_thread(gateway.process.wait, 15)
+        await asyncio.to_thread(gateway.process.wait, 40)
         took = time.monotonic() - begun
         deaf.transport.abort()
-    assert took < 10
+    assert took < 30, "it waits for no one: what waits here would do so for a minute"
     log = gateway.log.read_text("utf-8")
     assert "Application shutdown complete" in log
     assert "Traceback" not in log
+
+
+UNFOLDED_S = 5.0
+"""Processor time, less than it takes to unfold the same bomb twenty times."""
 
 
 def bomb(side: int) -> bytes:
@@ -141,37 +164,40 @@ def bomb(side: int) -> bytes:
     return content.getvalue()
 
 
-async def test_bomb_costs_neither_time_nor_memory(gateway: GatewayProcess) -> None:
+async def test_bomb_costs_neither_time_nor_memory(shared: GatewayProcess) -> None:
     image = await asyncio.to_thread(bomb, 30_000)
     spec = json.dumps(SPEC | {"inputs": [{"file": "photo"}]})
     inline = json.dumps(SPEC | {"inputs": [{"data": base64.b64encode(image).decode()}]}).encode()
-    async with httpx2.AsyncClient(base_url=gateway.url, timeout=20) as client:
+    async with httpx2.AsyncClient(base_url=shared.url, timeout=20) as client:
 
         async def send(part: bytes) -> httpx2.Response:
             return await client.post("/api/v1/jobs", data={"spec": spec}, files={"photo": ("p.png", part)})
 
         await send(bomb(10))
-        before = gateway.rss
-        took: list[float] = []
+        before, busy_s = shared.rss, shared.cpu_s
         for _ in range(10):
-            begun = time.perf_counter()
             answer = await send(image)
-            took.append(time.perf_counter() - begun)
             assert answer.status_code == 422
             assert "30000 x 30000" in answer.json()["errors"][0]["message"]
             assert (await client.post("/api/v1/jobs", content=inline, headers=JSON)).status_code == 422
-        assert sorted(took)[5] < 0.2
-        assert gateway.rss - before < 50 * 1024 * 1024
+        assert shared.cpu_s - busy_s < UNFOLDED_S
+        assert shared.rss - before < 50 * 1024 * 1024
 
 
-async def test_floods_of_parts_are_refused_at_once(gateway: GatewayProcess) -> None:
-    many = b"".join(b'--x\r\ncontent-disposition: form-data; name="p%d"\r\n\r\nv\r\n' % n for n in range(10_000))
-    headers = {"content-type": "multipart/form-data; boundary=x"}
-    async with httpx2.AsyncClient(base_url=gateway.url, timeout=20) as client:
-        begun = time.perf_counter()
-        answer = await client.post("/api/v1/jobs", content=many + b"--x--\r\n", headers=headers)
-        assert time.perf_counter() - begun < 1
-    assert (answer.status_code, answer.json()["type"]) == (413, "urn:framelane:error:too-many-parts")
+async def test_floods_of_parts_are_refused_at_once(shared: GatewayProcess) -> None:
+    """That is: before the flood is over. Its end never comes here."""
+    some = b"".join(b'--x\r\ncontent-disposition: form-data; name="p%d"\r\n\r\nv\r\n' % n for n in range(100))
+    head = (
+        f"POST /api/v1/jobs HTTP/1.1\r\nHost: {shared.address}\r\nContent-Length: 1000000\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nConnection: close\r\n\r\n"
+    )
+    async with asyncio.timeout(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", shared.port)
+        writer.write(head.encode() + some)
+        said = (await reader.read()).decode()
+        writer.close()
+    assert said.startswith("HTTP/1.1 413 ")
+    assert "urn:framelane:error:too-many-parts" in said
 
 
 async def test_broker_and_store_come_and_go(tmp_path: Path) -> None:
@@ -206,7 +232,7 @@ async def test_broker_and_store_come_and_go(tmp_path: Path) -> None:
 async def refuses_quickly(client: httpx2.AsyncClient) -> None:
     begun = time.monotonic()
     answers = await asyncio.gather(*(client.post("/api/v1/jobs", json=SPEC) for _ in range(10)))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < TOLD_S
     for answer in answers:
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "1"
@@ -223,7 +249,7 @@ async def test_without_a_broker_no_job_is_left(settings: Settings, crew: Crew, t
         async with httpx2.AsyncClient(base_url=gateway.url, timeout=20) as client:
             begun = time.monotonic()
             refused = await client.post("/api/v1/jobs", json=SPEC)
-            assert time.monotonic() - begun < 5
+            assert time.monotonic() - begun < TOLD_S
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
             assert refused.json()["type"] == "urn:framelane:error:broker-unavailable"
             assert (await client.get("/api/v1/jobs")).json()["jobs"] == []
@@ -237,10 +263,10 @@ async def test_told_so_it_serves_other_addresses(settings: Settings, crew: Crew,
     assert answer.status_code == 200
 
 
-async def test_ten_thousand_hands_in_json(gateway: GatewayProcess, crew: Crew) -> None:
+async def test_ten_thousand_hands_in_json(shared: GatewayProcess, shared_crew: Crew) -> None:
     """Others are served while they are checked."""
     content = json.dumps(SPEC | {"inputs": [{"landmarks": HAND}] * 10_000}).encode()
-    async with httpx2.AsyncClient(base_url=gateway.url, timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=shared.url, timeout=60) as client:
         sending = asyncio.create_task(client.post("/api/v1/jobs", content=content, headers=JSON))
         served = 0
         while not sending.done():
@@ -249,6 +275,6 @@ async def test_ten_thousand_hands_in_json(gateway: GatewayProcess, crew: Crew) -
         answer = await sending
     assert answer.status_code == 202
     assert served > 3
-    claim = crew.store.claim(answer.json()["id"], "cpu-1", 60)
+    claim = shared_crew.store.claim(answer.json()["id"], "cpu-1", 60)
     assert claim is not None
     assert [len(blob) for blob in claim.blobs] == [10_000 * 63 * 4]

@@ -142,7 +142,7 @@ async def all_refused(client: httpx2.AsyncClient, gateway: GatewayProcess) -> No
 
 async def accepted(client: httpx2.AsyncClient) -> str:
     """A job's id, when one is taken again."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (answer := await client.post("/api/v1/jobs", json=SPEC)).status_code != 202:
             assert answer.status_code == 503
     return answer.json()["id"]
@@ -168,7 +168,7 @@ async def test_store_that_is_away_is_told_by_every_route(
         await asyncio.to_thread(finish, settings, job_id)
         told = [json.loads(text) async for text in socket]
         assert [each["seq"] for each in told if each["type"] == "state"] == [2, 3]
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < WITHIN_S
     assert "Traceback" not in gateway.log.read_text("utf-8")
 
 
@@ -183,7 +183,7 @@ async def test_end_is_told_though_its_message_was_lost(
             raw.execute_command("ACL", "SETUSER", "default", "resetchannels")
             raw.execute_command("ACL", "SETUSER", "default", "allchannels")  # it closed the subscriptions
             await asyncio.to_thread(finish, settings, job_id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             told = [json.loads(text) async for text in socket]
     assert [each["seq"] for each in told] == [2, 3]
 
@@ -192,7 +192,7 @@ async def test_loss_of_all_records_is_noticed_and_told(
     valkey: EmbeddedValkey, gateway: GatewayProcess, client: httpx2.AsyncClient, settings: Settings
 ) -> None:
     job_id = await accepted(client)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         async with connect(f"ws://{gateway.address}/api/v1/ws/jobs/{job_id}") as socket:
             await socket.recv()
             with Redis.from_url(valkey.url) as raw:

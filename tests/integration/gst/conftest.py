@@ -55,10 +55,19 @@ def play(tmp_path: Path) -> Play:
 @pytest.fixture(scope="session")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two seconds of H.264 in an mp4: 60 frames."""
-    folder = tmp_path_factory.mktemp("video")
+    return _recorded(tmp_path_factory.mktemp("video"), 60)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, so short that any machine can play it often: 15 frames."""
+    return _recorded(tmp_path_factory.mktemp("clip"), 15)
+
+
+def _recorded(folder: Path, frames: int) -> Path:
     text = (
-        "videotestsrc num-buffers=60 ! video/x-raw,width=320,height=240,framerate=30/1 ! x264enc key-int-max=15 "
-        "! mp4mux ! filesink name=s location=video.mp4"
+        f"videotestsrc num-buffers={frames} ! video/x-raw,width=320,height=240,framerate=30/1 "
+        "! x264enc key-int-max=15 ! mp4mux ! filesink name=s location=video.mp4"
     )
     run_pipeline(Request(text, (Stream(0, "s"),)), cwd=folder, limits=Limits(), check=lambda: None)
     return folder / "video.mp4"

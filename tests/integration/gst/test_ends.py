@@ -66,7 +66,7 @@ def test_what_is_far_behind_is_cut_off_so_that_the_recording_is_whole(play: Play
     began = time.monotonic()
     with pytest.raises(JobCancelled):
         play(text, check=cancel.check, on_message=cancel, limits=Limits(stop_s=1.5))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert play(READ).streams[0].frames >= 2
 
 
@@ -96,7 +96,7 @@ def test_a_child_that_hears_nothing_is_killed(play: Play):
     began = time.monotonic()
     with pytest.raises(JobCancelled):
         play(f"{LIVE} ! fakesink name=s", check=cancel.check, on_message=freeze, limits=Limits(stop_s=0.2))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert is_gone(frozen[0])
 
 

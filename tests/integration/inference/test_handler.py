@@ -111,6 +111,8 @@ async def test_ten_thousand_rows_in_one_tensor(workplace: Workplace, real_hands:
     everything = await workplace.run({"model": "asl", "inputs": [_tensor(rows)]})
     [plain] = everything.predictions
     assert isinstance(plain, BatchPrediction)
+    # They go through the network in several calls.
+    assert plain.indices == [plain.indices[at % len(real_hands)] for at in range(10_000)]
     between = (min(plain.confidences) + max(plain.confidences)) / 2
     options = {"min_confidence": between}
     result = await workplace.run({"model": "asl", "inputs": [_tensor(rows)], "options": options})

@@ -1,7 +1,6 @@
 """Workers whose device is taken by a job for itself, or disappears: processes on a real Valkey, through Celery."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from shared.states import JobState
 from tests.support.fake_device_worker import GONE, MODULE
 from tests.support.jobs import new_job
 from tests.support.odd_worker import LEDGER
+from tests.support.polling import eventually, soon
 from tests.support.processes import LIMIT_S, System
 
 pytestmark = pytest.mark.service
@@ -44,21 +44,13 @@ def leases(settings: Settings) -> Iterator[RedisDeviceLeases]:
     made.close()
 
 
-def until(holds, what: str):
-    deadline = time.monotonic() + LIMIT_S
-    while not (told := holds()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return told
-
-
 async def worker_of(system: System, lane: str):
     """Once it has announced itself."""
-    async with asyncio.timeout(LIMIT_S):
-        while True:
-            for one in (await system.directory())[0]:
-                if one.lane == lane:
-                    return one
+
+    async def announced():
+        return next((one for one in (await system.directory())[0] if one.lane == lane), None)
+
+    return await soon(announced, LIMIT_S)
 
 
 async def test_jobs_of_every_lane_of_a_leased_device_wait_and_those_of_others_run(system, leases):
@@ -73,7 +65,7 @@ async def test_jobs_of_every_lane_of_a_leased_device_wait_and_those_of_others_ru
     assert leases.acquire(HOST, card.key, "bench/1", 60)
     for worker in (gpu, first):
         worker.says("takes_no_jobs", leased_by="bench/1")
-    until(lambda: gpu.lives[0] in leases.get(HOST, card.key).yielded, "an idle worker yields")
+    eventually(lambda: gpu.lives[0] in leases.get(HOST, card.key).yielded)  # an idle worker yields
     assert first.lives[0] not in leases.get(HOST, card.key).yielded, "what runs ends first"
     waiting = [await system.submit("done", lane="gpu.0") for _ in range(5)]
     elsewhere = await system.submit("done", lane="gpu.1")
@@ -83,7 +75,7 @@ async def test_jobs_of_every_lane_of_a_leased_device_wait_and_those_of_others_ru
 
     (system.folder / running).touch()
     assert (await system.ended(running)).state is JobState.COMPLETED
-    until(lambda: first.lives[0] in leases.get(HOST, card.key).yielded, "nothing runs any more")
+    eventually(lambda: first.lives[0] in leases.get(HOST, card.key).yielded)  # nothing runs any more
     assert (await worker_of(system, "gpu.0")).leased_by == "bench/1"
     leases.release(HOST, card.key, "bench/1")
     for job_id in waiting:
@@ -107,10 +99,11 @@ async def test_a_worker_whose_device_disappears_says_so_and_takes_no_jobs_until_
     (system.folder / "gone").write_text(info.device.key)
     worker.says("takes_no_jobs")
     waiting = await system.submit("done", lane="gpu.1")
-    async with asyncio.timeout(LIMIT_S):
-        while (said := (await worker_of(system, "gpu.1")).unready) is None:
-            pass
-    assert "has disappeared" in said
+
+    async def unready():
+        return (await worker_of(system, "gpu.1")).unready
+
+    assert "has disappeared" in await soon(unready, LIMIT_S)
     assert (await system.when(waiting, lambda _job: True)).state is JobState.PENDING
 
     (system.folder / "gone").unlink()

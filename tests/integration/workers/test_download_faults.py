@@ -4,8 +4,7 @@ import asyncio
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +14,7 @@ from shared.states import JobState
 from tests.integration.workers.conftest import CONTENT, Gate, gated_system
 from tests.integration.workers.test_worker_process import files_of, scratch_of
 from tests.support.https import Ranged
+from tests.support.polling import eventually
 from tests.support.processes import LIMIT_S, System
 
 pytestmark = pytest.mark.service
@@ -50,18 +50,12 @@ def system(settings, slow, tmp_path, monkeypatch) -> Iterator[System]:
     yield from gated_system(settings, slow, tmp_path, monkeypatch)
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not await asyncio.to_thread(holds):
-        assert time.monotonic() < deadline
-
-
 async def test_a_download_whose_worker_was_killed_goes_on_where_it_was(system, slow):
     first = system.start()
     job_id = await system.submit("gated")
     await asyncio.to_thread(slow.wait_entered)
     partial = system.folder / "data" / "partial"
-    await until(lambda: any(path.stat().st_size > 0 for path in partial.glob("*.part")))
+    await asyncio.to_thread(eventually, lambda: any(path.stat().st_size > 0 for path in partial.glob("*.part")))
     os.kill(first.child, signal.SIGKILL)
     assert (await system.directory())[1] == {}, "nothing half-installed"
     job = await system.ended(job_id)
@@ -93,7 +87,7 @@ async def test_an_installation_whose_worker_was_killed_is_done_by_another(system
     slow.file.asked.append((None, None))
     first = system.start()
     job_id = await system.submit("gated")
-    await until(lambda: files_of(system) != [])
+    await asyncio.to_thread(eventually, lambda: files_of(system) != [])
     os.kill(first.child, signal.SIGKILL)
     assert (await system.directory())[1] == {}, "what is stored isn't installed yet"
     right.release()
@@ -110,7 +104,7 @@ async def test_an_installation_that_nobody_may_repeat_fails_with_the_cause(syste
     slow.file.asked.append((None, None))
     first = system.start()
     job_id = await system.submit("gated", max_attempts=1)
-    await until(lambda: files_of(system) != [])
+    await asyncio.to_thread(eventually, lambda: files_of(system) != [])
     os.kill(first.child, signal.SIGKILL)
     job = await system.ended(job_id)
     assert isinstance(job.outcome, Failed)

@@ -57,8 +57,6 @@ async def test_the_fastest_that_finds_the_same_is_told_and_saved(lab: Lab, setti
     result = job.outcome.result
     assert isinstance(result, OptimizeResult)
     assert result.changes == {"inference-interval": "4"}
-    assert result.fps.median > result.original_fps.median
-    assert result.gain > 0.2
     assert "model=person-ssdlite threshold=0.5 inference-interval=4 !" in result.pipeline_description
     told = {each.changes.get("inference-interval", "original"): each for each in result.candidates}
     assert told["original"].agreement == 1.0
@@ -69,6 +67,8 @@ async def test_the_fastest_that_finds_the_same_is_told_and_saved(lab: Lab, setti
     saved = await store.get("yard")
     await store.close()
     sure = result.gain_low > 0  # as on any machine that does nothing else
+    assert result.gain_low <= result.gain <= result.gain_high
+    assert result.gain > 0.2 or not sure
     assert result.saved_as == ("cpu-fast" if sure else None)
     assert [each.id for each in saved.variants] == (["cpu", "cpu-fast"] if sure else ["cpu"])
     assert saved.variants[-1].pipeline_graph == result.pipeline_graph or not sure

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,9 +12,9 @@ from shared.settings import Settings
 from shared.states import JobState
 from tests.support.pipeline_lab import Lab, error_of, frames_in, result_of
 from tests.support.pipelines import needs_gstreamer
+from tests.support.polling import eventually
 from tests.support.processes import System
 from tests.support.rtsp import LOGIN, RtspServer, needs_rtsp_server, rtsp_server
-from tests.support.stacks import eventually
 
 pytestmark = [pytest.mark.service, needs_gstreamer(), needs_rtsp_server()]
 
@@ -30,9 +29,9 @@ def server() -> Iterator[RtspServer]:
         yield made
 
 
-@pytest.fixture
-def lab(settings: Settings, tmp_path: Path, server: RtspServer) -> Iterator[Lab]:
-    system = System(settings, tmp_path, SHIPPED)
+@pytest.fixture(scope="module")
+def lab(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory, server: RtspServer) -> Iterator[Lab]:
+    system = System(module_settings, tmp_path_factory.mktemp("lab"), SHIPPED)
     cameras = {
         "yard": {"url": server.url("/cam", LOGIN)},
         "locked": {"url": server.url("/cam", "viewer:wr0ng@")},
@@ -86,7 +85,7 @@ async def test_a_live_stream_is_published_and_told(lab: Lab, server: RtspServer)
     assert result.outputs == []
     assert time.monotonic() - began > 1.9, "as fast as it was filmed"
     for path in taken:
-        assert eventually(lambda path=path: frames_in(path) >= 38 or None, 10), "the server has it"
+        assert eventually(lambda path=path: frames_in(path) >= 38), "the server has it"
     figures, _ = await lab.told(job_id)
     assert figures[0].streams[0].live_url == urls[0]
 
@@ -103,7 +102,7 @@ async def test_a_live_pipeline_runs_until_it_is_cancelled(lab: Lab, server: Rtsp
     job = await lab.system.ended(job_id)
 
     assert job.state is JobState.CANCELLED
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert lab.nothing_left()
     assert len(lab.worker.lives) == 1
 

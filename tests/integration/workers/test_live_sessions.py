@@ -21,13 +21,13 @@ from shared.adapters.local_artifacts import LocalArtifactStore
 from shared.adapters.redis_leases import RedisDeviceLeases
 from shared.adapters.redis_registry import RedisWorkerBeacon
 from shared.catalogue import SHIPPED
-from shared.sessions import DroppedFrame, FrameFailed, FrameLost, FrameResult, RefusedFrame
+from shared.sessions import DroppedFrame, FrameFailed, FrameLost, FrameResult, RefusedFrame, WindowReset
 from shared.settings import RedisSettings, Settings
 from tests.support.gateway_process import GatewayProcess, gateway_process
 from tests.support.models import install_into, photo
+from tests.support.polling import eventually
 from tests.support.processes import System
 from tests.support.round_robin import RoundRobin, round_robin
-from tests.support.stacks import eventually
 
 pytestmark = [pytest.mark.service, pytest.mark.models]
 
@@ -93,6 +93,15 @@ def ask(live: LiveSession, **frame: Any) -> FrameResult:
     return told
 
 
+def named(live: LiveSession, name: str, **frame: Any) -> FrameResult:
+    """The same for a frame that others' answers may come before."""
+    live.send(**frame, frame=name)
+    while (told := answered(live)[0]).frame != name:  # type: ignore[union-attr]
+        pass
+    assert isinstance(told, FrameResult), told
+    return told
+
+
 def test_photos_and_hands_are_answered_as_jobs_are(client: Framelane):
     picture = photo("nocurl")
     expected = client.predict("vgt", image=picture)
@@ -125,15 +134,20 @@ def test_a_session_goes_on_at_the_other_gateway_with_its_window(client: Framelan
         told = answered(live)[0]
         if isinstance(told, FrameLost):  # it was sent before anybody knew
             assert (told.number, told.frame) == (0, "into the gap")
-            told = ask(live, moment=MOMENT)
+            told = named(live, "after the gap", moment=MOMENT)
         assert isinstance(told, FrameResult)
         assert live.begun.resumed
         assert (live.begun.session, live.begun.token) == (session, None)
-        assert (told.window, told.seq) == (4, (seq or 0) + 1)
+        # The gateway that was left may still read what lay in its socket: the frame came although it was given up.
+        assert told.window in {4, 5}
+        assert told.seq > (seq or 0)
         live.reset()
-        answered(live)
-        assert ask(live, moment=MOMENT).window == 1
-        assert ask(live, image=photo("nocurl")).window == 2, "a photo becomes a moment"
+        while not isinstance(answered(live)[0], WindowReset):
+            pass
+        first = named(live, "anew", moment=MOMENT).window
+        assert first in {1, 2}
+        picture = named(live, "picture", image=photo("nocurl"))
+        assert picture.window == (first or 0) + 1, "a photo becomes a moment"
     taken = [now - then for now, then in zip(house.balancer.taken, before, strict=True)]
     assert taken == [1, 1], "each gateway had it once"
 

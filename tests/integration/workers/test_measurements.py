@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,6 +13,7 @@ from shared.adapters.redis_leases import RedisDeviceLeases
 from shared.benchmarks import Benchmark, DensityResult, PerformanceResult
 from shared.catalogue import SHIPPED
 from shared.jobs import Completed, JobRecord
+from shared.measure.estimates import LEAST_RUNS
 from shared.measurements import ShareFields
 from shared.packing import DensityTask, PerformanceTask, PipelineTask
 from shared.ports import NewJob
@@ -31,9 +31,9 @@ PACED = (
 ENDS = "videotestsrc num-buffers=5 ! fakesink name=default_output_sink"
 
 
-@pytest.fixture
-def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
-    system = System(settings, tmp_path, SHIPPED)
+@pytest.fixture(scope="module")
+def lab(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    system = System(module_settings, tmp_path_factory.mktemp("lab"), SHIPPED)
     # What else this machine does is no matter of these tests.
     yield Lab(system, FRAMELANE_MEASURING__FOREIGN_PERCENT="100")
     system.close()
@@ -68,7 +68,7 @@ async def kept(settings: Settings, name: str) -> Benchmark:
         await store.close()
 
 
-async def test_streams_of_several_pipelines_are_told_apart(lab: Lab, settings: Settings) -> None:
+async def test_streams_of_several_pipelines_are_told_apart(lab: Lab, module_settings: Settings) -> None:
     new = performance(
         pipeline("slow", PACED.format(fps=10), streams=2, latency_metrics=True),
         pipeline("fast", PACED.format(fps=40)),
@@ -79,9 +79,9 @@ async def test_streams_of_several_pipelines_are_told_apart(lab: Lab, settings: S
     result = result_of(job)
     assert isinstance(result, PerformanceResult)
     slow, fast = result.pipelines
-    assert [one.fps.median for one in slow.streams] == pytest.approx([10, 10], rel=0.15)
-    assert [one.fps.median for one in fast.streams] == pytest.approx([40], rel=0.15)
-    assert result.total_fps.median == pytest.approx(60, rel=0.15)
+    assert [one.fps.median for one in slow.streams] == pytest.approx([10, 10], rel=0.3)
+    assert [one.fps.median for one in fast.streams] == pytest.approx([40], rel=0.3)
+    assert result.total_fps.median == pytest.approx(60, rel=0.3)
     assert result.slowest.startswith("slow#")
     assert slow.slowest_fps.runs == 2
     assert result.trusted
@@ -91,14 +91,14 @@ async def test_streams_of_several_pipelines_are_told_apart(lab: Lab, settings: S
     names = {each.name: each.media_type for each in job.artifacts}
     assert names == {"report.html": "text/html", "figures.csv": "text/csv", "result.json": "application/json"}
     assert "Side by side" in lab.fetch(job, "report.html").read_text()
-    found = await kept(settings, result.benchmark_id)
+    found = await kept(module_settings, result.benchmark_id)
     assert (found.name, found.score, found.pipelines) == (
         "Side by side",
         result.total_fps.median,
         ["slow", "fast"],
     )
     assert lab.nothing_left()
-    leases = RedisDeviceLeases(settings)
+    leases = RedisDeviceLeases(module_settings)
     assert leases.list() == []
     leases.close()
 
@@ -109,7 +109,7 @@ async def test_what_ends_by_itself_can_not_be_measured(lab: Lab) -> None:
     assert "no frame came" in detail
 
 
-async def test_a_killed_search_goes_on_with_the_steps_it_knows(lab: Lab, settings: Settings) -> None:
+async def test_a_killed_search_goes_on_with_the_steps_it_knows(lab: Lab, module_settings: Settings) -> None:
     job_id = await lab.send(density(pipeline("paced", PACED.format(fps=30)), fps_floor=20.0, max_streams=3))
     await lab.system.when(job_id, lambda job: "fps keeps 20" in (job.progress.message or ""))
     os.kill(lab.worker.child, signal.SIGKILL)
@@ -122,10 +122,10 @@ async def test_a_killed_search_goes_on_with_the_steps_it_knows(lab: Lab, setting
     assert (result.n_streams, result.ended) == (3, "max_streams")
     assert [step.streams for step in result.steps] == [1, 3]
     assert [len(run.fps[0]) for run in result.runs] == [1, 3], "nothing was measured twice"
-    assert (await kept(settings, result.benchmark_id)).score == 3
+    assert (await kept(module_settings, result.benchmark_id)).score == 3
 
 
-async def test_a_cancelled_search_leaves_what_it_knew(lab: Lab, settings: Settings) -> None:
+async def test_a_cancelled_search_leaves_what_it_knew(lab: Lab, module_settings: Settings) -> None:
     job_id = await lab.send(density(pipeline("paced", PACED.format(fps=30)), fps_floor=20.0, duration_s=3.0))
     await lab.system.when(job_id, lambda job: "fps keeps 20" in (job.progress.message or ""))
     await lab.system.cancel(job_id, "enough")
@@ -133,7 +133,7 @@ async def test_a_cancelled_search_leaves_what_it_knew(lab: Lab, settings: Settin
     job = await lab.system.ended(job_id)
 
     assert job.state is JobState.CANCELLED
-    result = (await kept(settings, job_id)).result
+    result = (await kept(module_settings, job_id)).result
     assert isinstance(result, DensityResult)
     assert (result.n_streams, result.ended) == (1, "cancelled")
 
@@ -145,8 +145,11 @@ async def test_no_passing_number_is_an_answer(lab: Lab) -> None:
     assert (result.n_streams, result.at_most, result.slowest_fps) == (0, 0, None)
 
 
-async def test_benchmarks_of_one_device_run_one_after_the_other(lab: Lab, settings: Settings) -> None:
-    second = lab.system.start("cpu.long", FRAMELANE_MEASURING__FOREIGN_PERCENT="100")
+async def test_benchmarks_of_one_device_run_one_after_the_other(lab: Lab) -> None:
+    second, before = (
+        lab.system.start("cpu.long", FRAMELANE_MEASURING__FOREIGN_PERCENT="100"),
+        len(lab.worker.lines),
+    )
     ids = [
         await lab.send(performance(pipeline(name, PACED.format(fps=20)), repeats=1))
         for name in ("first", "second")
@@ -154,6 +157,18 @@ async def test_benchmarks_of_one_device_run_one_after_the_other(lab: Lab, settin
     jobs = await asyncio.gather(*(lab.system.ended(each) for each in ids))
 
     assert all(isinstance(result_of(job), PerformanceResult) for job in jobs)
-    said = sorted((*lab.worker.lines, *second.lines), key=lambda line: str(line.get("timestamp")))
+    second.stop()
+    said = sorted((*lab.worker.lines[before:], *second.lines), key=lambda line: str(line.get("timestamp")))
     held = [line["event"] for line in said if line["event"] in {"device_taken", "device_given_back"}]
     assert held == ["device_taken", "device_given_back"] * 2
+
+
+async def test_runs_end_when_the_rate_is_known(lab: Lab) -> None:
+    steady = pipeline("steady", PACED.format(fps=40))
+    short = {"duration_s": 1.0, "warmup_s": 0.0, "precision": 1.0}
+    job = await lab.system.ended(await lab.send(performance(steady, repeats=50, **short)))
+
+    result = result_of(job)
+    assert isinstance(result, PerformanceResult)
+    assert len(result.runs) == result.total_fps.runs == LEAST_RUNS
+    assert result.trusted

@@ -19,10 +19,11 @@ from client.sdk.media_calls import Sending, continue_upload
 from shared.jobs import Completed, Failed, Job
 from shared.results import InstalledMedium, MediaUploadResult
 from shared.specs import SweepSpec
+from shared.states import JobState
 from tests.support.media import make_video
-from tests.support.stacks import eventually, stack_on
+from tests.support.stacks import stack_on
 
-FRAMES = 1_500
+FRAMES = 6_000
 """Of a video that takes a while to look into."""
 
 
@@ -120,15 +121,11 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(
     stack: LocalStack, client: Framelane, tmp_path: Path
 ):
     film = make_video(tmp_path / "long.mp4", frames=FRAMES)
-    job = client.upload_medium(film, name="long")
-
-    def runs() -> str | None:
-        seen = client.get(job.id)
-        assert not seen.terminal, seen.outcome
-        return seen.progress.stage if seen.progress.stage == "looking" else None
-
-    eventually(runs)
     (worker,) = client.workers()
+    job = client.upload_medium(film, name="long")
+    following = client.follow(job.id)
+    while getattr(getattr(told := next(following), "job", told), "state", None) is not JobState.RUNNING:
+        pass
     os.kill(worker.pid, signal.SIGKILL)
 
     medium = medium_of(client, job)

@@ -13,7 +13,8 @@ from client.sdk import Framelane
 from shared.states import JobState
 from tests.support.model_jobs import LABELS, PROC, TABLE
 from tests.support.onnx import colours
-from tests.support.stacks import eventually, stack_on
+from tests.support.polling import eventually
+from tests.support.stacks import stack_on
 
 pytestmark = pytest.mark.service
 
@@ -54,11 +55,11 @@ def test_a_model_from_its_upload_to_its_end(tmp_path: Path):
         made = client.wait(client.submit(spec).id, 120)
         assert made.state is JobState.COMPLETED, made.outcome
         assert asked(precision="FP16")[0] == "blue"
-        assert eventually(lambda: True if asked()[1] != first else None), "the new version is taken up"
+        assert eventually(lambda: asked()[1] != first), "the new version is taken up"
 
         back = client.wait(client.submit({"kind": "model_download", "models": [f"sky@{first}"]}).id, 60)
         assert back.state is JobState.COMPLETED, back.outcome
-        assert eventually(lambda: True if asked()[1] == first else None), "the old version is back"
+        assert eventually(lambda: asked()[1] == first), "the old version is back"
 
         gone = httpx2.delete(f"{stack.url}/api/v1/models/sky", headers={"Prefer": "wait=30"}, timeout=60)
         assert gone.json()["outcome"]["result"]["models"] == ["sky"], gone.text

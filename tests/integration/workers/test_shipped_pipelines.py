@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,12 +23,12 @@ _GRAPHS = Graphs(PipelineSettings())
 PIPELINES = shelf.shipped(shelf.LIBRARY / "pipelines", "PREDEFINED", _GRAPHS, Files(_GRAPHS, {}, {}))
 
 
-@pytest.fixture
-def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
-    system = System(settings, tmp_path, SHIPPED)
+@pytest.fixture(scope="module")
+def lab(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    system = System(module_settings, tmp_path_factory.mktemp("lab"), SHIPPED)
     lab = Lab(system)
     lab.furnish()
-    beacon = RedisWorkerBeacon(settings)
+    beacon = RedisWorkerBeacon(module_settings)
     install_into(lab.artifacts, beacon, [*CORE, "face_detector", "face_landmarks"])
     beacon.close()
     yield lab

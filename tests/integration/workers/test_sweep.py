@@ -20,6 +20,7 @@ from shared.ports import ArtifactStore, Claim, NewJob, StoredObject
 from shared.results import SweepResult
 from shared.settings import Settings
 from shared.specs import SweepSpec
+from tests.support.polling import eventually
 from tests.support.rigs import Jobs, redis_jobs
 from tests.support.workshop import CPU
 from workers.context import JobContext
@@ -64,9 +65,7 @@ class House:
     async def outlived(self, *names: str) -> str:
         """A job that is to be removed now."""
         job_id = await self.ended(*names, retention_s=1.0)
-        deadline = time.monotonic() + 10
-        while job_id not in self.jobs.workshop.outlived(1_000):
-            assert time.monotonic() < deadline
+        eventually(lambda: job_id in self.jobs.workshop.outlived(1_000))
         return job_id
 
     async def context(self, **fields) -> JobContext:

@@ -2,9 +2,7 @@
 
 import asyncio
 import signal
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +17,7 @@ from shared.ports import NewJob
 from shared.settings import Settings
 from tests.support.pipeline_lab import FRAMES, VIDEO, Lab, error_of
 from tests.support.pipelines import needs_gstreamer
+from tests.support.polling import eventually
 from tests.support.processes import System
 
 pytestmark = [pytest.mark.service, needs_gstreamer()]
@@ -30,9 +29,9 @@ DETECT = (
 )
 
 
-@pytest.fixture
-def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
-    system = System(settings, tmp_path, SHIPPED)
+@pytest.fixture(scope="module")
+def lab(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    system = System(module_settings, tmp_path_factory.mktemp("lab"), SHIPPED)
     yield Lab(system)
     system.close()
 
@@ -86,11 +85,8 @@ async def test_a_crash_is_no_verdict(lab: Lab) -> None:
     paced = "videotestsrc is-live=true ! video/x-raw,framerate=30/1 ! fakesink"
     job_id = await lab.send(new(paced, max_runtime_s=60.0))
     await lab.system.when(job_id, lambda job: job.progress.stage == "run")
-    deadline = time.monotonic() + 30
-    while not (found := playing(lab)):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
-    found[0].send_signal(signal.SIGSEGV)
+    child, *_ = await asyncio.to_thread(eventually, lambda: playing(lab))
+    child.send_signal(signal.SIGSEGV)
     code, detail = error_of(await lab.system.ended(job_id))
     assert (code, "SIGSEGV" in detail) == ("pipeline-failed", True)
 

@@ -170,14 +170,14 @@ def assert_problem(answer: httpx2.Response, status: int, code: str) -> None:
 
 async def test_huge_png_is_refused_on_its_header(client: httpx2.AsyncClient, house: House) -> None:
     bomb = huge_png()
-    begun = time.perf_counter()
+    begun = time.process_time()
     answer = await client.post("/api/v1/jobs", json=with_photo(bomb))
-    took = time.perf_counter() - begun
+    busy_s = time.process_time() - begun
     assert_problem(answer, 422, "invalid-spec")
     (error,) = answer.json()["errors"]
     assert error["pointer"] == "/inputs/0/data"
     assert "30000 x 30000 pixels" in error["message"]
-    assert took < 0.2
+    assert busy_s < 1
     assert house.kept == []
 
 

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from shared.benchmarks import Benchmark, DensityResult, MeasuredRun, PerformanceResult
-from tests.support.benchmarks import ENVIRONMENT, benchmark, density, optimize, performance, run, validate
+from tests.support.benchmarks import ENVIRONMENT, benchmark, density, optimize, performance, run, suite, validate
 from tests.support.gateway import House
 
 URL = "/api/v1/benchmarks"
@@ -164,6 +164,42 @@ async def test_optimised_pipelines_are_compared_by_their_figures(client: httpx2.
     kept(house, "b", fast)
     told = await comparison(client)
     assert (told["verdict"], told["difference"]) == ("faster", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "same"),
+        ({"score": 200.0, "low": 190.0, "high": 220.0}, "faster"),
+        ({"score": 60.0, "low": 55.0, "high": 65.0}, "slower"),
+        ({"score": 130.0, "low": 60.0, "high": 300.0}, "cannot_tell"),
+        ({"low": None, "high": None}, "cannot_tell"),
+        ({"score": 0.0, "low": 0.0, "high": 9.0}, "slower"),
+        ({"tests": suite().tests[:1]}, "cannot_tell"),
+        (dict(suite(fails=True)), "cannot_tell"),
+    ],
+)
+async def test_suites_are_compared_by_their_scores(
+    client: httpx2.AsyncClient, house: House, changes: dict[str, Any], verdict: str
+) -> None:
+    kept(house, "a", suite())
+    kept(house, "b", suite().model_copy(update=changes))
+    told = await comparison(client)
+    assert (told["verdict"], told["compared"], told["pipelines"]) == (verdict, "score", [])
+    assert bool(told["reason"]) == (verdict == "cannot_tell" or changes.get("score") == 0)
+    names = [each["name"] for each in told["tests"]]
+    assert names == [test.name for test in changes.get("tests", suite().tests) if test.figure is not None]
+    assert told["tests"][0]["verdict"] == "same"
+
+
+async def test_tests_of_a_suite_are_found_by_it(client: httpx2.AsyncClient, house: House) -> None:
+    kept(house, "b5", suite(fails=True), score=None, unit="points")
+    kept(house, "b5.1", parent="b5")
+    kept(house, "other")
+    found = (await client.get(URL, params={"parent": "b5"})).json()["benchmarks"]
+    assert [(each["id"], each["parent"]) for each in found] == [("b5.1", "b5")]
+    (whole,) = (await client.get(URL, params={"kind": "suite"})).json()["benchmarks"]
+    assert (whole["score"], whole["unit"]) == (None, "points")
 
 
 async def test_what_else_differs_is_told(client: httpx2.AsyncClient, house: House) -> None:

@@ -33,7 +33,7 @@ def snapshots(told: list[Frame]) -> list[tuple[str, str]]:
 
 
 async def taken(frames: Any, count: int) -> list[Frame]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return [await anext(frames) for _ in range(count)]
 
 
@@ -118,9 +118,9 @@ async def test_without_the_store_the_reader_is_told_to_come_back(monkeypatch: py
 
     async with serving(house) as server:
         monkeypatch.setattr(house.parts.store, "find", away)
-        async with asyncio.timeout(10), connect(f"ws://{server.address}/api/v1/ws/events") as feed:
+        async with asyncio.timeout(30), connect(f"ws://{server.address}/api/v1/ws/events") as feed:
             with pytest.raises(ConnectionClosedError):
                 await feed.recv()
             assert feed.close_code == 1013
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await server.gateway.hub.idle()

@@ -52,6 +52,29 @@ async def test_follower_hears_its_job_in_order_and_nothing_else(bus: MemoryEvent
         assert await mine.next(0) is Note.IDLE
 
 
+async def test_each_wait_has_its_own_limit(bus: MemoryEventBus, hub: Hub) -> None:
+    with hub.follow("a") as follower:
+        for first_s, then_s in ((FOREVER, 0.01), (0.05, 0.1), (0.1, 0.05)):
+            bus.publish("a", event(1))
+            waiting = asyncio.create_task(follower.next(first_s))
+            assert isinstance(await waiting, Heard)
+            begun = asyncio.get_running_loop().time()
+            assert await follower.next(then_s) is Note.IDLE
+            assert asyncio.get_running_loop().time() - begun >= then_s - 0.002, "uvloop and asyncio count in ms"
+        late = asyncio.create_task(follower.next(FOREVER))
+        await asyncio.sleep(0)
+        bus.publish("a", event(2))
+        assert isinstance(await late, Heard)
+
+
+async def test_reader_that_left_is_told_nothing_else(bus: MemoryEventBus, hub: Hub) -> None:
+    with hub.follow("a") as follower:
+        bus.publish("a", event(1))
+        bus.interrupt()
+        follower.hang_up()
+        assert [await follower.next(FOREVER) for _ in range(2)] == [Note.LEFT] * 2
+
+
 async def test_raw_text_is_passed_on_untouched(bus: MemoryEventBus, hub: Hub) -> None:
     odd = '{ "seq":1,\n "type" : "state","state":"COMPLETED", "caf\\u00e9": 1.50 }'
     with hub.follow("a") as follower:
@@ -129,7 +152,7 @@ async def test_closing_is_told_to_all_and_waits_for_them(hub: Hub) -> None:
 
 async def test_closing_doesnt_wait_for_ever(hub: Hub) -> None:
     with hub.follow("a"):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await hub.close(0.01)
 
 

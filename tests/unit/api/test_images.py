@@ -108,10 +108,10 @@ def test_png_without_pixels_is_refused(size: tuple[int, int]) -> None:
     ids=["empty segments", "fill bytes", "bare markers"],
 )
 def test_endless_jpeg_header_costs_no_time(filler: bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(ValueError, match="broken"):
         image_size(b"\xff\xd8\xff\xe0\x00\x02" + filler)
-    assert time.perf_counter() - begun < 0.1
+    assert time.thread_time() - begun < 0.5, "a look at each byte takes seconds"
 
 
 def test_check_needs_no_memory() -> None:

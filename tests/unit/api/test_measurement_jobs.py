@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from shared.cameras import CameraSettings
-from shared.packing import AnyTask, DensityTask, OptimizeTask, PerformanceTask, ValidateTask
+from shared.packing import AnyTask, DensityTask, OptimizeTask, PerformanceTask, SuiteTask, ValidateTask
 from shared.pipeline_settings import PipelineSettings
 from shared.settings import Settings
 from shared.specs import JOB_SPEC
@@ -14,7 +14,6 @@ from tests.support.gateway import SPEC, House, worker
 from tests.unit.api.test_pipeline_jobs import DETECT, GRAPH, JOBS, MODEL, PLAIN, medium, refused
 
 YARD = CameraSettings(url="rtsp://10.0.0.7/yard")
-OPTIMIZE = {"duration_s": 60}
 
 
 def text(pipeline: str = DETECT) -> dict[str, Any]:
@@ -42,10 +41,18 @@ def validate(pipeline: dict[str, Any] | None = None, **fields: Any) -> dict[str,
     return {"kind": "validate", "pipeline": pipeline or text(), **fields}
 
 
+def compared(name: str, **fields: Any) -> dict[str, Any]:
+    return {"kind": "validate", "model": {"name": name, **fields}}
+
+
+def suite(*tests: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    return {"kind": "suite", "tests": list(tests) or [TEST, OTHER], **fields}
+
+
 @pytest.fixture
 def house() -> House:
     house = House(Settings(pipelines=PipelineSettings(cameras={"yard": YARD})))
-    house.beacon.announce(worker("cpu.long"), 3_600)
+    house.beacon.announce(worker("cpu.long", runtimes=[]), 3_600)  # as such workers do
     for name in ("bikes", "carphone"):
         house.beacon.add_medium(medium(name))
     return house
@@ -88,6 +95,32 @@ async def test_shares_of_a_search_for_density(client: httpx2.AsyncClient, house:
     assert not task.specs[0].latency_metrics
 
 
+async def test_tests_of_a_suite_are_as_jobs_of_their_own(client: httpx2.AsyncClient, house: House) -> None:
+    task = await accepted(client, house, suite(name="Gate", device="CPU"))
+    assert isinstance(task, SuiteTask)
+    rate, search = task.tests
+    assert (rate.name, rate.weight, rate.reference) == ("people", 2, 30)
+    assert isinstance(rate.task, PerformanceTask)
+    assert (rate.task.name, rate.task.device, rate.task.repeats) == ("Gate: people", "CPU", 2)
+    assert rate.task.specs[0].streams == 3
+    assert isinstance(search.task, DensityTask)
+    assert (search.task.fps_floor, search.task.shares[0].stream_rate, search.weight) == (15, 100, 1)
+    assert rate.task.specs[0].max_runtime_s == 86_400
+
+
+async def test_suites_that_ship_are_listed_and_accepted(client: httpx2.AsyncClient, house: House) -> None:
+    house.install("face_detector", "face_landmarks", "pose_landmarks", "text_recognizer")
+    listed = (await client.get("/api/v1/suites")).json()["suites"]
+    assert {"retail", "metro", "manufacturing"} <= {each["name"] for each in listed}
+    for each in listed:
+        task = await accepted(client, house, {"kind": "suite", "suite": each["name"]})
+        assert isinstance(task, SuiteTask)
+        assert (task.name, [test.name for test in task.tests]) == (
+            each["title"],
+            [test["name"] for test in each["tests"]],
+        )
+
+
 async def test_forms_are_compared_by_their_latency_too(client: httpx2.AsyncClient, house: House) -> None:
     task = await accepted(client, house, optimize(variant("person-detection"), streams=2))
     assert isinstance(task, OptimizeTask)
@@ -110,6 +143,18 @@ async def test_what_cannot_run_is_validated_all_the_same(client: httpx2.AsyncCli
     assert task.graph is not None
 
 
+async def test_a_model_is_validated(client: httpx2.AsyncClient, house: House) -> None:
+    asked = compared(MODEL, precision="FP16", media=["bikes"], tolerance={"boxes": 0.9})
+    task = await accepted(client, house, asked)
+    assert isinstance(task, ValidateTask)
+    assert task.model is not None
+    assert (task.pipeline, task.model.name, task.model.tolerance.boxes) == (None, MODEL, 0.9)
+    in_use = await client.delete("/api/v1/videos/bikes")
+    assert in_use.status_code == 409
+    gone = await client.post(JOBS, json=compared(MODEL, media=["walk"]))
+    assert (gone.status_code, gone.json()["type"]) == (409, "urn:framelane:error:medium-not-installed")
+
+
 async def test_cameras_are_measured_where_their_rate_is_what_counts(
     client: httpx2.AsyncClient, house: House
 ) -> None:
@@ -121,6 +166,9 @@ async def test_cameras_are_measured_where_their_rate_is_what_counts(
 CAMERA = {"inputs": ["camera:yard"]}
 HALF = {"pipeline": text(), "stream_rate": 50}
 ONE = {"pipeline": text(), "stream_rate": 100}
+TEST = {"kind": "performance", "name": "people", "weight": 2, "reference": 30, "repeats": 2,
+        "specs": [{"pipeline": text(), "streams": 3}]}  # fmt: skip
+OTHER = {"kind": "density", "name": "cameras", "reference": 8, "fps_floor": 15, "specs": [ONE]}
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "no pipeline": (performance() | {"specs": []}, "/specs", "at least 1"),
     "zero streams": (performance({"pipeline": text(), "streams": 0}), "/specs/0/streams", "greater than"),
@@ -177,6 +225,34 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown reference": (validate(expect={"reference_job": "0e0bf1de-1b0c-4bcb-9a47-c2c8f3cf8a2f"}),
                           "/expect/reference_job", "COMPLETED pipeline job"),
     "reference that is no id": (validate(expect={"reference_job": "-" * 32}), "/expect/reference_job", "COMPLETED"),
+    "unknown suite": ({"kind": "suite", "suite": "opera"}, "/suite", "retail"),
+    "neither suite nor tests": ({"kind": "suite"}, "/tests", "give `suite`"),
+    "suite and tests": (suite(suite="retail"), "/tests", "give `suite`"),
+    "no tests": ({"kind": "suite", "tests": []}, "/tests", "give `suite`"),
+    "two of one name": (suite(TEST, TEST), "/tests", "two tests are called people"),
+    "weight of 0": (suite(TEST | {"weight": 0}), "/tests/0/weight", "greater than 0"),
+    "weight below 0": (suite(TEST, OTHER | {"weight": -1}), "/tests/1/weight", "greater than 0"),
+    "reference of 0": (suite(TEST | {"reference": 0}), "/tests/0/reference", "greater than 0"),
+    "no reference": (suite({name: TEST[name] for name in TEST if name != "reference"}),
+                     "/tests/0/reference", "required"),
+    "a test of another kind": (suite(TEST, {"kind": "validate"}), "/tests/1/kind", "density, performance"),
+    "a test with a device": (suite(TEST | {"device": "CPU"}), "/tests/0/device", "not known"),
+    "rates in a suite": (suite(TEST, OTHER | {"specs": [HALF]}), "/tests/1/specs", "sum to 50"),
+    "unknown pipeline in a suite": (suite(TEST, OTHER | {"specs": [ONE | {"pipeline": variant("none")}]}),
+                                    "/tests/1/specs/0/pipeline/pipeline_id", "person-detection"),
+    "no source in a suite": (suite(TEST | {"specs": [{"pipeline": {}}]}),
+                             "/tests/0/specs/0/pipeline/source", "description"),
+    "live output in a suite": (suite(TEST | {"output_mode": "live_stream"}), "/tests/0/output_mode", "keeps no"),
+    "budget in a suite": (suite(OTHER | {"budget_s": 3}), "/tests/0/budget_s", "7 s are needed"),
+    "neither pipeline nor model": ({"kind": "validate"}, "/pipeline", "either `pipeline` or `model`"),
+    "pipeline and model": (validate(model={"name": "asl"}), "/pipeline", "either `pipeline` or `model`"),
+    "unknown model to validate": (compared("none"), "/model/name", "unknown model 'none'"),
+    "a model without a network": (compared("hand_landmarker"), "/model/runtime", "runs with mediapipe only"),
+    "precision with torch": (compared("asl", runtime="torch", precision="INT8"), "/model/precision", "OpenVINO"),
+    "pictures for hands": (compared("asl", media=["bikes"]), "/model/media", "made-up hands"),
+    "odd precision": (compared("asl", precision="INT4"), "/model/precision", "INT8"),
+    "tolerance above 1": (compared("asl", tolerance={"top1": 2}), "/model/tolerance/top1", "less than"),
+    "what pipelines are expected to find": (compared("asl") | {"expect": {"frames": 3}}, "/model", "`expect` belongs"),
     "callback": (validate(callback_url="http://here.example/"), "/callback_url", "no callbacks"),
 }  # fmt: skip
 
@@ -211,7 +287,11 @@ async def test_a_variant_that_is_there_is_not_saved_again(client: httpx2.AsyncCl
     assert task.save_as == "faster"
 
 
-@pytest.mark.parametrize("make", [performance, density, optimize, validate])
+@pytest.mark.parametrize(
+    "make",
+    [performance, density, optimize, validate, suite, lambda: compared(MODEL, media=["bikes"])],
+    ids=["performance", "density", "optimize", "validate", "suite", "model"],
+)
 async def test_models_and_media_must_be_there(client: httpx2.AsyncClient, house: House, make: Any) -> None:
     house.beacon.uninstall(MODEL)
     answer = await client.post(JOBS, json=make())
@@ -259,5 +339,5 @@ async def test_a_failed_measurement_is_tried_again(client: httpx2.AsyncClient, h
 
 
 def test_examples_are_specs() -> None:
-    for spec in (performance(), density(), optimize(), validate()):
+    for spec in (performance(), density(), optimize(), validate(), suite()):
         JOB_SPEC.validate_python(spec)

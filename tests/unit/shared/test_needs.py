@@ -2,7 +2,6 @@
 
 import pytest
 
-from shared.catalogue import load_catalogue
 from shared.devices import Device
 from shared.needs import needs_of, pipeline_families
 from shared.packing import InferenceTask
@@ -10,9 +9,10 @@ from shared.results import InstalledFile, InstalledModel
 from shared.routing import Needs
 from shared.settings import RoutingSettings
 from shared.specs import InferenceOptions, ModelDownloadSpec
+from tests.support import shipped
 from tests.support.pipelines import task as pipeline_task
 
-ENTRIES = load_catalogue().by_name
+ENTRIES = shipped.models().by_name
 SETTINGS = RoutingSettings(memory_factor=2.0, memory_base_bytes=10)
 
 

@@ -7,6 +7,7 @@ from itertools import groupby
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from shared.errors import InvalidSpec
 from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS, MAX_JOB_FRAMES, WORD_FRAMES, Point, PosePoint
@@ -205,5 +206,24 @@ def test_points_know_their_names():
 def test_the_rows_of_a_job_are_limited_in_all():
     tensor = {"tensor": {"shape": [10_000, 63], "data": base64.b64encode(bytes(10_000 * 63 * 4)).decode()}}
     with pytest.raises(InvalidSpec) as caught:
-        pack(InferenceSpec.model_validate({"model": "asl", "inputs": [tensor, tensor]}), {}, lambda _: None)
-    assert caught.value.broken[0][0] == "/inputs"
+        pack(
+            InferenceSpec.model_validate({"model": "asl", "inputs": [tensor, tensor]}), {}, lambda _: None, 19_999
+        )
+    assert caught.value.broken == (("/inputs", "a job has at most 19,999 rows in all, not 20,000"),)
+
+
+def test_a_tensor_may_come_as_a_part() -> None:
+    raw = floats([0.5] * 126)
+    of_part = {"tensor": {"shape": [2, 63], "file": "rows"}}
+    in_base64 = {"tensor": {"shape": [2, 63], "data": base64.b64encode(raw).decode()}}
+    assert packed(of_part, files={"rows": raw}) == packed(in_base64)
+    for files in ({"other": raw}, {"rows": raw[1:]}, {"rows": floats([2e6] * 126)}):
+        with pytest.raises(InvalidSpec) as caught:
+            packed(of_part, files=files)
+        assert [pointer for pointer, _ in caught.value.broken] == ["/inputs/0/tensor/file"]
+
+
+@pytest.mark.parametrize("source", [{}, {"data": "AAAA", "file": "rows"}])
+def test_a_tensor_has_one_source(source: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="exactly one of data"):
+        spec_of({"tensor": {"shape": [1, 63]} | source})

@@ -67,7 +67,7 @@ def of_the_family(kind: JobKind, lanes: Sequence[LaneState], needs: Needs) -> li
     ]
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much])  # few lanes suit a job
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])  # few lanes suit a job
 @given(kinds, lanes_alive, wants, policies)
 def test_auto_takes_a_lane_that_can_run_it_and_is_close_to_the_least_wait(
     kind: JobKind, lanes: list[LaneState], needs: Needs, policy: Policy

@@ -15,12 +15,14 @@ from workers.tidying import Tidied, Tidying
 class House:
     """Twins, and a clock that a test moves on."""
 
-    def __init__(self, unused_s: float = 0.0) -> None:
+    def __init__(self, unused_s: float = 0.0, records_s: float = 1e9) -> None:
         self.now = 1_000.0
         self.artifacts = MemoryArtifactStore()
         self.uploads = MemoryUploadStore(lambda: self.now)
         self.beacon = MemoryWorkerBeacon(MemoryWorkers(lambda: self.now))
-        self.tidying = Tidying(self.artifacts, self.uploads, self.beacon, idle_s=100.0, unused_s=unused_s)
+        self.tidying = Tidying(
+            self.artifacts, self.uploads, self.beacon, idle_s=100.0, unused_s=unused_s, records_s=records_s
+        )
 
     def upload(self, name: str, content: bytes = b"0123456789") -> Upload:
         upload = self.uploads.create(Upload(id=name), 99)
@@ -54,6 +56,16 @@ def test_uploads_that_nobody_went_on_with_go():
     with pytest.raises(UploadNotFound):
         house.uploads.get("old")
     assert house.tidy() == Tidied()
+
+
+@pytest.mark.parametrize(("records_s", "left"), [(0.0, 1), (1e6, 2)])
+def test_files_of_recorded_sessions_go_when_they_are_old(records_s: float, left: int):
+    house = House(records_s=records_s)
+    house.artifacts.put_bytes("sessions/s/results-00000000.jsonl", b"12345", "x/y")
+    house.artifacts.put_bytes("jobs/s/1/other", b"12345", "x/y")
+
+    assert house.tidy().freed_bytes == 5 * (2 - left)
+    assert len(house.artifacts.keys("")) == left
 
 
 def test_parts_of_used_and_forgotten_uploads_go_once_they_are_old_enough():

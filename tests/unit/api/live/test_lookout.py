@@ -31,7 +31,7 @@ async def test_end_that_nobody_was_told_reaches_every_follower(
     client: httpx2.AsyncClient, server: StartedServer, house: House
 ) -> None:
     job_id = await submitted(client)
-    async with socket(server, f"jobs/{job_id}") as opened, asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with socket(server, f"jobs/{job_id}") as opened, asyncio.timeout(20), asyncio.TaskGroup() as group:
         assert (await frame(opened))["seq"] == 1
         told = group.create_task(frames_to_end(opened))
         stream = group.create_task(client.get(f"/api/v1/jobs/{job_id}/events"))
@@ -52,7 +52,7 @@ async def test_job_that_is_gone_lets_its_followers_go(
     client: httpx2.AsyncClient, server: StartedServer, house: House
 ) -> None:
     job_id = await submitted(client)
-    async with socket(server, f"jobs/{job_id}") as opened, asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with socket(server, f"jobs/{job_id}") as opened, asyncio.timeout(20), asyncio.TaskGroup() as group:
         await frame(opened)
         stream = group.create_task(client.get(f"/api/v1/jobs/{job_id}/events"))
         poll = group.create_task(client.get(f"/api/v1/jobs/{job_id}?wait=30"))
@@ -72,7 +72,7 @@ async def test_another_job_under_the_same_id_is_told_from_its_beginning(
     url = f"/api/v1/jobs/{job_id}"
     await client.put(url, json=SPEC)
     house.progress(house.claim(job_id), 0.5)
-    async with socket(server, f"jobs/{job_id}") as opened, asyncio.timeout(10):
+    async with socket(server, f"jobs/{job_id}") as opened, asyncio.timeout(20):
         assert (await frame(opened))["seq"] == 3
         house.jobs.jobs.clear()
         await client.put(url, json=SPEC)
@@ -85,7 +85,7 @@ async def test_another_job_under_the_same_id_is_told_from_its_beginning(
 async def status_with_warnings(client: httpx2.AsyncClient, house: House) -> dict[str, Any]:
     """After all records were replaced by others."""
     house.jobs.identity = "another"
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (status := (await client.get("/api/v1/status")).json())["warnings"]:
             pass
     return status

@@ -83,7 +83,7 @@ async def test_the_first_message_tells_the_token_and_what_may_be_sent(house: Hou
         assert client.begun["record"] is True
         kept = house.sessions.kept[client.begun["session"]].new
         assert client.begun["token"] not in (kept.token_hash, kept.spec)
-        assert client.begun["limits"]["in_flight"] == 2
+        assert client.begun["limits"]["in_flight"] == 3
 
 
 async def test_landmarks_come_as_json_or_as_floats(house: House):
@@ -142,7 +142,8 @@ async def test_what_is_wrong_with_a_frame_is_told_and_the_session_goes_on():
         assert (await client.taken()).number == 1, "none of them was counted"
 
 
-async def test_the_newest_wins_and_dropped_frames_are_told(house: House):
+async def test_the_newest_wins_and_dropped_frames_are_told():
+    house = limited(in_flight=2)
     async with serving(house) as server, session(house, server.address) as client:
         for frame in range(4):
             await client.send(frame=frame, landmarks=HAND)

@@ -117,7 +117,7 @@ def test_webs_of_tees_and_funnels() -> None:
     """Linked in every way the writer knows: inline, by reference, before and after."""
     made: list[Graph] = []
 
-    @settings(max_examples=80, deadline=None, database=None)
+    @settings(max_examples=80, database=None)
     @given(webs())
     def draw(graph: Graph) -> None:
         made.append(graph)
@@ -132,7 +132,7 @@ def test_values() -> None:
     """Values survive, but for those that GStreamer reads on: ``NULL``, and a string in double quotes."""
     values: list[str] = []
 
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=300, database=None)
     @given(raw_values)
     def draw(value: str) -> None:
         if is_writable("location", value) and not value.startswith('"') and value != "NULL":

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import InvalidSpec
@@ -14,7 +14,7 @@ from shared.graph.parser import parse
 from tests.support.graphs import corpus, graphs, meaning, shuffled, texts
 
 CORPUS = corpus()
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=150)
 
 
 def assert_fixpoint(text: str) -> None:
@@ -159,7 +159,7 @@ def test_marks_of_other_clients_are_dropped():
     assert node.data == {"width": "3"}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.one_of(
         st.text(max_size=200),

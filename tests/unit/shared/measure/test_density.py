@@ -34,6 +34,16 @@ def test_the_truth_lies_in_the_answer_and_few_steps_lead_there() -> None:
     assert within >= 190
 
 
+@pytest.mark.parametrize("capacity", [7.5, 11.5])
+def test_searches_on_a_noisy_device_agree(capacity: float) -> None:
+    agreed = 0
+    for seed in range(100):
+        alike = [SimulatedDevice(3 * seed + each, capacity * 30, cores=2, drift=0.08) for each in range(3)]
+        found = [searched(device, Rules(30, MOST, repeats=6)).found().streams for device in alike]
+        agreed += max(found) - min(found) <= 1
+    assert agreed >= 95
+
+
 @given(
     seed=st.integers(0, 10_000),
     capacity=st.floats(1, 2_000),

@@ -2,6 +2,7 @@
 
 import math
 import random
+from itertools import pairwise
 from statistics import NormalDist
 
 import pytest
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from shared.errors import TooFewRuns
 from shared.measure.compare import compare
-from shared.measure.estimates import Noise, estimate, pooled, t95
-from shared.measure.steady import steady_from
+from shared.measure.estimates import LEAST_RUNS, Noise, estimate, pooled, precise, t95
+from shared.measure.steady import least_error, steady_from
 
 RATES = st.lists(st.floats(1, 1_000), min_size=2, max_size=10)
 
@@ -84,9 +85,47 @@ def test_wild_runs_say_nothing() -> None:
     assert compare([50.0, 150.0, 90.0], [60.0, 160.0, 80.0]).verdict == "cannot_tell"
 
 
+def until_precise(chance: random.Random, noise: float, precision: float) -> list[float]:
+    found: list[float] = []
+    while not precise(found, precision):
+        found.append(100 * math.exp(chance.gauss(0, noise)))
+    return found
+
+
+def test_noisy_rates_take_more_runs() -> None:
+    chance = random.Random(8)
+    calm, noisy = ([until_precise(chance, noise, 0.06) for _ in range(300)] for noise in (0.01, 0.1))
+    assert {len(each) for each in calm} == {LEAST_RUNS}
+    assert 8 < sum(map(len, noisy)) / 300 < 14
+    covered = sum(found.low <= 100 <= found.high for found in map(estimate, noisy))
+    assert covered / 300 >= 0.88
+    same = sum(compare(a, b).verdict == "same" for a, b in pairwise(noisy))
+    slower = sum(compare(a, [0.8 * each for each in b]).verdict == "slower" for a, b in pairwise(noisy))
+    assert min(same, slower) >= 0.95 * 299
+
+
+@given(RATES, st.floats(0.001, 1))
+def test_precise_runs_are_precise_at_any_scale(values: list[float], precision: float) -> None:
+    assert precise(values, precision) == precise([8 * each for each in values], precision)
+    assert not precise(values[: LEAST_RUNS - 1], precision)
+    assert not precise([0.0] * 9, precision)
+
+
 def test_the_start_is_cut_off() -> None:
     samples = [0.0, 3.0, 12.0, *[30.0, 29.5, 30.5, 30.2] * 5]
     assert steady_from(samples) == 3
     assert steady_from(samples, warm_up=5) >= 5
     assert steady_from([30.0] * 10) == 0
     assert steady_from([1.0, 2.0], warm_up=9) == 2
+
+
+def test_noise_is_not_taken_for_a_start() -> None:
+    chance = random.Random(3)
+    runs_of_noise = [[chance.gauss(100, 8) for _ in range(8)] for _ in range(300)]
+    assert sum(steady_from(samples) > 0 for samples in runs_of_noise) <= 15
+    assert sum(least_error(samples) > 0 for samples in runs_of_noise) >= 100
+
+
+@given(st.lists(st.floats(95, 105), min_size=8, max_size=40), st.integers(1, 3), st.floats(0, 60))
+def test_a_real_start_is_cut_off(steady: list[float], length: int, rate: float) -> None:
+    assert steady_from([rate] * length + steady) >= length

@@ -1,11 +1,13 @@
 """What lines and errors of GStreamer mean."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.gst.faults import Fault, element_in, in_words, phase_of
-from workers.gst.latency import Latencies, sample
+from workers.gst.latency import Latencies, Span, sample
 from workers.gst.limits import Limits
 from workers.gst.request import Records, Request, Stream, from_line
 
@@ -41,7 +43,7 @@ def test_other_lines_are_none(other: bytes):
 
 @given(st.lists(st.lists(st.integers(0, 10_000_000), min_size=1, max_size=8), min_size=1, max_size=5))
 def test_latencies_are_of_the_interval_and_of_the_whole_run(spans: list[list[int]]):
-    latencies = Latencies({"a": 0}.get)
+    latencies, merged = Latencies({"a": 0}.get), Span()
     for span in spans:
         for us in span:
             assert latencies.hear(line("a", us / 1e3))
@@ -51,8 +53,15 @@ def test_latencies_are_of_the_interval_and_of_the_whole_run(spans: list[list[int
         assert figures[0]["min_ms"] == pytest.approx(min(span) / 1e3, abs=1e-3)
         assert figures[0]["max_ms"] == pytest.approx(max(span) / 1e3, abs=1e-3)
         assert latencies.interval() == {}
+        merged.merge(figures[0])
     whole = [us / 1e3 for span in spans for us in span]
-    assert latencies.whole()[0]["avg_ms"] == pytest.approx(sum(whole) / len(whole), abs=1e-3)
+    told = latencies.whole()[0]
+    assert told["avg_ms"] == pytest.approx(sum(whole) / len(whole), abs=1e-3)
+    for name, share in (("p50_ms", 0.5), ("p90_ms", 0.9), ("p99_ms", 0.99)):
+        exact = sorted(whole)[math.ceil(share * len(whole)) - 1]
+        assert told[name] == pytest.approx(exact, rel=0.011, abs=2e-3)
+        assert merged.figures()[name] == pytest.approx(told[name], abs=1e-3)
+    assert merged.figures()["avg_ms"] == pytest.approx(told["avg_ms"], abs=2e-3)
 
 
 @pytest.mark.parametrize(

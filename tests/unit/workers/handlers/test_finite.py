@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from shared.catalogue import load_catalogue
 from shared.errors import ModelUnusable
 from shared.packing import InferenceTask
 from shared.specs import InferenceOptions
+from tests.support import shipped
 from tests.support.workshop import Workshop
 from workers.handlers.inference_inputs import Inputs, Numbered
 from workers.handlers.inference_keypoints import _require_finite
@@ -19,7 +19,7 @@ async def inputs(tmp_path):
     task = InferenceTask.model_validate(
         {"model": "hand_landmarker", "inputs": [packed], "options": InferenceOptions()}
     )
-    return Inputs(shop.context(shop.claim()), task, load_catalogue().by_name["hand_landmarker"])
+    return Inputs(shop.context(shop.claim()), task, shipped.models().by_name["hand_landmarker"])
 
 
 @pytest.mark.parametrize("where", ["points", "score", "person", "nowhere"])

@@ -21,15 +21,14 @@ from shared.adapters.memory import (
     MemoryWorkers,
 )
 from shared.cameras import CameraSettings
-from shared.catalogue import load_catalogue
 from shared.devices import DeviceInfo, Lane, family_of
 from shared.errors import InvalidSpec, MediumNotInstalled, ModelNotInstalled, ModelUnusable
 from shared.graph.parser import parse
 from shared.graph.rewrites.codecs import NoEncoder
-from shared.media import load_media
 from shared.pipeline_settings import PipelineSettings
 from shared.results import InstalledFile, InstalledMedium, InstalledModel
 from shared.settings import Settings, WorkerSettings
+from tests.support import shipped
 from tests.support.leases import no_lease
 from tests.support.pipelines import task
 from workers.handlers import WorkerEnvironment
@@ -75,8 +74,8 @@ class Desk:
             ),
             device=DeviceInfo(id=Lane(lane).device, family=family_of(Lane(lane).device), full_name=lane),
             lane=Lane(lane),
-            catalogue=load_catalogue(),
-            media=load_media(),
+            catalogue=shipped.models(),
+            media=shipped.media(),
             model_store=ModelStore(self.data / "models", artifacts, beacon),
             media_store=MediaStore(self.data / "media", artifacts, beacon),
             artifacts=artifacts,

@@ -10,6 +10,7 @@ from shared.errors import JobCancelled, StoreUnavailable
 from shared.events import JOB_EVENT, Measured, Progressed
 from shared.ports import NewJob
 from tests.support.pipelines import task
+from tests.support.polling import soon
 from tests.support.workshop import CPU, FlakyAttemptStore, RememberingBus
 from workers.context import JobContext
 from workers.handlers.pipeline_telling import LONGEST_RECORD, Telling
@@ -95,7 +96,7 @@ async def test_a_slow_store_holds_nobody_up_and_the_newest_records_stay(bench):
         began = time.monotonic()
         for number in range(3 * MOST):
             telling.hear(record(number))
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10, "the store would hold them up for ever"
         bench.store.open.set()
     kept = await bench.numbers()
     assert kept[-1] == f'{{"n":{3 * MOST - 1}}}'
@@ -139,13 +140,14 @@ async def test_who_measures_learns_of_a_cancellation(bench):
 
 async def test_progress_goes_from_start_to_run(bench):
     with bench.telling(frames=100) as telling:
-        deadline = time.monotonic() + 20
-        while not await bench.events(Progressed):
-            assert time.monotonic() < deadline
+        await soon(lambda: bench.events(Progressed))
         telling.hear({"type": "first_frame", "stream": 0})
         telling.hear(fps(50))
-        while (await bench.events(Progressed))[-1].progress.stage != "run":
-            assert time.monotonic() < deadline
+
+        async def runs():
+            return (await bench.events(Progressed))[-1].progress.stage == "run"
+
+        await soon(runs)
     first, *_, last = await bench.events(Progressed)
     assert (first.progress.stage, first.progress.fraction) == ("start", 0.0)
     assert (last.progress.fraction, last.progress.message) == (0.5, "50 frames, 10.0 FPS")

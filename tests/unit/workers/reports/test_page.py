@@ -13,7 +13,14 @@ from shared.benchmarks import AnyMeasured, Benchmark
 from tests.support import benchmarks as made
 from workers.reports.page import DOCUMENT, PAGE, TABLE, render
 
-RESULTS = [made.density(), made.performance(), made.optimize(), made.validate()]
+RESULTS = [
+    made.density(),
+    made.performance(),
+    made.optimize(),
+    made.validate(),
+    made.suite(),
+    made.validate_model(),
+]
 
 
 class _Balanced(HTMLParser):
@@ -63,6 +70,19 @@ def test_density_tells_its_answer_and_every_step() -> None:
 def test_figures_of_disturbed_runs_come_with_a_warning() -> None:
     assert "don't decide" in render(made.benchmark(made.performance()))[PAGE].decode()
     assert "don't decide" not in render(made.benchmark(made.density()))[PAGE].decode()
+
+
+def test_a_suite_tells_each_test_and_why_there_is_no_score() -> None:
+    page = render(made.benchmark(made.suite()))[PAGE].decode()
+    assert "126 points" in page
+    assert "between 121.0 and 141.0" in page
+    files = render(made.benchmark(made.suite(fails=True)))
+    page = files[PAGE].decode()
+    assert "no score" in page
+    assert "there is no result of till" in page
+    assert "no frame came &lt;&amp;&gt;" in page
+    rows = list(csv.DictReader(io.StringIO(files[TABLE].decode())))
+    assert [(row["name"], row["ratio"]) for row in rows] == [("entrance", "2.0"), ("shelves", "0.5"), ("till", "")]
 
 
 def test_the_same_result_gives_the_same_page() -> None:

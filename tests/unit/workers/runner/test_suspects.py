@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 from shared.states import JobState
-from tests.support.stacks import eventually
+from tests.support.polling import eventually
 from tests.support.workshop import DONE, LIMIT_S
 
 
@@ -26,9 +26,9 @@ async def test_a_suspect_runs_alone_whether_or_not_its_message_says_so(shop):
     runs = [asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))]
     assert await asyncio.to_thread(began.wait, LIMIT_S)
     runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "untold")))
-    await asyncio.to_thread(eventually, lambda: shop.keeper.busy == 2 or None)
+    await asyncio.to_thread(eventually, lambda: shop.keeper.busy == 2)
     runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "told", alone=True)))
-    await asyncio.to_thread(eventually, lambda: shop.runner._waiting or None)
+    await asyncio.to_thread(eventually, lambda: shop.runner._waiting)
     assert len(shop.handler.contexts) == 1, "they wait"
     assert (await shop.job("told")).state is JobState.PENDING, "its lease doesn't run meanwhile"
     end.set()
@@ -53,7 +53,7 @@ async def test_a_second_message_of_a_job_that_waits_for_its_turn_takes_up_no_thr
     runs = [asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))]
     assert await asyncio.to_thread(began.wait, LIMIT_S)
     runs.append(asyncio.create_task(asyncio.to_thread(shop.runner.run, "suspect", alone=True)))
-    await asyncio.to_thread(eventually, lambda: shop.runner._waiting or None)
+    await asyncio.to_thread(eventually, lambda: shop.runner._waiting)
     await asyncio.wait_for(asyncio.to_thread(shop.runner.run, "suspect", alone=True), LIMIT_S)
     assert (await shop.job("suspect")).state is JobState.PENDING
     end.set()
@@ -77,7 +77,7 @@ async def test_a_suspect_that_waits_for_its_turn_can_be_cancelled(shop):
     ordinary = asyncio.create_task(asyncio.to_thread(shop.runner.run, "ordinary"))
     assert await asyncio.to_thread(began.wait, LIMIT_S)
     suspect = asyncio.create_task(asyncio.to_thread(shop.runner.run, "suspect"))
-    await asyncio.to_thread(eventually, lambda: shop.keeper.busy == 2 or None)
+    await asyncio.to_thread(eventually, lambda: shop.keeper.busy == 2)
     await shop.front.request_cancel("suspect", "enough")
     shop.keeper.look()
     await asyncio.wait_for(suspect, LIMIT_S)
