@@ -36,8 +36,18 @@ class Crew:
     A member that dies is replaced. Members end with this process, even if it is killed.
     """
 
-    def __init__(self, size: int, member: Callable[[], int], grace_s: float) -> None:
-        """``member`` runs in each and gives its exit status; ``grace_s``: for their end, once asked."""
+    def __init__(
+        self,
+        size: int,
+        member: Callable[[], int],
+        grace_s: float,
+        on_end: Callable[[int], None] = lambda _pid: None,
+    ) -> None:
+        """``member`` runs in each and gives its exit status; ``grace_s``: for their end, once asked.
+
+        ``on_end``: called with the process id of each that ended.
+        """
+        self._on_end = on_end
         self._size = size
         self._member = member
         self._grace_s = grace_s
@@ -89,6 +99,7 @@ class Crew:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 self._pids.discard(pid)
+                self._on_end(pid)
                 yield os.waitstatus_to_exitcode(status)
 
     def _end_all(self, hear: Hear) -> None:

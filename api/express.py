@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
 from api.headers import header
+from api.meters import TEMPLATE
 from api.problems import of_exception
 from api.routes.gestures import Choices, predict
 from api.uploads import JSON, MSGPACK, OCTETS
@@ -15,6 +16,7 @@ from api.views import PREFIX
 from shared.errors import FramelaneError
 
 _PREDICT = re.compile(rf"{PREFIX}/gestures/([^/]+)/predict")
+_TEMPLATE = f"{PREFIX}/gestures/{{model}}/predict"
 _PLAIN = frozenset({JSON, MSGPACK, OCTETS})
 _CHOICES = Choices()
 
@@ -49,6 +51,7 @@ class Express:
         if asked is None:
             await self.app(scope, receive, send)
             return
+        scope[TEMPLATE] = _TEMPLATE
         request = _Plain(scope, receive)
         try:
             response = await predict(request, scope["app"].state.gateway, asked, _CHOICES)

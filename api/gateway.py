@@ -8,6 +8,7 @@ from anyio import CapacityLimiter
 
 from api.hub import Hub
 from api.images import image_check
+from api.meters import Meters
 from api.parts import Parts
 from api.services.chores import Chores
 from api.services.courier import Courier
@@ -24,6 +25,7 @@ from api.services.measurement_jobs import MeasurementRules
 from api.services.media import MediaShelf
 from api.services.metadata import MetadataReaders
 from api.services.models import InstalledModels
+from api.services.overview import Overview
 from api.services.pipeline_files import Files
 from api.services.pipeline_jobs import PipelineRules
 from api.services.pipelines import Registry
@@ -40,19 +42,22 @@ from shared.upkeep import Upkeep
 
 _FIRST_LOOK_S = 3.0
 _LOOK_AGAIN_S = 1.0
+_COUNT_S = 2.0
 
 
 class Gateway:
     """The services of one process. Runs from ``start`` to ``stop``."""
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
+    def __init__(self, settings: Settings, parts: Parts, meters: Meters | None = None) -> None:
         limits = settings.limits
         self.settings = settings
         self.parts = parts
+        self.meters = meters or Meters()
         self.version = own_version()
         self.phase = Phase.STARTING
         self.threads = CapacityLimiter(limits.threads)
         self.hub = Hub(parts.bus, limits.follower_queue)
+        self.overview = Overview(parts.directory, parts.store)
         self.lanes = Lanes(parts.directory, parts.store, settings.routing)
         self.entries = Entries(parts.catalogue.by_name)
         self.models = InstalledModels(parts.directory, self.entries)
@@ -81,6 +86,7 @@ class Gateway:
             self.lanes,
             settings.jobs,
             self.threads,
+            self.meters.accepted,
         )
         self.media = MediaShelf(
             parts.media.by_name,
@@ -120,10 +126,27 @@ class Gateway:
         """Begin to hear events and look for the parts; what isn't there within 3 s is looked for in background."""
         self.phase = Phase.INITIALIZING
         looking = asyncio.create_task(self._look_for_parts())
-        going_on = (self.hub.run(), self.lookout.run(), self._chores.run())
+        going_on = (self.hub.run(), self.lookout.run(), self._chores.run(), self._keep_counting())
         of_sessions = (self.sessions.hear(), self.sessions.watch(), self.session_records.run())
         self._tasks = [*map(asyncio.create_task, (*going_on, *of_sessions)), looking]
         await asyncio.wait([looking], timeout=_FIRST_LOOK_S)
+
+    def count(self) -> None:
+        """What is open in this process, for its meters."""
+        self.meters.look(self.hub.followers, self.sessions.open)
+
+    async def stays(self, seconds: float) -> bool:
+        """Wait so long, or until the gateway lets go of its followers: then False."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._leaving.wait()
+        return not self._leaving.is_set()
+
+    async def _keep_counting(self) -> None:
+        # Another process of this gateway may be the one that Prometheus asks.
+        while True:
+            self.count()
+            await asyncio.sleep(_COUNT_S)
 
     async def leave(self, within_s: float) -> None:
         """Let go of followers and waiters: they are told, and have that long to leave."""

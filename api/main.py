@@ -7,9 +7,12 @@ import secrets
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
+import uvicorn
 from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
@@ -20,6 +23,7 @@ from api.crew import Crew
 from api.dependencies import known_query
 from api.express import Express
 from api.gateway import Gateway, own_version
+from api.meters import Meters, forget_process, share_counts
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
 from api.ports import own, reserve
@@ -38,6 +42,7 @@ from api.routes import (
     media,
     media_upload,
     metadata,
+    metrics,
     model_upload,
     models,
     pages,
@@ -91,6 +96,7 @@ _ROUTERS = (
     convert,
     benchmarks,
     suites,
+    metrics,
 )
 
 _KILL_AFTER_S = 2.0
@@ -102,6 +108,7 @@ _log = structlog.stdlib.get_logger()
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> FastAPI:
     """The application. Without ``parts`` it makes the real ones when it starts, and closes them at its end."""
     settings = settings or Settings()
+    meters = Meters()
     app = FastAPI(
         title="Framelane",
         version=own_version(),
@@ -109,12 +116,13 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         redoc_url=None,
         separate_input_output_schemas=False,
         generate_unique_id_function=_operation_id,
-        lifespan=_lifespan(settings, parts),
+        lifespan=_lifespan(settings, parts, meters),
     )
     for module in _ROUTERS:
         app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(known_query)])
     app.include_router(artifact_routes.links, prefix=PREFIX)
     app.include_router(health.router, dependencies=[Depends(known_query)])
+    app.include_router(metrics.scrape, dependencies=[Depends(known_query)])
     app.include_router(pages.router)
     pages.mount_assets(app)
     problems.install(app)
@@ -127,7 +135,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         stream_limit=settings.uploads.bytes + receiving.MULTIPART_OVERHEAD,
     )
     app.add_middleware(LoopbackGuard, loopback_only=settings.auth.mode != "off")
-    app.add_middleware(RequestContext)  # the last one added sees a request first
+    app.add_middleware(RequestContext, meters=meters)  # the last one added sees a request first
     return app
 
 
@@ -182,12 +190,12 @@ def _impatient(settings: Settings) -> Settings:
     return settings.model_copy(update={"redis": redis.model_copy(update={"socket_timeout_s": answer_s})})
 
 
-def _lifespan(settings: Settings, given: Parts | None) -> Callable[[FastAPI], Any]:
+def _lifespan(settings: Settings, given: Parts | None, meters: Meters) -> Callable[[FastAPI], Any]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[dict[str, Any]]:
         async with AsyncExitStack() as closing:
             parts = given or await closing.enter_async_context(real_parts(settings))
-            gateway = Gateway(settings, parts)
+            gateway = Gateway(settings, parts, meters)
             app.state.gateway = gateway
             await gateway.start()
             closing.push_async_callback(gateway.stop)
@@ -241,6 +249,13 @@ def _serve(settings: Settings, host: str, port: int, processes: int) -> int:
     config = configuration(lambda: _process_app(settings), settings, host, port)
     if processes == 1:
         return serve(config)
+    with TemporaryDirectory(prefix="framelane-counts-") as counts:
+        share_counts(Path(counts))
+        return _serve_together(config, settings, processes)
+
+
+def _serve_together(config: uvicorn.Config, settings: Settings, processes: int) -> int:
+    host, port = config.host, config.port
     config.load()  # once for all
     try:
         held = reserve(host, port)
@@ -248,7 +263,8 @@ def _serve(settings: Settings, host: str, port: int, processes: int) -> int:
         _log.error("cannot_listen", host=host, port=port, reason=str(error))
         return 1
     _log.info("listening", port=held[0].getsockname()[1], processes=processes)
-    return Crew(processes, lambda: serve(config, own(held)), settings.limits.shutdown_s + _KILL_AFTER_S).run()
+    grace_s = settings.limits.shutdown_s + _KILL_AFTER_S
+    return Crew(processes, lambda: serve(config, own(held)), grace_s, forget_process).run()
 
 
 def _of_several(settings: Settings) -> Settings:

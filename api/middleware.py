@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 from functools import lru_cache
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.headers import header
+from api.meters import Meters
 from api.problems import Refused, problem, unexpected
 from shared.telemetry import bound
 
@@ -40,8 +42,9 @@ class RequestContext:
     The id is ``request.state.request_id``, bound to every log line, and comes back as ``X-Request-ID``.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, meters: Meters) -> None:
         self.app = app
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
         if scope["type"] == "lifespan":
@@ -49,7 +52,7 @@ class RequestContext:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, request_id, scope, self._meters)
         with bound(request_id=request_id):
             try:
                 await self.app(scope, receive, answer)
@@ -63,9 +66,12 @@ class RequestContext:
 
 
 class _Answer:
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, scope: Scope, meters: Meters) -> None:
         self._send = send
         self._request_id = request_id.encode("ascii")
+        self._scope = scope
+        self._meters = meters
+        self._began = time.perf_counter()
         self.started = False
 
     async def __call__(self, message: Message) -> None:
@@ -76,6 +82,8 @@ class _Answer:
             headers += [item for item in _DEFAULT_HEADERS.items() if item[0] not in given]
             headers.append((b"x-request-id", self._request_id))
             message = {**message, "headers": headers}
+            if self._scope["type"] == "http":
+                self._meters.answered(self._scope, message["status"], time.perf_counter() - self._began)
         await self._send(message)
 
 

@@ -60,6 +60,7 @@ class LeanSocket(WebSocketsSansIOProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         gateway: Gateway = self.app_state["gateway"]
+        self._sockets = gateway.meters.sockets
         self._patience_s = gateway.settings.limits.ping_s
         self._buffer_bytes = gateway.settings.sockets.buffer_bytes
         self._application, self.app = self.app, self._run
@@ -124,6 +125,10 @@ class LeanSocket(WebSocketsSansIOProtocol):
         self._telling = telling
 
     async def _run(self, scope: Any, receive: Any, send: Any) -> None:
+        with self._sockets.track_inprogress():
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         await self._application(scope, receive, send)
         del scope, receive, send
         if self._telling is not None:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.observing_settings import MetricsSettings, TracingSettings
 from shared.pipeline_settings import PipelineSettings
 from shared.queue_settings import BatchingSettings, QueueSettings
 from shared.session_settings import SessionSettings
@@ -390,6 +391,8 @@ class Settings(BaseSettings):
     pipelines: PipelineSettings = PipelineSettings()
     measuring: MeasuringSettings = MeasuringSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None
 
     @property

@@ -9,6 +9,16 @@ from pydantic import BaseModel, ConfigDict
 from shared.devices import DeviceInfo
 
 
+class PipelineRate(BaseModel):
+    """Frames a second of a job's streams, as of its latest figures."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    streams: int
+    fps: float
+
+
 class WorkerInfo(BaseModel):
     """A live worker process. Times are seconds since the epoch on the store's clock.
 
@@ -18,6 +28,7 @@ class WorkerInfo(BaseModel):
     wait.
     ``service_ms``: how long jobs took lately, by their work (``inference/asl``; ``*``: all of them).
     ``memory_free_bytes``: of the device; null where nobody can tell.
+    ``machine``: figures of its host and device, by names of ``shared.machine``; ``pipelines``: those that run.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +48,8 @@ class WorkerInfo(BaseModel):
     rss_bytes: int | None = None
     memory_free_bytes: int | None = None
     service_ms: dict[str, float] = {}
+    machine: dict[str, float] = {}
+    pipelines: list[PipelineRate] = []
     unready: str | None = None
     leased_by: str | None = None
     started_at: float = 0.0

@@ -90,6 +90,8 @@ async def cancel_job(request: Request, here: Here, job_id: JobId) -> Response:
     reason = (parse(_CANCEL, body) if body else CancelRequest()).reason
     record = await here.parts.store.request_cancel(job_id, reason)
     status = 200 if record.terminal else 202
+    if record.terminal:
+        here.meters.cancelled(record.kind, record.lane)
     return Response(job_json(record, base_url(request)), status, media_type=JSON)
 
 

@@ -75,6 +75,11 @@ class Sessions:
         self._empty = asyncio.Event()
         self.connected = asyncio.Event()
 
+    @property
+    def open(self) -> int:
+        """Sessions with a socket here."""
+        return len(self._lives)
+
     async def begin(self, spec: SessionSpec, entry: CatalogueEntry) -> tuple[Live, SessionBegun]:
         """Raises InvalidSpec, ModelNotInstalled, DeviceUnavailable, TooManySessions, StoreUnavailable."""
         self._require_room()

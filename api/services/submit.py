@@ -100,7 +100,10 @@ class Submitter:
         lanes: Lanes,
         settings: JobSettings,
         threads: CapacityLimiter,
+        counted: Callable[[str, str], None] = lambda _kind, _lane: None,
     ) -> None:
+        """``counted``: called with kind and lane of every new job."""
+        self._counted = counted
         self._store = store
         self._courier = courier
         self._preparer = preparer
@@ -176,6 +179,8 @@ class Submitter:
             raise
         if created.fresh and message is None:
             await self._publish(route, created.record.id, ticket.headers)
+        if created.fresh:
+            self._counted(created.record.kind, route.queue)
         return created
 
     async def _create(
