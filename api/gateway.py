@@ -107,6 +107,7 @@ class Gateway:
                 resend_s=settings.jobs.resend_s,
                 retry_base_s=settings.worker.retry_base_s,
                 ageing_s=settings.queue.ageing_s,
+                on_lost=self.meters.lost,
             )
         )
         self._leaving = asyncio.Event()

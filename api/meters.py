@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, cast
 
 from prometheus_client import (
     CollectorRegistry,
@@ -12,10 +13,11 @@ from prometheus_client import (
     Histogram,
     disable_created_metrics,
     generate_latest,
+    multiprocess,
     values,
 )
 from prometheus_client.metrics_core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import Scope
 from typing_extensions import override
@@ -40,12 +42,12 @@ def share_counts(directory: Path) -> None:
     To be called before there are Meters.
     """
     os.environ[_DIRECTORY] = str(directory)
-    values.ValueClass = values.MultiProcessValue()
+    values.ValueClass = cast("Any", values).MultiProcessValue()
 
 
 def forget_process(pid: int) -> None:
     """A process that counted has ended: what it had open isn't any more; what it did stays counted."""
-    mark_process_dead(pid)
+    cast("Any", multiprocess).mark_process_dead(pid)
 
 
 class Meters:
@@ -77,6 +79,9 @@ class Meters:
             "framelane_gateway_cpu_seconds", "Processor time of the gateway's processes.", registry=self.registry
         )
         self._processor_before = 0.0
+        self._lost = Counter(
+            "framelane_attempts_lost", "Attempts that were found without a live worker.", registry=self.registry
+        )
         self._answered: dict[tuple[object, str, int], Histogram] = {}
 
     def answered(self, scope: Scope, status: int, took_s: float) -> None:
@@ -97,6 +102,10 @@ class Meters:
     def cancelled(self, kind: str, lane: str) -> None:
         """A job ended that no worker had."""
         self._cancelled.labels(kind, lane).inc()
+
+    def lost(self) -> None:
+        """An attempt's lease lapsed."""
+        self._lost.inc()
 
     def look(self, followers: int, sessions: int) -> None:
         """What this process holds now."""

@@ -90,7 +90,10 @@ class Upkeep:
         retry_base_s: float,
         ageing_s: float = 30.0,
         every_s: float = EVERY_S,
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_lost``: called for each attempt whose worker gave no sign of life."""
+        self._on_lost = on_lost
         self.every_s = every_s
         self._store = store
         self._queue = queue
@@ -141,6 +144,7 @@ class Upkeep:
             )
         except (StaleClaim, JobNotFound):
             return False
+        self._on_lost()
         log.warning("attempt_lost", job_id=lapsed.job_id, worker=lapsed.worker, state=state)
         return state is JobState.PENDING
 

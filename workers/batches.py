@@ -14,6 +14,7 @@ from shared.needs import work_of
 from shared.results import AnyResult
 from shared.specs import JobKind
 from shared.telemetry import bound
+from workers import meters
 from workers.context import JobContext
 from workers.endings import Endings, final
 from workers.handlers import Handler
@@ -91,26 +92,28 @@ class Batches:
                 ends.append((context, outcome))
             else:
                 repeated.append((context, answer))
+        ran_s = (time.monotonic() - started) / len(contexts)
         if len(repeated) < len(contexts):
-            self._times.add(work_of(contexts[0].task), (time.monotonic() - started) * 1000 / len(contexts))
-        ended = self._commit(ends)
-        for context, error in repeated:
-            ended[self._badly(context, error)] += 1
-        return ended
+            self._times.add(work_of(contexts[0].task), ran_s * 1000)
+        states = [(context, state) for (context, _), state in zip(ends, self._commit(ends), strict=True)]
+        states += [(context, self._badly(context, error)) for context, error in repeated]
+        for context, state in states:
+            meters.attempt_ended(context.job, state, ran_s)
+        return Counter(state for _, state in states)
 
-    def _commit(self, ends: Sequence[tuple[JobContext, Completed | Failed]]) -> Counter[str]:
+    def _commit(self, ends: Sequence[tuple[JobContext, Completed | Failed]]) -> list[str]:
         try:
             states = self._endings.commit_all(ends) if ends else []
         except StoreUnavailable as error:
             # The leases lapse and somebody takes the jobs. Artifacts stay: the commit may have gone through.
             log.warning("batch_not_committed", jobs=[context.job.id for context, _ in ends], reason=error.detail)
-            return Counter(not_committed=len(ends))
+            return [_NOT_COMMITTED] * len(ends)
         for (context, _), state in zip(ends, states, strict=True):
             if isinstance(state, StaleClaim):
                 log.warning("attempt_superseded", **_about(context), reason=state.detail)
             else:
                 log.debug("attempt_ended", job_id=context.job.id, state=state)
-        return Counter(_SUPERSEDED if isinstance(state, StaleClaim) else state for state in states)
+        return [_SUPERSEDED if isinstance(state, StaleClaim) else state for state in states]
 
     def _badly(self, context: JobContext, error: BaseException) -> str:
         with bound(**_about(context)):
@@ -121,10 +124,10 @@ class Batches:
                 return _SUPERSEDED
             except StoreUnavailable as silence:
                 log.warning("attempt_not_committed", reason=silence.detail)
-                return "not_committed"
+                return _NOT_COMMITTED
 
 
-_SUPERSEDED = "superseded"
+_SUPERSEDED, _NOT_COMMITTED = "superseded", "not_committed"
 
 
 def ask(many: RunsMany, contexts: Sequence[JobContext], answers: Answers) -> None:

@@ -32,7 +32,7 @@ from shared.telemetry import configure_logging
 from shared.upkeep import Upkeep
 from shared.workers import WorkerInfo
 from workers import arguments as arguments_of_worker
-from workers import hardware, pinning, tasks
+from workers import hardware, meters, pinning, tasks
 from workers.devices.contract import Devices
 from workers.devices.machine import Machine
 from workers.errands import errands
@@ -42,17 +42,21 @@ from workers.handlers import Handler, WorkerEnvironment, build_handlers
 from workers.intake import Intake
 from workers.keeper import Keeper
 from workers.loops import Loop
+from workers.machine import MachineLook
 from workers.media_store import MediaStore
 from workers.model_store import ModelStore
 from workers.outbox import Outbox
 from workers.presence import Presence
 from workers.pulse import Pulse
+from workers.rates import RATES
 from workers.runner import Runner, WorkerIdentity
+from workers.scrape import Scrape
 from workers.scratch import ScratchRoot
 from workers.service_times import ServiceTimes
 from workers.sessions.assembly import register_sessions
 from workers.shift import Crew, Shift
 from workers.vigil import DeviceVigil, LeaseVigil
+from workers.warden import DEATHS
 
 BuildHandlers = Callable[[WorkerEnvironment], Mapping[JobKind, Handler]]
 
@@ -75,6 +79,7 @@ def main(
     asked = arguments_of_worker.read(arguments, Settings())
     configure_logging(asked.settings.log, f"worker:{asked.settings.worker.lane}")
     host = devices or Machine()
+    meters.died_before(int(os.environ.pop(DEATHS, "0")))
     try:
         check_servers(asked.settings)
         device = pin(asked.lane, asked.device or asked.lane.device, asked.settings.worker, host)
@@ -148,6 +153,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
     app, about = doors.queue.app, (me, intake, runner.gate)
     register_sessions(app, environment, handlers, doors.frames, doors.queue, *about)
     vigil = DeviceVigil(device, devices, intake, worker.probe_s)
+    machine = MachineLook(device, settings.metrics.machine_s)
     presence = Presence(
         _introduced(me, host, lane, device, slots),
         doors.beacon,
@@ -155,7 +161,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         lambda: keeper.busy,
         worker.heartbeat_s,
         warm=worker.preload,
-        more=lambda: _state(intake, times, vigil),
+        more=lambda: _state(intake, times, vigil, machine),
     )
     intake.on_change(presence.refresh)
     crew = Crew(
@@ -167,6 +173,8 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
         pulse=Pulse(me, worker.lease_s),
         beside=[
             vigil,
+            machine,
+            Scrape(settings.metrics),
             LeaseVigil(me, host, device, doors.leases, intake, worker.lease_look_s),
             *_upkeep(settings, doors, environment.catalogue),
             *errands(settings, lane, store, doors.queue, lambda: RedisJobStore(settings)),
@@ -207,6 +215,7 @@ def _upkeep(settings: Settings, doors: _Doors, catalogue: Catalogue) -> list[Loo
         resend_s=settings.jobs.resend_s,
         retry_base_s=settings.worker.retry_base_s,
         ageing_s=settings.queue.ageing_s,
+        on_lost=meters.attempt_lost,
     )
     beacon = doors.beacon
     movers = Movers(doors.store, beacon.workers, beacon.models, catalogue.by_name, settings.routing)
@@ -216,13 +225,15 @@ def _upkeep(settings: Settings, doors: _Doors, catalogue: Catalogue) -> list[Loo
     ]
 
 
-def _state(intake: Intake, times: ServiceTimes, vigil: DeviceVigil) -> dict[str, object]:
+def _state(intake: Intake, times: ServiceTimes, vigil: DeviceVigil, machine: MachineLook) -> dict[str, object]:
     """What changes about this process from one heartbeat to the next."""
     return {
         "unready": intake.unready,
         "leased_by": intake.leased_by,
         "service_ms": times.now(),
         "memory_free_bytes": vigil.free_bytes,
+        "machine": dict(machine.figures),
+        "pipelines": RATES.by_job(),
     }
 
 

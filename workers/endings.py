@@ -21,6 +21,7 @@ from shared.jobs import Completed, ErrorInfo, Failed
 from shared.ports import AttemptStore, Ending
 from shared.states import JobState
 from shared.upkeep import backoff_s
+from workers import meters
 from workers.context import JobContext
 from workers.outbox import Outbox
 
@@ -92,6 +93,7 @@ class Endings:
             backoff = backoff_s(claim.job_id, claim.job.attempt, self._outbox.retry_base_s)
             pause = _HANDED_BACK.get(error.code, backoff)
             log.warning("attempt_will_be_repeated", code=error.code, reason=error.detail, in_s=round(pause, 2))
+            meters.attempt_repeated(context.job, error.code)
             self._outbox.publish_after(context.job, pause)
         return state
 

@@ -19,6 +19,7 @@ from shared.specs import JobKind
 from shared.states import JobState
 from shared.telemetry import bound
 from shared.upkeep import is_suspect
+from workers import meters
 from workers.batches import Batches
 from workers.context import JobContext
 from workers.endings import Endings
@@ -143,6 +144,7 @@ class Runner:
 
     def _context(self, claim: Claim) -> JobContext:
         me = self._me
+        meters.attempt_begins(claim.job)
         return JobContext(
             *(claim, me.device, self._store, self._artifacts, me.scratch_root),
             artifact_patience_s=me.artifact_patience_s,
@@ -161,14 +163,17 @@ class Runner:
                 state = self._attempt(context, alone=alone)
             except StaleClaim as error:
                 log.warning("attempt_superseded", reason=error.detail)
+                meters.attempt_ended(context.job, "superseded", time.monotonic() - started)
                 return
             except StoreUnavailable as error:
                 # The lease lapses and somebody takes the job. Artifacts stay: the commit may have gone through.
                 log.warning("attempt_not_committed", reason=error.detail)
+                meters.attempt_ended(context.job, "not_committed", time.monotonic() - started)
                 return
             finally:
                 context.close()
         run_ms = (time.monotonic() - started) * 1000
+        meters.attempt_ended(context.job, state, run_ms / 1_000)
         if state is JobState.COMPLETED:
             self._times.add(work_of(context.task), run_ms)
         log.info("attempt_ended", state=state, run_ms=round(run_ms, 1))

@@ -23,6 +23,9 @@ from workers.streams import Forwarder
 PULSE_FD = "FRAMELANE_PULSE_FD"
 """The variable that tells the child its end of the pipe."""
 
+DEATHS = "FRAMELANE_DEATHS"
+"""The variable that tells the child how many before it died."""
+
 WARMING, READY = b".", b"!"
 """Signs of life: no job can come yet, or one can. Whoever says nothing for a lease then has lost its jobs."""
 
@@ -57,6 +60,7 @@ class Warden:
         self._coroner = list(coroner or python("workers.coroner"))
         self._stopping = False
         self._ever_lived = False
+        self._deaths = 0
         self._pause_s = _FIRST_PAUSE_S
 
     def run(self) -> int:
@@ -67,13 +71,14 @@ class Warden:
         orphans.adopt()
         with _wakeups() as awake, self._signals():
             while True:
-                life = _Life(self._command, awake)
+                life = _Life(self._command, awake, self._deaths)
                 began, killed_before = time.monotonic(), oom_kills()
                 status = life.watch(lambda: self._stopping)
                 oom = oom_kills() > killed_before
                 self._ever_lived = self._ever_lived or life.worker != ""
                 if life.told and status in {0, -signal.SIGTERM}:  # it may have had no time to listen yet
                     return 0
+                self._deaths += 1
                 if self._ever_lived:
                     self._tell(life, describe(status, hung_s=life.hung_s, oom=oom))
                 if life.told or not self._ever_lived or status == os.EX_CONFIG:
@@ -120,7 +125,7 @@ class Warden:
 class _Life:
     """One child, from its start to its end."""
 
-    def __init__(self, command: Sequence[str], awake: int) -> None:
+    def __init__(self, command: Sequence[str], awake: int, deaths: int) -> None:
         self.worker = ""
         self.hung_s: float | None = None
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
@@ -138,7 +143,7 @@ class _Life:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=(pulse,),
-                env=_environment() | {PULSE_FD: str(pulse)},
+                env=_environment() | {PULSE_FD: str(pulse), DEATHS: str(deaths)},
                 process_group=0,  # Ctrl-C in a terminal is the warden's to pass on
             )
         finally:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.dependencies import Here
 from api.gateway import Gateway
-from api.reference import problems
+from api.reference import Responses, problems
 from api.routes.events import HEADERS, Patient
 from api.routes.health import LaneView
 from api.services.overview import Moment, devices, families, machines
@@ -19,8 +19,15 @@ from shared.workers import PipelineRate, live_lanes
 router = APIRouter(tags=["operation"])
 scrape = APIRouter(tags=["operation"])
 
-_TEXT = {200: {"content": {"text/plain": {}}, "description": "Prometheus' text format"}}
-_STREAM = {200: {"content": {"text/event-stream": {}}, "description": "events called `metrics`"}}
+_TEXT: Responses = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format"}
+}
+_STREAM: Responses = {
+    200: {
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "Server-sent events called `metrics`; the data of each is a MetricsNews",
+    }
+}
 
 
 class HostFigures(BaseModel):

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from shared.catalogue import CatalogueEntry
 from shared.errors import FramelaneError, ModelUnusable
 from shared.packing import InferenceTask
+from shared.predictions import BatchPrediction
 from shared.results import InferenceResult, InstalledModel
+from workers import meters
 from workers.handlers import WorkerEnvironment
 from workers.handlers.inference_gestures import letters, words
 from workers.handlers.inference_inputs import Asking, Inputs, images
@@ -24,6 +26,10 @@ def build(environment: WorkerEnvironment) -> "InferenceHandler":
     # Unless told otherwise, one thread a call: for networks this small, waking a second costs more than it does.
     host = Host(environment.device.id, threads=settings.threads or 1, slots=settings.concurrency)
     return InferenceHandler(environment, host)
+
+
+def _rows(result: InferenceResult) -> int:
+    return sum(len(each.confidences) if isinstance(each, BatchPrediction) else 1 for each in result.predictions)
 
 
 def _caught(call: Callable[[], InferenceResult]) -> InferenceResult | Exception:
@@ -47,6 +53,13 @@ class InferenceHandler:
 
     def run(self, context: Asking) -> InferenceResult:
         """Answer every input. Raises ModelError, InputUnreadable, and what ``context.check`` raises."""
+        result = self._run(context)
+        spent_ms = result.timings.model_ms or result.timings.landmarks_ms
+        meters.inferred(result.model, result.runtime, result.device, spent_ms / 1_000, _rows(result))
+        meters.answered(result)
+        return result
+
+    def _run(self, context: Asking) -> InferenceResult:
         task = context.task
         if not isinstance(task, InferenceTask):
             raise TypeError(task.kind)

@@ -12,6 +12,7 @@ from shared.errors import FramelaneError
 from shared.packing import InferenceTask, PackedKind
 from shared.quick import assembled
 from shared.results import InferenceResult, InferenceTimings, Prediction
+from workers import meters
 from workers.handlers.inference_gestures import SEQUENCES_AT_ONCE, wanted
 from workers.handlers.inference_inputs import Inputs
 from workers.runtimes.contract import GestureModel
@@ -54,7 +55,9 @@ def answer_together(
     if arrays:
         started = time.perf_counter()
         probabilities = _movements(loaded.model, arrays) if movements else _hands(loaded.model, arrays)
-        timings = InferenceTimings(model_ms=round((time.perf_counter() - started) * 1000, 3))
+        took_s = time.perf_counter() - started
+        timings = InferenceTimings(model_ms=round(took_s * 1000, 3))
+        meters.inferred(jobs[0].entry.name, loaded.runtime, device, took_s, len(probabilities))
         _refuse_infinite(asked, probabilities)
         for job, predictions in _told(asked, probabilities):
             job.answer = assembled(
@@ -69,7 +72,11 @@ def answer_together(
                     "timings": timings,
                 },
             )
-    return [job.answer for job in asked if job.answer is not None]
+    answers_given = [job.answer for job in asked if job.answer is not None]
+    for answer in answers_given:
+        if isinstance(answer, InferenceResult):
+            meters.answered(answer)
+    return answers_given
 
 
 def _read(jobs: Sequence[_Job], *, movements: bool) -> list[Floats]:

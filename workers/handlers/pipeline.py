@@ -21,6 +21,7 @@ from workers.gst.supervise import Ended, run_pipeline
 from workers.handlers import WorkerEnvironment
 from workers.handlers.pipeline_plan import Plan, Planner
 from workers.handlers.pipeline_telling import Telling
+from workers.rates import RATES
 
 _NATIVE = "gvadetect"
 _MOST_WARNINGS = 20
@@ -57,7 +58,8 @@ class PipelineHandler:
         plan = self._planner.plan(task, context.job.id, folder)
         context.check()
         kept = self._settings.jobs.records_kept
-        with Telling(context, task.streams, kept, plan.frames, began, plan.live_urls) as telling:
+        about = (context, task.streams, kept, plan.frames, began, plan.live_urls)
+        with RATES.of(context.job.id) as rates, Telling(*about, rates=rates) as telling:
             try:
                 ends = self._play(context, plan, folder, telling)
             except PipelineFailed as error:

@@ -40,11 +40,13 @@ class Telling:
         frames: int,
         began: float,
         live_urls: Sequence[str] = (),
+        rates: dict[int, float] | None = None,
     ) -> None:
         """``frames``: expected of all streams, 0 if unknown; ``began``: when the attempt did (monotonic).
 
-        ``live_urls``: where each stream can be watched, if anywhere.
+        ``live_urls``: where each stream can be watched, if anywhere. ``rates``: kept up to date with each one's.
         """
+        self._rates = {} if rates is None else rates
         self.first_frame_ms: float | None = None
         self.records = 0
         self.omitted = 0
@@ -80,6 +82,7 @@ class Telling:
                 case "fps":
                     for each in message["streams"]:
                         self._update(each["stream"], frames=each["frames"], fps=each["fps"])
+                        self._rates[each["stream"]] = each["fps"]
                 case "latency":
                     figures = Latency.model_validate(message)
                     self._update(message["stream"], latency=figures)

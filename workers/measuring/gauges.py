@@ -167,13 +167,18 @@ def drm_engines(text: str) -> tuple[str, dict[str, int]] | None:
 
 def gauges(more: Iterable[Gauge] = ()) -> list[Gauge]:
     """Those this machine has; ``more``: of its accelerators."""
-    found: list[Gauge] = [CpuGauge(), MemoryGauge(), SensorGauge(), EngineGauge()]
+    return [CpuGauge(), MemoryGauge(), SensorGauge(), EngineGauge(), *counters(), *more]
+
+
+def counters() -> list[Gauge]:
+    """Power of the processors and load of the NPU, where the kernel counts them for us."""
+    found: list[Gauge] = []
     for path, name, scale in ((_RAPL, "power_w", 1e-6), (_NPU, "npu_percent", 1e-4)):
         try:
             found.append(CounterGauge(path, name, scale))
         except (OSError, ValueError):
             continue  # not here, or not for us to read
-    return [*found, *more]
+    return found
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

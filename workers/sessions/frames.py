@@ -11,6 +11,7 @@ from shared.jobs import ErrorInfo
 from shared.ports.sessions import Finished, FrameStore, TakenFrame
 from shared.sessions import FrameSaid, FrameTimings
 from shared.telemetry import bound
+from workers import meters
 from workers.gate import Gate
 from workers.intake import Intake
 from workers.sessions.looking import Looker, Seen, spec_of
@@ -62,7 +63,10 @@ class Frames:
             row, members = seen.row, members_of(frame, seen, time.perf_counter() - begun)
         except Exception as error:  # noqa: BLE001 - this ends the frame, not the worker
             kind, members = "failed", _failure(error)
+        took_s = time.perf_counter() - begun
         finished = self._finish(frame, kind, members, row)
+        end = "superseded" if finished is not None and finished.stale else kind
+        meters.frame_ended(end, frame.started - frame.received, took_s)
         if finished is None:
             return
         if finished.stale:

@@ -8,6 +8,7 @@ import structlog
 from shared.errors import Unavailable
 from shared.ports import AttemptStore, Callback
 from shared.settings import CallbackSettings
+from workers import meters
 from workers.loops import Loop
 from workers.webhooks.message import Message, Signer
 from workers.webhooks.post import Poster
@@ -111,6 +112,8 @@ class Courier:
 def _note(callback: Callback, verdict: Verdict) -> None:
     # The rest of the URL may hold secrets.
     told = {"job_id": callback.job_id, "authority": callback.url.split("/")[2], "tried": callback.tried}
+    given_up = "given_up" if verdict.again_in_s is None else "again"
+    meters.webhook_tried("delivered" if verdict.error is None else given_up)
     if verdict.error is None:
         log.info("webhook_delivered", **told)
     else:
