@@ -12,13 +12,15 @@ Responses = dict[int | str, dict[str, Any]]
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _TITLES = {
     400: "Malformed",
-    403: "Refused",
+    401: "Say who you are: `Authorization: Bearer`",
+    403: "Refused, or not what your role may do",
     404: "There is no such thing",
     409: "Conflict",
     410: "No longer kept",
     413: "Too large",
     412: "Somebody else changed it meanwhile",
     415: "Wrong media type",
+    416: "Nothing of the file lies there; `Content-Range` has its size",
     422: "Well formed but wrong; `errors` lists every broken rule",
     428: "Say with `If-Match` what you have seen of it",
     429: "Too many at once; `Retry-After` says when to try again",
@@ -128,3 +130,5 @@ BINARY: Responses = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
+
+PART: Responses = {206: {**BINARY[200], "description": "The part of it that `Range` asks for"}}

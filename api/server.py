@@ -5,10 +5,12 @@ import resource
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
 
+from api.connection import GuardedHttp
 from api.gateway import Gateway
 from api.sockets import KERNEL_WATCHES, LeanSocket
 from shared.settings import Settings
@@ -48,6 +50,7 @@ def configuration(make_app: Callable[[], FastAPI], settings: Settings, host: str
         factory=True,
         host=host,
         port=port,
+        http=partial(GuardedHttp, limits=settings.limits),  # type: ignore[arg-type]  called as the class would be
         ws=LeanSocket,
         ws_max_size=_TOLD_SIZE * settings.sessions.frame_bytes,
         ws_per_message_deflate=settings.sockets.compression,

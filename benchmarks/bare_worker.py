@@ -11,8 +11,8 @@ from shared.settings import Settings
 app = make_celery(Settings.model_validate({"redis_url": sys.argv[1]}))
 
 
-@app.task(name="bare.stamp")
-def stamp() -> None:
+@app.task(name="framelane.bare_stamp")
+def stamp(_id: str) -> None:
     """Say the time."""
     print(f"started {time.time()}", flush=True)
 

@@ -42,7 +42,7 @@ def bare_celery(url: str) -> list[float]:
         waits: list[float] = []
         for number in range(WARM_UP + ROUNDS):
             begun = time.time()
-            app.send_task("bare.stamp", queue="bare", priority=4, retry=False)
+            app.send_task("framelane.bare_stamp", ["-"], queue="bare", priority=4, retry=False)
             started = float(_said(worker.stdout, "started"))
             if number >= WARM_UP:
                 waits.append((started - begun) * 1000)

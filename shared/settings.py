@@ -18,64 +18,17 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.audit_settings import AuditSettings
 from shared.observing_settings import MetricsSettings, TracingSettings
 from shared.pipeline_settings import PipelineSettings
 from shared.queue_settings import BatchingSettings, QueueSettings
 from shared.session_settings import SessionSettings
 from shared.socket_settings import SocketSettings
+from shared.store_settings import ArtifactSettings, BrokerSettings, RedisSettings
 
 MIB = 1024 * 1024
 
 Container = Literal["mp4", "mov", "matroska", "webm", "avi", "mpegts", "raw"]
-
-
-class RedisSettings(BaseModel):
-    """The job store, the events and the broker."""
-
-    url: Annotated[str, Field(description="may hold a password; never logged")] = "redis://127.0.0.1:6379/0"
-    prefix: Annotated[str, Field(description="first part of every key and channel")] = "framelane"
-    socket_timeout_s: Annotated[PositiveFloat, Field(le=5, description="of workers")] = 5.0
-    connect_timeout_s: PositiveFloat = 1.0
-    answer_s: Annotated[
-        PositiveFloat,
-        Field(le=5, description="a gateway answers 503 when the store told nobody anything for so long"),
-    ] = 0.7
-    durability: Annotated[
-        Literal["written", "synced"],
-        Field(
-            description="what a 202 means: `written`: in Redis, on disk with its next sync "
-            "(`appendfsync everysec`: up to about 1 s later); `synced`: on disk (waits for it)"
-        ),
-    ] = "written"
-
-
-class BrokerSettings(BaseModel):
-    """Celery's transport."""
-
-    url: Annotated[str | None, Field(description="default: the job store's Redis")] = None
-    events: Annotated[
-        bool, Field(description="workers send Celery's own events, which Flower needs and which slow a fast lane")
-    ] = False
-
-
-class ArtifactSettings(BaseModel):
-    """Where files go."""
-
-    kind: Literal["local", "s3"] = "local"
-    directory: Annotated[Path, Field(description="local: the folder")] = Path(".framelane/artifacts")
-    endpoint: Annotated[str, Field(description="s3: host:port")] = ""
-    public_url: Annotated[
-        str, Field(pattern=r"^(https?://[^/?#@]+)?$", description="s3: as clients reach it; default: as we do")
-    ] = ""
-    bucket: str = "framelane"
-    region: str = "us-east-1"
-    secure: Annotated[bool, Field(description="s3: TLS")] = True
-    access_key: str = ""
-    secret_key: SecretStr = SecretStr("")
-    link_key: Annotated[SecretStr, Field(description="local: signs download links; the same on every gateway")] = (
-        SecretStr("")
-    )
-    link_ttl_s: Annotated[int, Field(ge=1, le=900)] = 300
 
 
 class AuthSettings(BaseModel):
@@ -93,6 +46,10 @@ class LimitSettings(BaseModel):
     image_bytes: PositiveInt = 20 * MIB
     image_pixels: PositiveInt = 40_000_000
     parts: Annotated[PositiveInt, Field(description="of a multipart request")] = 64
+    headers: Annotated[PositiveInt, Field(description="of a request")] = 100
+    header_bytes: Annotated[int, Field(ge=1_024, description="of all of a request, with its address")] = 32_768
+    header_s: Annotated[PositiveFloat, Field(description="for the head of a request to come")] = 10.0
+    body_s: Annotated[PositiveFloat, Field(description="in which a KiB of a body, or its end, must come")] = 60.0
     rows: Annotated[int, Field(ge=1, le=1_000_000, description="of a job, in tensors and apart")] = 200_000
     wait_s: Annotated[PositiveInt, Field(description="longest Prefer: wait and ?wait")] = 60
     page: Annotated[PositiveInt, Field(description="largest ?limit")] = 200
@@ -391,6 +348,7 @@ class Settings(BaseSettings):
     pipelines: PipelineSettings = PipelineSettings()
     measuring: MeasuringSettings = MeasuringSettings()
     log: LogSettings = LogSettings()
+    audit: AuditSettings = AuditSettings()
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None

@@ -1,10 +1,10 @@
 """Files of callers that become models."""
 
-import json
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import TypeAdapter
+from pydantic_core import from_json
 from starlette.responses import Response
 
 from api.dependencies import Here, Prefer, caller_of, preferred_wait, travelling_headers
@@ -116,7 +116,7 @@ def _labels(text: str) -> Any:
 
 def _json(name: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return from_json(text)
     except ValueError as error:
         raise InvalidSpec((f"/{name}", f"not JSON: {error}")) from None
 

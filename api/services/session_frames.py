@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from api.services.documents import plainly
 from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS, MAX_COORDINATE
@@ -141,7 +142,7 @@ def _meta_of(fields: dict[str, Any]) -> str:
 def _meta_in(text: str) -> str:
     """Of a message that isn't a frame, which it was meant to be."""
     try:
-        fields: Any = json.loads(text)
+        fields: Any = from_json(text)
         return _meta_of({name: fields[name] for name in ("frame", "captured") if name in fields})
     except (ValueError, TypeError, FrameRefused):
         return FrameRefused.meta

@@ -4,6 +4,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import redis
 from celery import Celery
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -14,7 +15,7 @@ from shared.adapters.celery_task import PRIORITIES, task_message
 from shared.adapters.records import micros
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM, read_lua
 from shared.errors import BrokerUnavailable
-from shared.ports import Envelope
+from shared.ports.queue import Envelope, Rejected, RejectedMessage
 from shared.routing import Route
 from shared.settings import Settings
 
@@ -125,6 +126,15 @@ class CeleryJobQueue:
         """See the port."""
         with self._channel() as channel:
             return channel.queue_declare(queue).message_count
+
+    def rejected(self, limit: int) -> Rejected:
+        """See the port."""
+        key = f"{self._prefix}{kombu_redis.REJECTED}"
+        with self._channel() as channel:
+            client: Any = redis.Redis(connection_pool=channel.pool)
+            steps = client.pipeline()
+            total, newest = steps.get(f"{key}_total").lrange(key, 0, limit - 1).execute()
+        return Rejected(int(total or 0), [RejectedMessage.model_validate_json(each) for each in newest])
 
     def ping(self) -> None:
         """A round trip over one of the connections that messages take."""

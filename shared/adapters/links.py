@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, quote, urlencode
 from pydantic import SecretStr
 
 PATH = "/api/v1/files/"
+LONGEST_S = 900
+"""A link is good no longer than this, whoever asked for it."""
 
 
 class LinkSigner:
@@ -23,8 +25,8 @@ class LinkSigner:
         self._clock = clock
 
     def link(self, key: str, expires_s: int, filename: str) -> str:
-        """Path and query."""
-        expires = int(self._clock()) + expires_s
+        """Path and query. Raises ValueError beyond 15 minutes."""
+        expires = int(self._clock()) + checked_time(expires_s)
         query = {"expires": expires, "name": filename, "signature": self._sign(key, str(expires), filename)}
         return f"{PATH}{quote(key)}?{urlencode(query)}"
 
@@ -42,12 +44,20 @@ class LinkSigner:
         # Bytes: comparing text raises for anything that isn't ASCII.
         if not hmac.compare_digest(self._sign(key, expires, name).encode(), signature.encode()):
             return False
-        return int(expires) >= self._clock()
+        return 0 <= int(expires) - self._clock() <= LONGEST_S
 
     def _sign(self, key: str, expires: str, name: str) -> str:
         # With their lengths before them, nothing can be moved from one part into the next.
         signed = f"{len(key)}:{key}{len(expires)}:{expires}{name}"
         return hmac.new(self._secret, signed.encode(), sha256).hexdigest()
+
+
+def checked_time(expires_s: int) -> int:
+    """The time itself. Raises ValueError beyond what a link may be good for."""
+    if not 0 < expires_s <= LONGEST_S:
+        msg = f"a link is good for 1 to {LONGEST_S} s, not {expires_s}"
+        raise ValueError(msg)
+    return expires_s
 
 
 def attachment(filename: str) -> str:

@@ -7,6 +7,7 @@ written.
 import errno
 import mimetypes
 import os
+import sys
 import time
 from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
@@ -82,9 +83,9 @@ class LocalArtifactStore:
                 digest, size = _copy(file, target)
             return ObjectInfo(key, size, digest, info.media_type)
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See the port. A missing object is told at once, not with the first chunk."""
-        chunks = _chunks(self._open(key))
+        chunks = _chunks(self._open(key), start, length)
         next(chunks)
         return chunks
 
@@ -251,10 +252,13 @@ def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _chunks(file: BufferedReader) -> Generator[bytes]:
+def _chunks(file: BufferedReader, start: int, length: int | None) -> Generator[bytes]:
     with file:
         yield b""  # taken by read(), so that closing the generator always closes the file
-        while chunk := file.read(_CHUNK):
+        file.seek(start)
+        left = sys.maxsize if length is None else length
+        while left and (chunk := file.read(min(_CHUNK, left))):
+            left -= len(chunk)
             yield chunk
 
 

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from shared.adapters.files import appearing
 from shared.adapters.keys import checked_key
-from shared.adapters.links import attachment
+from shared.adapters.links import attachment, checked_time
 from shared.adapters.s3_client import DatedPool, S3Client
 from shared.errors import ArtifactNotFound, OutOfSpace, StoreUnavailable
 from shared.ports import ObjectInfo, StoredObject, UploadForm
@@ -50,8 +50,10 @@ class S3ArtifactStore:
             maxsize=_POOL,
         )
         self._client = self._client_of(own_url, settings)
-        # It only signs: the server's name is part of what is signed.
+        # These only sign: the server's name is part of what is signed. Links go to strangers, with the name of the
+        # key in them: one that may do nothing but read is enough.
         self._signing = self._client_of(self._public_url, settings)
+        self._lending = self._client_of(self._public_url, _for_links(settings))
 
     def _client_of(self, url: str, settings: ArtifactSettings) -> S3Client:
         scheme, _, place = url.partition("://")
@@ -108,9 +110,9 @@ class S3ArtifactStore:
                     raise StoreUnavailable(msg)
         return ObjectInfo(key, size, digest.hexdigest(), headers.get("content-type", _ANY_TYPE))
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See the port. A missing object is told at once, not with the first chunk."""
-        chunks = self._chunks(checked_key(key))
+        chunks = self._chunks(checked_key(key), start, length)
         next(chunks)
         return chunks
 
@@ -158,8 +160,11 @@ class S3ArtifactStore:
         """See the port."""
         headers: dict[str, str | list[str] | tuple[str]] = {"response-content-disposition": attachment(filename)}
         with self._errors(key):
-            return self._signing.presigned_get_object(
-                self._bucket, checked_key(key), timedelta(seconds=expires_s), response_headers=headers
+            return self._lending.presigned_get_object(
+                self._bucket,
+                checked_key(key),
+                timedelta(seconds=checked_time(expires_s)),
+                response_headers=headers,
             )
 
     def close(self) -> None:
@@ -207,15 +212,18 @@ class S3ArtifactStore:
             if error.code not in _BUCKET_THERE:
                 raise
 
-    def _chunks(self, key: str) -> Generator[bytes]:
-        with self._getting(key) as response:
+    def _chunks(self, key: str, start: int, length: int | None) -> Generator[bytes]:
+        if length == 0:  # for the library that is all of it
+            yield from (b"", b"")
+            return
+        with self._getting(key, start, length or 0) as response:
             yield b""  # taken by read(), so that closing the generator always closes the response
             yield from response.stream(_CHUNK)
 
     @contextmanager
-    def _getting(self, key: str) -> Generator[BaseHTTPResponse]:
+    def _getting(self, key: str, start: int = 0, length: int = 0) -> Generator[BaseHTTPResponse]:
         with self._errors(key):
-            response = self._client.get_object(self._bucket, key)
+            response = self._client.get_object(self._bucket, key, offset=start, length=length)
             try:
                 yield response
             finally:
@@ -247,6 +255,14 @@ class S3ArtifactStore:
         if error.code in _FULL:
             return OutOfSpace("no space is left for artifacts")
         return StoreUnavailable(f"the artifact store refuses: {error.code} {error.message}")
+
+
+def _for_links(settings: ArtifactSettings) -> ArtifactSettings:
+    """With the key for links, if there is one."""
+    if not settings.link_access_key:
+        return settings
+    own = {"access_key": settings.link_access_key, "secret_key": settings.link_secret_key}
+    return settings.model_copy(update=own)
 
 
 def _is_full(error: Exception) -> bool:

@@ -63,8 +63,8 @@ class ArtifactStore(Protocol):
         """Write the object to ``path`` (whole or not at all). The answer's sha256 is of what was written."""
         ...
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """The content in chunks."""
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The content in chunks; from byte ``start``, at most ``length`` (None: all) of them."""
         ...
 
     def keys(self, prefix: str) -> list[str]:
@@ -93,6 +93,7 @@ class ArtifactStore(Protocol):
     def link(self, key: str, expires_s: int, filename: str) -> str:
         """A URL that gives anyone this one object for ``expires_s`` seconds, as a download named ``filename``.
 
-        It is absolute when the store serves it itself, else a path below the gateway's root.
+        It is absolute when the store serves it itself, else a path below the gateway's root. It is good for
+        reading alone. Raises ValueError beyond 15 minutes.
         """
         ...

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import BaseModel
+
 from shared.routing import Route
 
 
@@ -13,6 +15,27 @@ class Envelope:
 
     key: str
     body: bytes
+
+
+class RejectedMessage(BaseModel):
+    """What a worker found in a queue and didn't take. ``beginning`` may say anything: a stranger wrote it.
+
+    ``at``: seconds since 1970.
+    """
+
+    at: float
+    queue: str
+    reason: str
+    bytes: int
+    beginning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """``total``: how many there ever were; ``newest`` of them first."""
+
+    total: int
+    newest: list[RejectedMessage]
 
 
 class JobQueue(Protocol):
@@ -43,6 +66,10 @@ class JobQueue(Protocol):
 
     def depth(self, queue: str) -> int:
         """Messages that wait in the queue, of all priorities. Raises BrokerUnavailable."""
+        ...
+
+    def rejected(self, limit: int) -> Rejected:
+        """Messages that weren't taken, at most so many. Raises BrokerUnavailable."""
         ...
 
     def ping(self) -> None:

@@ -342,3 +342,20 @@ def test_a_form_is_good_for_some_time(artifacts: ArtifactStore):
     form = artifacts.upload_form("uploads/1/part-0", 5, 1)
     if form is not None:
         eventually(lambda: not post(form, b"hello"))
+
+
+@pytest.mark.parametrize(
+    ("start", "length"), [(0, None), (0, 0), (0, 1), (999, 5), (70_000, None), (99_990, 100), (5, 90_000)]
+)
+def test_a_part_of_an_object(artifacts: ArtifactStore, start: int, length: int | None):
+    content = bytes(range(250)) * 400
+    artifacts.put_bytes("a", content, "x/y")
+    expected = content[start : None if length is None else start + length]
+    assert b"".join(artifacts.read("a", start, length)) == expected
+
+
+def test_links_are_short(artifacts: ArtifactStore):
+    artifacts.put_bytes("a", b"x", "x/y")
+    for seconds in (0, 901, 86_400):
+        with pytest.raises(ValueError, match="900"):
+            artifacts.link("a", seconds, "a")

@@ -14,7 +14,6 @@ import pytest
 import redis
 from celery import Celery
 from kombu import Exchange, Queue
-from kombu.exceptions import ContentDisallowed
 
 from client.local.embedded import EmbeddedValkey
 from shared.adapters.celery_queue import CeleryJobQueue, make_celery
@@ -114,12 +113,12 @@ def test_a_message_carries_task_id_and_headers(reader: Reader):
 
 def test_nine_goes_first_and_equals_keep_their_order(reader: Reader):
     for number, priority in enumerate([5, 0, 9, 5, 3, 9, 1, 8, 2, 4, 6, 7, 5]):
-        reader.queue.send(Route("framelane.inference", "cpu", priority), f"{priority}:{number}", {})
+        reader.queue.send(Route("framelane.inference", "cpu", priority), f"{priority}-{number}", {})
 
     taken = [reader.take("cpu")[1] for _ in range(13)]
 
     assert taken == [
-        "9:2", "9:5", "8:7", "7:11", "6:10", "5:0", "5:3", "5:12", "4:9", "3:4", "2:8", "1:6", "0:1",
+        "9-2", "9-5", "8-7", "7-11", "6-10", "5-0", "5-3", "5-12", "4-9", "3-4", "2-8", "1-6", "0-1",
     ]  # fmt: skip
 
 
@@ -189,15 +188,22 @@ def test_two_systems_on_one_redis_keep_their_messages_apart(valkey: EmbeddedValk
         each.queue.close()
 
 
-def test_pickles_are_not_read(settings: Settings):
-    app = make_celery(settings)
-    assert app.conf.accept_content == ["json"]
-    with app.connection_for_write() as connection:
-        producer = connection.Producer()
-        producer.publish({}, routing_key="cpu", exchange="", serializer="pickle")
-        with pytest.raises(ContentDisallowed):
-            _ = receive(app, "cpu").payload
-    app.close()
+def test_pickles_are_not_given_out(settings: Settings):
+    queue = CeleryJobQueue(settings)
+    with queue.app.connection_for_write() as connection:
+        connection.Producer().publish({}, routing_key="cpu", exchange="", serializer="pickle")
+    queue.send(Route("framelane.inference", "cpu", 5), "after", {})
+    assert receive(queue.app, "cpu").payload[0] == ["after"]
+    (told,) = (rejected := queue.rejected(5)).newest
+    assert (rejected.total, told.queue) == (1, "cpu")
+    assert told.reason.startswith("content-type:")
+    queue.close()
+
+
+def test_nothing_is_rejected_of_ours(reader: Reader):
+    reader.queue.send(Route("framelane.inference", "cpu", 5), "a", {})
+    assert reader.take("cpu")[1] == "a"
+    assert (reader.queue.rejected(5).total, reader.queue.rejected(5).newest) == (0, [])
 
 
 def test_nothing_is_kept_of_results(settings: Settings):

@@ -1,5 +1,6 @@
 """Real servers for tests, each on ports of its own. They come in pinned wheels: one that doesn't start is a failure."""
 
+import json
 import os
 import socket
 import subprocess
@@ -20,6 +21,14 @@ STOP_S = 10.0
 _SERVICES = ("master", "volume", "filer", "s3", "admin")
 
 
+_ALL = ("Admin", "Read", "Write", "List", "Tagging")
+
+
+def _identity(name: str, access_key: str, secret_key: str, *actions: str) -> dict[str, object]:
+    credentials = {"accessKey": access_key, "secretKey": secret_key}
+    return {"name": name, "credentials": [credentials], "actions": actions}
+
+
 def free_ports(count: int) -> list[int]:
     """Different ports that were free a moment ago."""
     with ExitStack() as open_at_once:
@@ -37,6 +46,9 @@ class S3Server:
 
     access_key = "test-access-key"
     secret_key = "test-secret-key-0123456789"
+    reader_key = "test-reader-key"
+    reader_secret = "test-reader-secret-0123456789"
+    """Of one who may do nothing but read."""
 
     def __init__(self, data_dir: Path, launcher: Sequence[str] = ()) -> None:
         self.data_dir = data_dir
@@ -94,12 +106,24 @@ class S3Server:
             "-ip.bind=127.0.0.1",
             *(f"-{service}.port={port}" for service, port in ports.items()),
             *(f"-{service}.port.grpc={port}" for service, port in grpc.items()),
+            f"-s3.config={self.data_dir / 'identities.json'}",
             "-s3.port.lance=0",
             "-s3.port.iceberg=0",
             "-master.telemetry=false",
             "-webdav=false",
             "-admin.ui=false",
         ]
+        identities = self.data_dir / "identities.json"
+        identities.write_text(
+            json.dumps(
+                {
+                    "identities": [
+                        _identity("all", self.access_key, self.secret_key, *_ALL),
+                        _identity("reader", self.reader_key, self.reader_secret, "Read"),
+                    ]
+                }
+            )
+        )
         secrets = {"AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -48,9 +48,9 @@ class MemoryArtifactStore:
         path.write_bytes(content)
         return info
 
-    def read(self, key: str) -> Iterator[bytes]:
+    def read(self, key: str, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """See the port."""
-        content = self._object(key)[1]
+        content = self._object(key)[1][start : None if length is None else start + length]
         return (content[at : at + _CHUNK] for at in range(0, len(content), _CHUNK))
 
     def keys(self, prefix: str) -> list[str]:

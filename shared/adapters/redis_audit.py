@@ -1,0 +1,57 @@
+"""The audit log as a stream of Redis."""
+
+import re
+from collections.abc import Sequence
+
+from shared.adapters.redis_connection import AsyncRedis, Script
+from shared.adapters.redis_jobs.scripts import ALLOW_OOM
+from shared.audit import AuditEntry, KeptEntry
+from shared.circuit import Circuit
+from shared.settings import Settings
+
+_ID = re.compile(r"\d{1,18}-\d{1,18}\Z")
+
+# It is bounded: a full memory is no reason to forget who filled it.
+_APPEND = Script.of(
+    ALLOW_OOM
+    + """
+local key, kept, kept_ms = ARGV[1], ARGV[2], ARGV[3]
+for i = 4, #ARGV do
+  redis.call('XADD', key, 'MAXLEN', '~', kept, '*', 'e', ARGV[i])
+end
+local now = redis.call('TIME')
+redis.call('XTRIM', key, 'MINID', '~', string.format('%.0f', now[1] * 1000 - kept_ms))
+"""
+)
+
+
+class RedisAuditLog:
+    """AuditLog on Redis. Used from one event loop."""
+
+    def __init__(self, settings: Settings, circuit: Circuit | None = None) -> None:
+        self._key = f"{settings.redis.prefix}:audit"
+        self._settings = settings.audit
+        self._redis = AsyncRedis(settings, circuit)
+
+    async def append(self, entries: Sequence[AuditEntry]) -> None:
+        """See the port."""
+        told = [entry.model_dump_json() for entry in entries]
+        await self._redis.run(_APPEND, self._key, self._settings.kept, round(self._settings.kept_s * 1000), *told)
+
+    async def newest(self, limit: int, before: str | None = None) -> list[KeptEntry]:
+        """See the port."""
+        if before is not None and not _ID.match(before):
+            msg = "not the id of an entry"
+            raise ValueError(msg)
+        end = "+" if before is None else f"({before}"
+        found = await self._redis.command("XREVRANGE", self._key, end, "-", "COUNT", limit)
+        return [_read(entry_id, fields) for entry_id, fields in found]
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._redis.close()
+
+
+def _read(entry_id: bytes, fields: Sequence[bytes]) -> KeptEntry:
+    entry = AuditEntry.model_validate_json(fields[1])
+    return KeptEntry(**entry.model_dump(), id=entry_id.decode())
