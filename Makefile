@@ -57,6 +57,8 @@ contracts: setup ## Render the generated pages of docs/reference anew
 	$(BIN)/python -m api.contracts
 	$(BIN)/python -m shared.settings_reference
 	$(BIN)/python -m deploy.chart_reference
+	$(BIN)/python -m deploy.dashboards
+	$(BIN)/python -m deploy.metrics_reference
 
 lock: setup ## Refresh constraints.txt from pyproject.toml
 	deploy/lock.sh $(BIN)
