@@ -31,6 +31,7 @@ from api.services.pipeline_jobs import PipelineRules
 from api.services.pipelines import Registry
 from api.services.prepare import Preparer
 from api.services.questions import Questions
+from api.services.recorder import Recorder
 from api.services.rules import Rules
 from api.services.session_records import SessionRecords
 from api.services.sessions import Sessions
@@ -110,6 +111,7 @@ class Gateway:
                 on_lost=self.meters.lost,
             )
         )
+        self.recorder = Recorder(parts.audit, settings.audit.waiting)
         self._leaving = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -128,7 +130,7 @@ class Gateway:
         self.phase = Phase.INITIALIZING
         looking = asyncio.create_task(self._look_for_parts())
         going_on = (self.hub.run(), self.lookout.run(), self._chores.run(), self._keep_counting())
-        of_sessions = (self.sessions.hear(), self.sessions.watch(), self.session_records.run())
+        of_sessions = (self.sessions.hear(), self.sessions.watch(), self.session_records.run(), self.recorder.run())
         self._tasks = [*map(asyncio.create_task, (*going_on, *of_sessions)), looking]
         await asyncio.wait([looking], timeout=_FIRST_LOOK_S)
 

@@ -27,6 +27,7 @@ from api.meters import Meters, forget_process, share_counts
 from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
 from api.parts import Parts
 from api.ports import own, reserve
+from api.recording import Recording
 from api.routes import artifacts as artifact_routes
 from api.routes import (
     benchmarks,
@@ -45,6 +46,7 @@ from api.routes import (
     metrics,
     model_upload,
     models,
+    oversight,
     pages,
     pipelines,
     sessions,
@@ -58,6 +60,7 @@ from api.views import PREFIX
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.local_artifacts import LocalArtifactStore
+from shared.adapters.redis_audit import RedisAuditLog
 from shared.adapters.redis_benchmarks import RedisBenchmarkStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
@@ -97,6 +100,7 @@ _ROUTERS = (
     benchmarks,
     suites,
     metrics,
+    oversight,
 )
 
 _KILL_AFTER_S = 2.0
@@ -135,8 +139,14 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         stream_limit=settings.uploads.bytes + receiving.MULTIPART_OVERHEAD,
     )
     app.add_middleware(LoopbackGuard, loopback_only=settings.auth.mode != "off")
+    app.add_middleware(Recording, settings=settings.audit, who=_who)
     app.add_middleware(RequestContext, meters=meters)  # the last one added sees a request first
     return app
+
+
+def _who() -> tuple[str, str]:
+    """Name and tenant of the caller."""
+    return "", ""
 
 
 @asynccontextmanager
@@ -154,6 +164,8 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         closing.push_async_callback(kept.close)
         live = RedisSessionStore(settings, circuit)
         closing.push_async_callback(live.close)
+        audit = RedisAuditLog(settings, circuit)
+        closing.push_async_callback(audit.close)
         closing.push_async_callback(circuit.close)
         brief = _impatient(settings)
         attempts = RedisAttemptStore(brief)
@@ -177,6 +189,7 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             beacon=beacon,
             uploads=records,
             sessions=live,
+            audit=audit,
             catalogue=load_catalogue(settings.worker.catalogue),
             media=load_media(),
             check_link=artifacts.signer.check if isinstance(artifacts, LocalArtifactStore) else None,

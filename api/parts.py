@@ -17,6 +17,7 @@ from shared.ports import (
     WorkerBeacon,
     WorkerDirectory,
 )
+from shared.ports.audit import AuditLog
 from shared.ports.sessions import SessionStore
 
 
@@ -48,6 +49,7 @@ class Parts:
     beacon: WorkerBeacon
     uploads: UploadStore
     sessions: SessionStore
+    audit: AuditLog
     catalogue: Catalogue
     media: MediaCatalogue
     check_link: LinkCheck | None = None

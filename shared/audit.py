@@ -33,6 +33,13 @@ class KeptEntry(AuditEntry):
     id: str
 
 
+class AuditList(BaseModel):
+    """Newest first. ``next_before``: asked with it as ``before``, older ones follow; null: there are none."""
+
+    entries: list[KeptEntry]
+    next_before: str | None
+
+
 def outcome_of(status: int) -> Outcome:
     """What a status means to somebody who asks what was done."""
     if 0 < status < 400:  # noqa: PLR2004  what HTTP says

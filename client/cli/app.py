@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from client.cli import specs
+from client.cli.audit import audit
 from client.cli.bench import bench
 from client.cli.dead import dead, requeue
 from client.cli.media import media
@@ -49,6 +50,7 @@ app.command()(submit)
 app.command()(session)
 app.command()(dead)
 app.command()(requeue)
+app.command()(audit)
 app.add_typer(pipelines)
 app.add_typer(media)
 app.add_typer(bench)

@@ -28,6 +28,7 @@ from client.sdk.media_awaited import AsyncMediaMethods
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
+from shared.audit import KeptEntry
 from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
@@ -128,6 +129,16 @@ class AsyncFramelane(AsyncMediaMethods, AsyncBenchmarkMethods):
             for job in found.jobs:
                 yield job
             if (cursor := found.next_cursor) is None:
+                return
+
+    async def audit(self, *, page: int | None = None) -> AsyncGenerator[KeptEntry]:
+        """All calls that are kept of those that changed something, or were refused it, newest first."""
+        before: str | None = None
+        while True:
+            found = await self._do(calls.audit(page, before))
+            for entry in found.entries:
+                yield entry
+            if (before := found.next_before) is None:
                 return
 
     async def requeue(self, job_id: str) -> Job:

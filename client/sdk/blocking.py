@@ -28,6 +28,7 @@ from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reaso
 from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
 from client.sdk.sessions import SessionMethods
+from shared.audit import KeptEntry
 from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
@@ -124,6 +125,15 @@ class Framelane(MediaMethods, BenchmarkMethods, SessionMethods):
             found = self._do(calls.dead(page, cursor))
             yield from found.jobs
             if (cursor := found.next_cursor) is None:
+                return
+
+    def audit(self, *, page: int | None = None) -> Iterator[KeptEntry]:
+        """All calls that are kept of those that changed something, or were refused it, newest first."""
+        before: str | None = None
+        while True:
+            found = self._do(calls.audit(page, before))
+            yield from found.entries
+            if (before := found.next_before) is None:
                 return
 
     def requeue(self, job_id: str) -> Job:

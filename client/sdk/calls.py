@@ -26,6 +26,7 @@ from client.sdk.answers import (
     WorkerList,
 )
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of
+from shared.audit import AuditList
 from shared.dead import RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
@@ -148,6 +149,11 @@ def retry(job_id: str, wait: float | None, idempotency_key: str | None) -> Call[
 def dead(limit: int | None, cursor: str | None) -> Call[JobList]:
     """One page of jobs that died."""
     return Call("GET", f"{API}/dead{_query(limit=limit, cursor=cursor)}", _as(JobList))
+
+
+def audit(limit: int | None, before: str | None) -> Call[AuditList]:
+    """One page of calls that changed something."""
+    return Call("GET", f"{API}/audit{_query(limit=limit, before=before)}", _as(AuditList))
 
 
 def requeue(job_id: str) -> Call[Job]:

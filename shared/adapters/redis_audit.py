@@ -1,7 +1,7 @@
 """The audit log as a stream of Redis."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.adapters.redis_connection import AsyncRedis, Script
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM
@@ -52,6 +52,6 @@ class RedisAuditLog:
         await self._redis.close()
 
 
-def _read(entry_id: bytes, fields: Sequence[bytes]) -> KeptEntry:
-    entry = AuditEntry.model_validate_json(fields[1])
+def _read(entry_id: bytes, fields: Mapping[bytes, bytes]) -> KeptEntry:
+    entry = AuditEntry.model_validate_json(fields[b"e"])
     return KeptEntry(**entry.model_dump(), id=entry_id.decode())

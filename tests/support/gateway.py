@@ -31,6 +31,7 @@ from shared.adapters.memory import (
     MemoryWorkerDirectory,
     MemoryWorkers,
 )
+from shared.adapters.memory.audit import MemoryAuditLog
 from shared.devices import DeviceInfo, Lane, family_of
 from shared.jobs import ArtifactRef, Completed, ErrorInfo, Failed, Progress
 from shared.ports import Claim
@@ -94,6 +95,7 @@ class House:
             beacon=self.beacon,
             uploads=self.uploads,
             sessions=MemorySessionStore(self.sessions),
+            audit=MemoryAuditLog(self.settings.audit),
             catalogue=self.catalogue,
             media=shipped.media(),
             check_link=self.artifacts.signer.check,
