@@ -10,9 +10,11 @@ from api.problems import Problem
 from api.routes.gestures import PredictRequest
 from api.routes.jobs import CancelRequest
 from api.routes.media_upload import UploadUse
+from api.routes.metrics import MetricsNews
 from api.routes.uploads import DirectUpload
 from api.services.definitions import (
     GraphToConvert,
+    MetricsNews,
     PipelineChange,
     PipelineDefinition,
     TextToConvert,
