@@ -8,8 +8,10 @@ from fastapi import Depends, Header, Path, params
 from fastapi.dependencies.utils import get_flat_params
 from starlette.requests import HTTPConnection
 
+from api.callers import caller
 from api.gateway import Gateway
 from api.headers import header
+from shared import tracing
 from shared.errors import InvalidSpec, JobNotFound
 
 _PREFER_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,9})\"?\s*(?=$|[,;])", re.IGNORECASE)
@@ -85,12 +87,14 @@ def preferred_wait(prefer: str | None, longest_s: int) -> int | None:
 def travelling_headers(connection: HTTPConnection) -> dict[str, str]:
     """What goes with the job's message to its worker."""
     headers = {"request_id": str(connection.scope["state"]["request_id"])}
-    if traceparent := header(connection.scope, b"traceparent"):
+    if traceparent := tracing.traceparent(header(connection.scope, b"traceparent")):
         headers["traceparent"] = traceparent[:200]
     return headers
 
 
 def caller_of(connection: HTTPConnection) -> str:
-    """Whose jobs are counted together: the client's address."""
+    """Whose jobs are counted together: those of a key or subject, else of the client's address."""
+    if name := caller().name:
+        return name
     client = connection.scope.get("client")
     return client[0] if client else ""

@@ -9,8 +9,9 @@ from typing_extensions import override
 
 from api.headers import header
 from api.meters import TEMPLATE
+from api.permissions import require
 from api.problems import of_exception
-from api.routes.gestures import Choices, predict
+from api.routes.gestures import Choices, predict, predict_gesture
 from api.uploads import JSON, MSGPACK, OCTETS
 from api.views import PREFIX
 from shared.errors import FramelaneError
@@ -54,6 +55,7 @@ class Express:
         scope[TEMPLATE] = _TEMPLATE
         request = _Plain(scope, receive)
         try:
+            require(predict_gesture.__name__)
             response = await predict(request, scope["app"].state.gateway, asked, _CHOICES)
         except (FramelaneError, HTTPException) as error:
             response = of_exception(request, error)

@@ -9,16 +9,18 @@ from anyio import CapacityLimiter
 from api.hub import Hub
 from api.images import image_check
 from api.meters import Meters
-from api.parts import Parts
+from api.parts import Parts, owned
 from api.services.chores import Chores
 from api.services.courier import Courier
 from api.services.dead import DeadJobs
 from api.services.entries import Entries
 from api.services.files import JobFiles
 from api.services.follow import Followers
+from api.services.gate import Gate
 from api.services.graphs import Graphs
 from api.services.health import OK, Health, Phase
 from api.services.intake import Intake
+from api.services.keys import Keys
 from api.services.lanes import Lanes
 from api.services.lookout import Lookout
 from api.services.measurement_jobs import MeasurementRules
@@ -36,6 +38,7 @@ from api.services.rules import Rules
 from api.services.session_records import SessionRecords
 from api.services.sessions import Sessions
 from api.services.submit import Submitter
+from api.services.tokens import tokens
 from api.services.uploads import Uploads
 from shared.media_library import MediaLibrary
 from shared.settings import Settings
@@ -50,9 +53,11 @@ class Gateway:
     """The services of one process. Runs from ``start`` to ``stop``."""
 
     def __init__(self, settings: Settings, parts: Parts, meters: Meters | None = None) -> None:
-        limits = settings.limits
+        limits, parts = settings.limits, owned(parts)
         self.settings = settings
         self.parts = parts
+        self.gate = Gate(parts.keys, settings.auth, tokens(settings))
+        self.keys = Keys(parts.keys)
         self.meters = meters or Meters()
         self.version = own_version()
         self.phase = Phase.STARTING
@@ -130,7 +135,12 @@ class Gateway:
         self.phase = Phase.INITIALIZING
         looking = asyncio.create_task(self._look_for_parts())
         going_on = (self.hub.run(), self.lookout.run(), self._chores.run(), self._keep_counting())
-        of_sessions = (self.sessions.hear(), self.sessions.watch(), self.session_records.run(), self.recorder.run())
+        of_sessions = (
+            self.sessions.hear(),
+            self.sessions.watch(),
+            self.session_records.run(),
+            self.recorder.run(),
+        )
         self._tasks = [*map(asyncio.create_task, (*going_on, *of_sessions)), looking]
         await asyncio.wait([looking], timeout=_FIRST_LOOK_S)
 

@@ -15,17 +15,21 @@ import structlog
 import uvicorn
 from anyio import to_thread
 from fastapi import Depends, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 
 from api import openapi, problems, receiving
+from api.access import Access
+from api.callers import CALLER, STRANGER
 from api.crew import Crew
 from api.dependencies import known_query
 from api.express import Express
 from api.gateway import Gateway, own_version
 from api.meters import Meters, forget_process, share_counts
-from api.middleware import BodyLimit, LoopbackGuard, RequestContext, is_loopback
+from api.middleware import BodyLimit, OriginGuard, RequestContext, cors
 from api.parts import Parts
+from api.permissions import check, permitted
 from api.ports import own, reserve
 from api.recording import Recording
 from api.routes import artifacts as artifact_routes
@@ -40,6 +44,7 @@ from api.routes import (
     health,
     jobs,
     keypoints,
+    keys,
     media,
     media_upload,
     metadata,
@@ -55,8 +60,10 @@ from api.routes import (
     suites,
     uploads,
 )
+from api.safety import UnsafeSettings, require_safe
 from api.server import allow_files, configuration, serve
 from api.views import PREFIX
+from shared import tracing
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.local_artifacts import LocalArtifactStore
@@ -64,6 +71,7 @@ from shared.adapters.redis_audit import RedisAuditLog
 from shared.adapters.redis_benchmarks import RedisBenchmarkStore
 from shared.adapters.redis_events import RedisEventBus
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
+from shared.adapters.redis_keys import RedisKeyStore
 from shared.adapters.redis_pipelines import RedisPipelineStore
 from shared.adapters.redis_registry import RedisWorkerBeacon, RedisWorkerDirectory
 from shared.adapters.redis_server import UnfitServer, check_servers
@@ -101,7 +109,10 @@ _ROUTERS = (
     suites,
     metrics,
     oversight,
+    keys,
 )
+
+_ALWAYS = [Depends(permitted), Depends(known_query)]
 
 _KILL_AFTER_S = 2.0
 """A process that was asked to stop has so long above what open requests have."""
@@ -117,20 +128,23 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         title="Framelane",
         version=own_version(),
         docs_url=None,
+        openapi_url="/openapi.json" if settings.web.docs else None,
         redoc_url=None,
         separate_input_output_schemas=False,
         generate_unique_id_function=_operation_id,
         lifespan=_lifespan(settings, parts, meters),
     )
     for module in _ROUTERS:
-        app.include_router(module.router, prefix=PREFIX, dependencies=[Depends(known_query)])
-    app.include_router(artifact_routes.links, prefix=PREFIX)
-    app.include_router(health.router, dependencies=[Depends(known_query)])
-    app.include_router(metrics.scrape, dependencies=[Depends(known_query)])
-    app.include_router(pages.router)
-    pages.mount_assets(app)
+        app.include_router(module.router, prefix=PREFIX, dependencies=_ALWAYS)
+    app.include_router(artifact_routes.links, prefix=PREFIX, dependencies=[Depends(permitted)])
+    app.include_router(health.router, dependencies=_ALWAYS)
+    app.include_router(metrics.scrape, dependencies=_ALWAYS)
+    if settings.web.docs:
+        app.include_router(pages.router)
+        pages.mount_assets(app)
     problems.install(app)
     openapi.install(app)
+    check(app)
     app.add_middleware(Express)
     app.add_middleware(
         BodyLimit,
@@ -138,7 +152,11 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         streaming=receiving.STREAMING,
         stream_limit=settings.uploads.bytes + receiving.MULTIPART_OVERHEAD,
     )
-    app.add_middleware(LoopbackGuard, loopback_only=settings.auth.mode != "off")
+    asks = settings.auth.mode != "off"
+    app.add_middleware(Access, asks=asks)
+    if settings.web.origins:
+        app.add_middleware(CORSMiddleware, **cors(settings.web.origins))
+    app.add_middleware(OriginGuard, loopback_only=not asks, origins=settings.web.origins)
     app.add_middleware(Recording, settings=settings.audit, who=_who)
     app.add_middleware(RequestContext, meters=meters)  # the last one added sees a request first
     return app
@@ -146,7 +164,8 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
 
 def _who() -> tuple[str, str]:
     """Name and tenant of the caller."""
-    return "", ""
+    who = CALLER.get(STRANGER)
+    return who.name, who.tenant
 
 
 @asynccontextmanager
@@ -166,6 +185,8 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
         closing.push_async_callback(live.close)
         audit = RedisAuditLog(settings, circuit)
         closing.push_async_callback(audit.close)
+        known = RedisKeyStore(settings, circuit)
+        closing.push_async_callback(known.close)
         closing.push_async_callback(circuit.close)
         brief = _impatient(settings)
         attempts = RedisAttemptStore(brief)
@@ -190,6 +211,7 @@ async def real_parts(settings: Settings) -> AsyncGenerator[Parts]:
             uploads=records,
             sessions=live,
             audit=audit,
+            keys=known,
             catalogue=load_catalogue(settings.worker.catalogue),
             media=load_media(),
             check_link=artifacts.signer.check if isinstance(artifacts, LocalArtifactStore) else None,
@@ -210,6 +232,7 @@ def _lifespan(settings: Settings, given: Parts | None, meters: Meters) -> Callab
             parts = given or await closing.enter_async_context(real_parts(settings))
             gateway = Gateway(settings, parts, meters)
             app.state.gateway = gateway
+            closing.callback(tracing.begin(settings.tracing, "gateway"))
             await gateway.start()
             closing.push_async_callback(gateway.stop)
             yield {"gateway": gateway}
@@ -234,7 +257,7 @@ def _process_app(settings: Settings) -> FastAPI:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until a signal. Without authentication only a loopback address is served.
 
-    Exit status 78 (EX_CONFIG) on a Redis that would lose jobs.
+    Exit status 78 (EX_CONFIG) on that and other settings that aren't safe, and on a Redis that would lose jobs.
     """
     parser = argparse.ArgumentParser(prog="framelane-gateway", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
@@ -244,14 +267,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = Settings()
     if given.workers < 1:
         parser.error("--workers: at least 1")
-    if settings.auth.mode != "off" and not is_loopback(given.host):
-        parser.error(
-            f"without authentication only loopback addresses are served, not {given.host}; "
-            "set FRAMELANE_AUTH=off to serve it to anyone who can reach it"
-        )
     try:
+        require_safe(settings, given.host)
         check_servers(settings)
-    except UnfitServer as error:
+        tracing.require(settings.tracing)
+    except (UnfitServer, UnsafeSettings, tracing.NoTracing) as error:
         parser.exit(os.EX_CONFIG, f"{parser.prog}: {error}\n")
     allow_files()
     sys.exit(_serve(settings, given.host, given.port, given.workers))

@@ -90,7 +90,7 @@ class Meters:
         key = (id(scope.get("route")) if "route" in scope else scope.get(TEMPLATE), scope["method"], status // 100)
         one = self._answered.get(key)
         if one is None:
-            one = self._answers.labels(_template(scope), _method(scope), _STATUS.get(status // 100, "other"))
+            one = self._answers.labels(template(scope), _method(scope), _STATUS.get(status // 100, "other"))
             if scope["method"] in _METHODS:
                 self._answered[key] = one
         one.observe(took_s)
@@ -136,7 +136,8 @@ class _Given(Collector):
         return self._families
 
 
-def _template(scope: Scope) -> str:
+def template(scope: Scope) -> str:
+    """Of the route that answers the request; ``other`` if none does."""
     route = scope.get("route")
     if route is None:
         return scope.get(TEMPLATE, "other")

@@ -3,8 +3,8 @@
 import asyncio
 import re
 import time
-from collections.abc import MutableMapping
-from contextlib import suppress
+from collections.abc import Collection, MutableMapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
@@ -17,8 +17,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.headers import header
-from api.meters import Meters
+from api.meters import Meters, template
 from api.problems import Refused, problem, unexpected
+from shared import tracing
 from shared.telemetry import bound
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -32,6 +33,22 @@ _DEFAULT_HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"x-content-type-options": b"nosniff",
 }
+
+_ASKED = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-Match",
+    "Last-Event-ID",
+    "Prefer",
+    "Tus-Resumable",
+    "Upload-Length",
+    "Upload-Metadata",
+    "Upload-Offset",
+    "X-Request-ID",
+    "traceparent",
+)
+_TOLD = ("ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "Upload-Offset", "X-Request-ID")
 
 _log = structlog.stdlib.get_logger()
 
@@ -55,7 +72,8 @@ class RequestContext:
         answer = _Answer(send, request_id, scope, self._meters)
         with bound(request_id=request_id):
             try:
-                await self.app(scope, receive, answer)
+                with _traced(scope, request_id):
+                    await self.app(scope, receive, answer)
             except ClientDisconnect:
                 _log.info("client left before its request was complete", path=scope["path"])
             except Exception:
@@ -63,6 +81,13 @@ class RequestContext:
                     raise
                 _log.exception("unexpected error", path=scope["path"])
                 await unexpected(scope["path"], request_id)(scope, receive, answer)
+
+
+def _traced(scope: Scope, request_id: str) -> AbstractContextManager[None]:
+    if scope["type"] != "http" or not tracing.on():
+        return nullcontext()
+    about = {"http.request.method": scope["method"], "url.path": scope["path"], "framelane.request_id": request_id}
+    return tracing.span(scope["method"], "server", header(scope, b"traceparent"), about)
 
 
 class _Answer:
@@ -84,6 +109,10 @@ class _Answer:
             message = {**message, "headers": headers}
             if self._scope["type"] == "http":
                 self._meters.answered(self._scope, message["status"], time.perf_counter() - self._began)
+                if tracing.on():
+                    tracing.note(
+                        {"http.route": template(self._scope), "http.response.status_code": message["status"]}
+                    )
         await self._send(message)
 
 
@@ -92,17 +121,19 @@ def _request_id(scope: Scope) -> str:
     return given if _REQUEST_ID.match(given) else uuid4().hex
 
 
-class LoopbackGuard:
+class OriginGuard:
     """Keeps web pages of strangers out.
 
     Without authentication (``loopback_only``) a request must come from this machine and name it as its host: a
     name of someone else's that was pointed at us is refused. A browser's ``Origin``, where it can do harm
-    (WebSockets, methods that change something), must be a loopback one or the very host that was asked.
+    (WebSockets, methods that change something), must be one of ``origins``, letter by letter, the very host that
+    was asked or, without authentication, a loopback one.
     """
 
-    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+    def __init__(self, app: ASGIApp, *, loopback_only: bool, origins: Collection[str] = ()) -> None:
         self.app = app
         self.loopback_only = loopback_only
+        self.origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
         refused = None if scope["type"] == "lifespan" else self._refusal(scope)
@@ -123,9 +154,27 @@ class LoopbackGuard:
                 )
         origin = header(scope, b"origin")
         harmless = scope["type"] == "http" and scope["method"] in _SAFE_METHODS
-        if origin is None or harmless or _origin_allowed(origin, host):
+        if origin is None or harmless or origin in self.origins or self._is_here(origin, host):
             return None
         return Refused(403, "forbidden-origin", "pages of that origin may not call this gateway")
+
+    def _is_here(self, origin: str, host: tuple[str, int | None]) -> bool:
+        scheme = origin.partition(":")[0]
+        if scheme not in {"http", "https"}:
+            return False
+        authority = _authority(origin, scheme)
+        return (self.loopback_only and is_loopback(authority[0])) or (authority[0] != "" and authority == host)
+
+
+def cors(origins: Collection[str]) -> dict[str, Any]:
+    """Options of the middleware that tells browsers what pages of these may do."""
+    return {
+        "allow_origins": list(origins),
+        "allow_methods": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        "allow_headers": list(_ASKED),
+        "expose_headers": list(_TOLD),
+        "max_age": 600,
+    }
 
 
 @lru_cache(maxsize=256)
@@ -146,14 +195,6 @@ def _authority(url: str, scheme: str) -> tuple[str, int | None]:
         return (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(scheme)
     except ValueError:
         return "", None
-
-
-def _origin_allowed(origin: str, host: tuple[str, int | None]) -> bool:
-    scheme = origin.partition(":")[0]
-    if scheme not in {"http", "https"}:
-        return False
-    authority = _authority(origin, scheme)
-    return is_loopback(authority[0]) or (authority[0] != "" and authority == host)
 
 
 class BodyLimit:

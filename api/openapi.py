@@ -1,12 +1,15 @@
 """The OpenAPI document: FastAPI's, with the bodies that routes read themselves."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, TypeAdapter
 
+from api.permissions import NEEDED, OPEN
 from api.problems import Problem
+from api.reference import problems
 from api.routes.gestures import PredictRequest
 from api.routes.jobs import CancelRequest
 from api.routes.media_upload import UploadUse
@@ -14,13 +17,13 @@ from api.routes.metrics import MetricsNews
 from api.routes.uploads import DirectUpload
 from api.services.definitions import (
     GraphToConvert,
-    MetricsNews,
     PipelineChange,
     PipelineDefinition,
     TextToConvert,
     VariantChange,
     VariantDefinition,
 )
+from shared.new_keys import NewKey
 from shared.specs import JOB_SPEC
 
 _DESCRIPTION = (
@@ -30,6 +33,8 @@ _DESCRIPTION = (
 _BODIES: tuple[type[BaseModel], ...] = (
     DirectUpload,
     GraphToConvert,
+    MetricsNews,
+    NewKey,
     PipelineChange,
     PipelineDefinition,
     TextToConvert,
@@ -37,6 +42,10 @@ _BODIES: tuple[type[BaseModel], ...] = (
     VariantChange,
     VariantDefinition,
 )
+_SCHEMES = {
+    "key": {"type": "http", "scheme": "bearer", "description": "an API key, `fl_…`: `framelane keys create`"},
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "of an identity provider"},
+}
 _REF = "#/components/schemas/{model}"
 _TAGS = [
     {"name": "jobs", "description": "One way in for all work"},
@@ -53,6 +62,7 @@ _TAGS = [
     {"name": "metadata", "description": "What pipelines told of each frame"},
     {"name": "benchmarks", "description": "What was measured, and how two results differ"},
     {"name": "devices", "description": "Hardware and workers"},
+    {"name": "keys", "description": "Who may call"},
     {"name": "operation", "description": "How the gateway is"},
 ]
 
@@ -85,4 +95,27 @@ def _render(app: FastAPI) -> dict[str, Any]:
             schemas.setdefault(other, definition)
         schemas[name] = schema
     document["components"]["schemas"] = dict(sorted(schemas.items()))
+    document["components"]["securitySchemes"] = _SCHEMES
+    for operation in _operations(document):
+        _guard(operation)
     return document
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from (operation for operation in path.values() if "operationId" in operation)
+
+
+def _guard(operation: dict[str, Any]) -> None:
+    """Say who may do it, and what others are told."""
+    role = NEEDED.get(operation["operationId"], OPEN)
+    if role is OPEN:
+        operation["security"] = []
+        return
+    operation["security"] = [{name: []} for name in _SCHEMES]
+    operation["x-role"] = role.value
+    operation["responses"] = dict(sorted((problems(401, 403, 429) | operation["responses"]).items(), key=_status))
+
+
+def _status(answer: tuple[int | str, Any]) -> str:
+    return str(answer[0])

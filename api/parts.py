@@ -1,8 +1,10 @@
 """What the gateway is put together from: one adapter for each port."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from api.services.own_jobs import OwnJobs
+from api.services.own_things import OwnBenchmarks, OwnDirectory, OwnPipelines, OwnUploads
 from shared.catalogue import Catalogue
 from shared.media import MediaCatalogue
 from shared.ports import (
@@ -18,6 +20,7 @@ from shared.ports import (
     WorkerDirectory,
 )
 from shared.ports.audit import AuditLog
+from shared.ports.keys import KeyStore
 from shared.ports.sessions import SessionStore
 
 
@@ -50,6 +53,19 @@ class Parts:
     uploads: UploadStore
     sessions: SessionStore
     audit: AuditLog
+    keys: KeyStore
     catalogue: Catalogue
     media: MediaCatalogue
     check_link: LinkCheck | None = None
+
+
+def owned(parts: Parts) -> Parts:
+    """The same, for one caller after the other: each sees what is its own, and nothing of other tenants."""
+    return replace(
+        parts,
+        store=OwnJobs(parts.store),
+        pipelines=OwnPipelines(parts.pipelines),
+        uploads=OwnUploads(parts.uploads),
+        benchmarks=OwnBenchmarks(parts.benchmarks),
+        directory=OwnDirectory(parts.directory),
+    )

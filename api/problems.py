@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from api.services.documents import plainly
+from shared.access_errors import TooManyRequests
 from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
@@ -105,6 +106,11 @@ _STATUS: Mapping[str, int] = {
     "device-unavailable": 503,
     "device-memory": 503,
     "device-leased": 503,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "key-not-found": 404,
+    "too-many-requests": 429,
+    "too-many-active-jobs": 429,
     "queue-full": 503,
     "too-many-jobs": 429,
     "broker-unavailable": 503,
@@ -181,7 +187,7 @@ def of_error(error: FramelaneError, instance: str) -> Response:
     if isinstance(error, Unavailable):
         seconds = next(wait for kind, wait in _RETRY_AFTER_S.items() if isinstance(error, kind))
         headers["Retry-After"] = str(seconds)
-    if isinstance(error, Full) and error.retry_after_s is not None:
+    if isinstance(error, Full | TooManyRequests) and error.retry_after_s is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     if isinstance(error, TooManyUploads):
         headers["Retry-After"] = "30"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from shared.access import DEFAULT_TENANT, is_default
 from shared.figures import Drift, Figure, Latency, MachineFigure
 from shared.graph.model import Graph
 from shared.measure.compare import Verdict
@@ -289,6 +290,9 @@ class Benchmark(BenchmarkSummary):
 
     spec: dict[str, Any]
     result: AnyMeasured
+    tenant: Annotated[str, Field(exclude_if=is_default, description="whose it is; left out for `default`")] = (
+        DEFAULT_TENANT
+    )
 
     def summary(self) -> BenchmarkSummary:
         """Without the spec and the result."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from shared.access import DEFAULT_TENANT, is_default
 from shared.jobs import ArtifactRef, Job, Outcome, Progress
 from shared.results import Answer, StreamFigures
 from shared.specs import JobKind
@@ -26,6 +27,9 @@ class JobEventBase(Answer):
     device: str
     lane: str
     labels: dict[str, str] = Field(default_factory=dict[str, str])
+    tenant: Annotated[str, Field(exclude_if=is_default, description="whose job it is; left out for `default`")] = (
+        DEFAULT_TENANT
+    )
 
 
 class StateChanged(JobEventBase):

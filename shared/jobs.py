@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from shared.access import DEFAULT_TENANT
 from shared.devices import DeviceRequest
 from shared.errors import FramelaneError
 from shared.packing import Task
@@ -150,6 +151,7 @@ class JobRecord(Job):
     spec: Task
     fence: int
     fingerprint: str
+    tenant: str = DEFAULT_TENANT
 
 
 def from_micros(micros: int) -> datetime:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.access_settings import AuthSettings, JwtSettings, WebSettings
 from shared.audit_settings import AuditSettings
 from shared.observing_settings import MetricsSettings, TracingSettings
 from shared.pipeline_settings import PipelineSettings
@@ -29,14 +30,6 @@ from shared.store_settings import ArtifactSettings, BrokerSettings, RedisSetting
 MIB = 1024 * 1024
 
 Container = Literal["mp4", "mov", "matroska", "webm", "avi", "mpegts", "raw"]
-
-
-class AuthSettings(BaseModel):
-    """Who may call. Without authentication only loopback addresses are served."""
-
-    mode: Annotated[
-        Literal["loopback", "off"], Field(description="off: serve any address without authentication")
-    ] = "loopback"
 
 
 class LimitSettings(BaseModel):
@@ -331,6 +324,8 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
     auth: Annotated[AuthSettings, NoDecode, BeforeValidator(_auth)] = AuthSettings()
+    jwt: JwtSettings = JwtSettings()
+    web: WebSettings = WebSettings()
     limits: LimitSettings = LimitSettings()
     sockets: SocketSettings = SocketSettings()
     sessions: SessionSettings = SessionSettings()

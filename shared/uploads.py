@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.access import DEFAULT_TENANT
 from shared.errors import UploadChanged, UploadIncomplete, UploadUsed
 
 UPLOADS = "uploads/"
@@ -42,6 +43,7 @@ class Upload(BaseModel):
     complete: bool = False
     used_by: str = ""
     version: int = 0
+    tenant: str = DEFAULT_TENANT
 
     @property
     def offset(self) -> int:

@@ -9,6 +9,7 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 
 from api.errors import ModelInUse
+from api.permissions import require_kind
 from api.services.courier import Courier
 from api.services.lanes import Lanes
 from api.services.library_images import require_images
@@ -159,8 +160,9 @@ class Submitter:
 
         Raises ModelNotInstalled, MediumNotInstalled, MediumRefused, UploadError, DeviceUnavailable, InvalidSpec,
         JobConflict, StoreUnavailable, QueueFull and CallerFull that say when there will be room;
-        BrokerUnavailable after the half-made job was removed again.
+        BrokerUnavailable after the half-made job was removed again; Forbidden for kinds above the caller's role.
         """
+        require_kind(prepared.task.kind)
         try:
             route = await self._admit(prepared)
         except _NOT_NOW:

@@ -43,7 +43,7 @@ def check(environ: Mapping[str, str], host: str, port: int, lanes: Sequence[str]
     Takes milliseconds; up to 5 s for a Redis of one's own, and a second or two for each lane of an accelerator.
     """
     settings = settings_of(environ)
-    _check_address(host, port, open_to_all=settings.auth.mode == "off")
+    _check_address(host, port, asks=settings.auth.mode != "off")
     _check_artifacts(settings.artifacts)
     _check_redis(settings, environ)
     for lane in lanes:
@@ -59,16 +59,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _check_address(host: str, port: int, *, open_to_all: bool) -> None:
+def _check_address(host: str, port: int, *, asks: bool) -> None:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         msg = f"--host {host}: no address of this name is known; use 127.0.0.1, or an address of this machine"
         raise CannotStart(msg) from error
-    if not open_to_all and not is_loopback(host):
+    if not asks and not is_loopback(host):
         msg = (
             f"--host {host}: without authentication only loopback addresses are served; "
-            "set FRAMELANE_AUTH=off to serve anyone who can reach it"
+            "set FRAMELANE_AUTH=keys, and make keys with `framelane keys create`"
         )
         raise CannotStart(msg)
     failures = [_bind(family, address) for family, _type, _protocol, _name, address in found]

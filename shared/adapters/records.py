@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from shared.access_errors import TooManyActive
 from shared.errors import CallerFull, InvalidSpec, QueueFull
 from shared.events import INLINE_OUTCOME_BYTES, CancelRequested, Measured, Progressed, StateChanged
 from shared.jobs import Cancelled, Completed, ErrorInfo, Failed, JobRecord, Progress
@@ -73,6 +74,7 @@ def new_record(new: NewJob, created: datetime) -> JobRecord:
         spec=new.task,
         fence=0,
         fingerprint=new.fingerprint,
+        tenant=new.tenant,
     )
 
 
@@ -84,6 +86,11 @@ def lane_full(new: NewJob) -> QueueFull:
 def caller_full(new: NewJob) -> CallerFull:
     """The error for a job whose caller has too many waiting."""
     return CallerFull(f"too many jobs of {new.caller} wait")
+
+
+def caller_busy(new: NewJob) -> TooManyActive:
+    """The error for a job whose caller has too many that wait or run."""
+    return TooManyActive(f"{new.caller} may have {new.caller_active} jobs that wait or run")
 
 
 def milliseconds(begin: datetime | None, end: datetime | None) -> float | None:
@@ -109,6 +116,7 @@ def matches(record: JobRecord, query: JobQuery) -> bool:
         query.kind in {None, record.kind}
         and query.state in {None, record.state}
         and query.device in {None, record.device}
+        and query.tenant in {None, record.tenant}
         and _labelled(record.labels, query.labels)
     )
 
@@ -182,4 +190,5 @@ def _common(record: JobRecord, at_us: int) -> dict[str, object]:
         "device": record.device,
         "lane": record.lane,
         "labels": record.labels,
+        "tenant": record.tenant,
     }

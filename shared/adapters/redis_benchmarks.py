@@ -16,14 +16,16 @@ from shared.errors import StoreUnavailable
 from shared.ports import BenchmarkPage, BenchmarkQuery
 from shared.settings import Settings
 
-# ARGV: prefix, id, then fields and values.
+# ARGV: prefix, id, tenant, then fields and values.
 _KEEP = Script.of("""
 local P, id = ARGV[1], ARGV[2]
 local key = P .. ':benchmark:' .. id
 redis.call('DEL', key)
-redis.call('HSET', key, unpack(ARGV, 3))
+redis.call('HSET', key, unpack(ARGV, 4))
 if not redis.call('ZSCORE', P .. ':benchmarks', id) then
-  redis.call('ZADD', P .. ':benchmarks', redis.call('INCR', P .. ':benchmarks:order'), id)
+  local order = redis.call('INCR', P .. ':benchmarks:order')
+  redis.call('ZADD', P .. ':benchmarks', order, id)
+  redis.call('ZADD', P .. ':benchmarks:of:' .. ARGV[3], order, id)
 end
 return 1
 """)
@@ -32,16 +34,19 @@ _REMOVE = Script.of(
     + """
 local P, id = ARGV[1], ARGV[2]
 redis.call('ZREM', P .. ':benchmarks', id)
+local tenant = redis.call('HGET', P .. ':benchmark:' .. id, 'tenant') or 'default'
+redis.call('ZREM', P .. ':benchmarks:of:' .. tenant, id)
 return redis.call('DEL', P .. ':benchmark:' .. id)
 """
 )
-# ARGV: prefix, '(order' to go on below or '+inf', limit, how many to look at, part of the hardware's name, tags.
+# ARGV: prefix, '(order' to go on below or '+inf', limit, how many to look at, part of the hardware's name, the end
+# of the index's name, tags.
 # Returns {order to go on below ('' at the end), summary, …}, newest first.
 _FIND = Script.of(
     ALLOW_OOM
     + """
 local P, below, limit, scan, hardware = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local index, BATCH = P .. ':benchmarks', 100
+local index, BATCH = P .. ':benchmarks' .. ARGV[6], 100
 
 local function fits(v)
   if not v[1] or not string.find(v[2], hardware, 1, true) then
@@ -51,7 +56,7 @@ local function fits(v)
   for _, tag in ipairs(cjson.decode(v[3])) do
     has[tag] = true
   end
-  for i = 6, #ARGV do
+  for i = 7, #ARGV do
     if not has[ARGV[i]] then
       return false
     end
@@ -95,7 +100,8 @@ class RedisBenchmarkStore:
     async def find(self, query: BenchmarkQuery) -> BenchmarkPage:
         """See the port."""
         below = "+inf" if query.cursor is None else f"({read_cursor(query.cursor)}"
-        arguments = (below, query.limit, SCAN_LIMIT, hardware(query.hardware), *wanted(query))
+        index = "" if query.tenant is None else f":of:{query.tenant}"
+        arguments = (below, query.limit, SCAN_LIMIT, hardware(query.hardware), index, *wanted(query))
         reply: list[Any] = await self._redis.run(_FIND, self._prefix, *arguments)
         return BenchmarkPage(_readable(reply[1:]), write_cursor(int(reply[0])) if reply[0] else None)
 
@@ -135,9 +141,10 @@ class RedisBenchmarkWriter:
             "hardware": hardware(benchmark.hardware),
             "tags": json.dumps(tags(benchmark), ensure_ascii=False),
             "benchmark": benchmark.model_dump_json(),
+            "tenant": benchmark.tenant,
         }
         flat = [part for field in fields.items() for part in field]
-        self._redis.run(_KEEP, self._prefix, benchmark.id, *flat)
+        self._redis.run(_KEEP, self._prefix, benchmark.id, benchmark.tenant, *flat)
 
     def close(self) -> None:
         """Let go of connections."""

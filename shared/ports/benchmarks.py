@@ -11,7 +11,8 @@ class BenchmarkQuery:
     """Filters that must all hold, and where to go on: ``cursor`` is a page's ``next_cursor``.
 
     ``hardware``: a part of its name, in upper or lower case. ``pipeline``: as results call it, without
-    ``/variants/…`` for any of its variants, or the id alone. ``parent``: a suite's, for its tests.
+    ``/variants/…`` for any of its variants, or the id alone. ``parent``: a suite's, for its tests. ``tenant``:
+    whose; None: everybody's.
     """
 
     kind: str | None = None
@@ -22,6 +23,7 @@ class BenchmarkQuery:
     parent: str | None = None
     limit: int = 50
     cursor: str | None = None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from shared.access import DEFAULT_TENANT
 from shared.jobs import JobRecord
 from shared.packing import AnyTask
 from shared.ports.queue import Envelope
@@ -21,6 +22,8 @@ class NewJob:
     ``group``: jobs of one lane, priority and group wait together in their place (``shared.routing.place_of``), and
     ``message`` is one of the whole place, queued only when the place needs another; "": the job waits alone.
     ``headers``: kept for whoever claims it. ``caller``: who may have so many jobs waiting; "": isn't counted.
+    ``caller_depth``, ``caller_active``: how many of the caller's may wait, and wait or run; None: the setting's,
+    and any number. ``tenant``: whose the job is.
     """
 
     id: str
@@ -35,6 +38,9 @@ class NewJob:
     group: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     caller: str = ""
+    caller_depth: int | None = None
+    caller_active: int | None = None
+    tenant: str = DEFAULT_TENANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,10 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class JobQuery:
-    """Filters that must all hold, and where to go on: ``cursor`` is a page's ``next_cursor``."""
+    """Filters that must all hold, and where to go on: ``cursor`` is a page's ``next_cursor``.
+
+    ``tenant``: whose jobs; None: everybody's. A page costs the same however many others have.
+    """
 
     kind: str | None = None
     state: JobState | None = None
@@ -55,6 +64,7 @@ class JobQuery:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     limit: int = 50
     cursor: str | None = None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,8 @@ class JobStore(Protocol):
         A place needs a message when nothing waited in it, with every ``batching.jobs`` that wait, and when its
         last one was queued more than a second ago.
 
-        Raises QueueFull, CallerFull for a job beyond ``limits.lane_depth``, ``limits.caller_depth``.
+        Raises QueueFull, CallerFull for a job beyond ``limits.lane_depth``, ``limits.caller_depth`` or the
+        caller's own, TooManyActive.
         """
         ...
 
@@ -131,6 +142,10 @@ class JobStore(Protocol):
 
     async def get(self, job_id: str) -> JobRecord:
         """Raises JobNotFound."""
+        ...
+
+    async def tenant(self, job_id: str) -> str:
+        """Whose the job is. Raises JobNotFound."""
         ...
 
     async def blobs(self, job_id: str) -> list[bytes]:
@@ -173,10 +188,11 @@ class JobStore(Protocol):
         """The newest seq of each of the jobs that exist."""
         ...
 
-    async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
+    async def dead(self, limit: int, cursor: str | None = None, tenant: str | None = None) -> JobPage:
         """FAILED jobs whose last attempt was lost or ended with an error that may be retried.
 
-        The newest accepted first, as in ``find``. Their inputs are kept as long as they are.
+        The newest accepted first, as in ``find``; ``tenant`` as in JobQuery. Their inputs are kept as long as they
+        are.
         Raises InvalidSpec at ``/cursor`` for a cursor that isn't one of ours.
         """
         ...

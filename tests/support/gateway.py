@@ -23,6 +23,7 @@ from shared.adapters.memory import (
     MemoryJobQueue,
     MemoryJobs,
     MemoryJobStore,
+    MemoryKeyStore,
     MemoryPipelineStore,
     MemorySessions,
     MemorySessionStore,
@@ -74,6 +75,7 @@ class House:
     artifacts: MemoryArtifactStore = field(default_factory=MemoryArtifactStore)
     crew: MemoryWorkers = field(default_factory=MemoryWorkers)
     uploads: MemoryUploadStore = field(default_factory=MemoryUploadStore)
+    keys: MemoryKeyStore = field(default_factory=MemoryKeyStore)
 
     def __post_init__(self) -> None:
         self.sessions = MemorySessions(self.settings.sessions)
@@ -96,6 +98,7 @@ class House:
             uploads=self.uploads,
             sessions=MemorySessionStore(self.sessions),
             audit=MemoryAuditLog(self.settings.audit),
+            keys=self.keys,
             catalogue=self.catalogue,
             media=shipped.media(),
             check_link=self.artifacts.signer.check,

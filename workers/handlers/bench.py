@@ -174,6 +174,7 @@ class Bench:
             {
                 "id": topic.id,
                 "job_id": self._context.job.id,
+                "tenant": self._context.job.tenant,
                 "parent": topic.parent,
                 "kind": result.kind,
                 "name": given or f"{result.kind} of {', '.join(ids or models)}",

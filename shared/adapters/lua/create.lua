@@ -1,9 +1,9 @@
 -- ARGV: waiting jobs a lane and a caller may have, jobs that run together; then of each job: id, fingerprint,
 -- idempotency key ('' for none), its time to live in seconds, lane, priority, expires_s in microseconds ('' for never),
 -- head of its events, list to push the message to ('' to leave that to others), the message, group and caller ('' for
--- none), numbers of the strings that follow: fields with values, and blobs.
--- Returns of each job {1, created} for a new one, {0, record} for a known one, {2} on conflict, {3} and {4} when the
--- lane or the caller has too many.
+-- none), its own limits of jobs that wait and of those that wait or run ('' for none), tenant, numbers of the strings that follow: fields with values, and blobs.
+-- Returns of each job {1, created} for a new one, {0, record} for a known one, {2} on conflict, {3}, {4} and {5} when
+-- the lane or the caller has too many, or the caller too many that wait or run.
 local LANE_DEPTH, CALLER_DEPTH, TOGETHER = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local READY_SENT = P .. ':ready_sent'
 local AGAIN_US = 1000000
@@ -22,18 +22,20 @@ local function needs_message(place)
   return true
 end
 
-local function too_many(lane, caller)
+local function too_many(lane, caller, depth, active)
   if caller == '' then
     return nil
   elseif redis.call('ZCARD', pending_key(lane)) >= LANE_DEPTH then
     return {3}
-  elseif tonumber(redis.call('HGET', CALLERS, caller) or 0) >= CALLER_DEPTH then
+  elseif tonumber(redis.call('HGET', CALLERS, caller) or 0) >= (tonumber(depth) or CALLER_DEPTH) then
     return {4}
+  elseif active ~= '' and tonumber(redis.call('HGET', ACTIVE, caller) or 0) >= tonumber(active) then
+    return {5}
   end
 end
 
 -- `from`: the place of its first field, `past`: that of its first blob, `last`: that of its last.
-local function make(from, past, last, key, ttl, lane, priority, expires, head, queue, message, group, caller)
+local function make(from, past, last, key, ttl, lane, priority, expires, head, queue, message, group, caller, active, tenant)
   local idempotency = key ~= '' and idempotency_key(key) or ''
   local order = redis.call('INCR', P .. ':order')
   local j = {seq = 0, head = head}
@@ -41,6 +43,11 @@ local function make(from, past, last, key, ttl, lane, priority, expires, head, q
   redis.call('HSET', job, 'head', head, 'priority', priority, 'expires', expires, 'seq', j.seq, 'created', exact(at),
     'order', order, 'idempotency', idempotency, 'caller', caller, 'blobs', last - past + 1, unpack(ARGV, from, past - 1))
   redis.call('ZADD', INDEX, order, id)
+  redis.call('ZADD', index_of(INDEX, tenant), order, id)
+  if active ~= '' then
+    redis.call('HINCRBY', ACTIVE, caller, 1)
+    redis.call('HSET', job, 'active_of', caller)
+  end
   count_in(lane, at, caller)
   if expires ~= '' then
     redis.call('ZADD', DEADLINES, exact(at + expires), id)
@@ -62,16 +69,16 @@ local function make(from, past, last, key, ttl, lane, priority, expires, head, q
   return {1, exact(at)}
 end
 
-local FIXED = 14
+local FIXED = 17
 local answers, i = {}, 6
 while i <= #ARGV do
   turn_to(ARGV[i])
-  local fingerprint, key, ttl, lane, priority, expires, head, queue, message, group, caller = unpack(ARGV, i + 1, i + 11)
+  local fingerprint, key, ttl, lane, priority, expires, head, queue, message, group, caller, depth, active, tenant = unpack(ARGV, i + 1, i + 14)
   local from = i + FIXED
-  local past = from + ARGV[i + 12]
-  local following = past + ARGV[i + 13]
-  answers[#answers + 1] = known(fingerprint, key) or too_many(lane, caller)
-    or make(from, past, following - 1, key, ttl, lane, priority, expires, head, queue, message, group, caller)
+  local past = from + ARGV[i + 15]
+  local following = past + ARGV[i + 16]
+  answers[#answers + 1] = known(fingerprint, key) or too_many(lane, caller, depth, active) or make(
+    from, past, following - 1, key, ttl, lane, priority, expires, head, queue, message, group, caller, active, tenant)
   i = following
 end
 return answers

@@ -12,10 +12,11 @@ if j.cancel then
   return 'CANCELLED'
 end
 local used = j.attempt + costs
-local v = redis.call('HMGET', job, 'max_attempts', 'order')
+local v = redis.call('HMGET', job, 'max_attempts', 'order', 'tenant')
 if used >= tonumber(v[1]) then
   become(j, 'FAILED', at, worker, failed, changes)
   redis.call('ZADD', DEAD, v[2], id)
+  redis.call('ZADD', index_of(DEAD, v[3]), v[2], id)
   redis.call('PERSIST', blobs_key)  -- it may be requeued as long as it is kept
   return 'FAILED'
 end

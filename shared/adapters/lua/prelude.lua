@@ -8,8 +8,13 @@ local DEAD, DEADLINES, RETENTION, CALLBACKS = P .. ':dead', P .. ':deadlines', P
 -- whose message may be lost, by when that counts as certain.
 local PASSED, DOUBTED = P .. ':passed', P .. ':doubted'
 
--- Waiting jobs by caller.
-local CALLERS = P .. ':callers'
+-- Waiting jobs by caller; and those that wait or run, of callers that may have so many.
+local CALLERS, ACTIVE = P .. ':callers', P .. ':active'
+
+-- The part of an index (of all jobs) that is a tenant's. Jobs made by earlier versions are the default one's.
+local function index_of(index, tenant)
+  return index .. ':' .. (tenant or 'default')
+end
 
 local function key_of(job_id)
   return P .. ':job:' .. job_id
@@ -137,10 +142,11 @@ local function count_in(lane, at, caller)
   end
 end
 
--- So many jobs of the caller (false or '': of nobody) wait no longer.
-local function count_down(caller, number)
-  if caller and caller ~= '' and redis.call('HINCRBY', CALLERS, caller, -number) <= 0 then
-    redis.call('HDEL', CALLERS, caller)
+-- So many jobs of the caller (false or '': of nobody) wait no longer; or are no longer in another count.
+local function count_down(caller, number, counts)
+  counts = counts or CALLERS
+  if caller and caller ~= '' and redis.call('HINCRBY', counts, caller, -number) <= 0 then
+    redis.call('HDEL', counts, caller)
   end
 end
 
@@ -189,7 +195,8 @@ end
 
 -- Notes what has to be done about a job that ends; adds to the fields to be written.
 local function finish(at, fields)
-  local v = redis.call('HMGET', job, 'retention', 'callback_url', 'blobs')
+  local v = redis.call('HMGET', job, 'retention', 'callback_url', 'blobs', 'active_of')
+  count_down(v[4], 1, ACTIVE)
   if v[3] ~= '0' then
     redis.call('EXPIRE', blobs_key, INPUTS_TTL_S)
   end
@@ -263,13 +270,16 @@ local function known(fingerprint, key)
 end
 
 local function forget()
-  local v = redis.call('HMGET', job, 'idempotency', 'lane', 'priority', 'caller')
+  local v = redis.call('HMGET', job, 'idempotency', 'lane', 'priority', 'caller', 'tenant', 'state', 'active_of')
   stop_waiting(v[2], v[3], v[4])
+  if not TERMINAL[v[6]] then
+    count_down(v[7], 1, ACTIVE)
+  end
   if v[1] ~= '' and redis.call('GET', v[1]) == id then
     redis.call('DEL', v[1])
   end
   redis.call('DEL', job, blobs_key, events_key, records_key, checkpoint_key)
-  for _, index in ipairs({INDEX, DEAD, RETENTION, CALLBACKS}) do
+  for _, index in ipairs({INDEX, index_of(INDEX, v[5]), DEAD, index_of(DEAD, v[5]), RETENTION, CALLBACKS}) do
     redis.call('ZREM', index, id)
   end
 end

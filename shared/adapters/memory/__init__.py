@@ -5,6 +5,7 @@ from shared.adapters.memory.benchmarks import MemoryBenchmarks, MemoryBenchmarkS
 from shared.adapters.memory.core import MemoryJobs
 from shared.adapters.memory.events import MemoryEventBus
 from shared.adapters.memory.front import MemoryJobStore
+from shared.adapters.memory.keys import MemoryKeyStore
 from shared.adapters.memory.leases import MemoryDeviceLeases
 from shared.adapters.memory.pipelines import MemoryPipelineStore, MemoryVariantWriter
 from shared.adapters.memory.queue import MemoryJobQueue, Message
@@ -25,6 +26,7 @@ __all__ = [
     "MemoryJobQueue",
     "MemoryJobStore",
     "MemoryJobs",
+    "MemoryKeyStore",
     "MemoryPipelineStore",
     "MemorySessionStore",
     "MemorySessions",

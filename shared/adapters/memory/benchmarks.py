@@ -28,7 +28,8 @@ class MemoryBenchmarkStore:
         below = None if query.cursor is None else read_cursor(query.cursor)
         with self._shared.lock:
             newest_first = sorted(self._shared.kept.values(), key=lambda each: each[0], reverse=True)
-        left = [each for each in newest_first if below is None or each[0] < below]
+        own = [each for each in newest_first if query.tenant in {None, each[1].tenant}]
+        left = [each for each in own if below is None or each[0] < below]
         page = BenchmarkPage([], None)
         for seen, (order, benchmark) in enumerate(left, start=1):
             if _fits(benchmark, query):

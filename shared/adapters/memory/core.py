@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from shared.adapters.memory.events import MemoryEventBus
-from shared.adapters.records import caller_full, lane_full, micros, milliseconds, state_event
+from shared.adapters.records import caller_busy, caller_full, lane_full, micros, milliseconds, state_event
 from shared.errors import IllegalTransition, JobConflict, JobNotFound, StaleClaim
 from shared.events import JobEventBase, Measured, Progressed
 from shared.jobs import CallbackStatus, Cancelled, JobRecord, from_micros
@@ -178,14 +178,18 @@ class MemoryJobs:
         return LaneBacklog(depth=len(waits), oldest_wait_ms=max(waits) / 1000 if waits else None)
 
     def require_room(self, new: NewJob) -> None:
-        """Raises QueueFull, CallerFull."""
+        """Raises QueueFull, CallerFull, TooManyActive."""
         if not new.caller:
             return
         waiting = [job for job in self.jobs.values() if job.record.state is JobState.PENDING]
         if sum(job.record.lane == new.lane for job in waiting) >= self.limits.lane_depth:
             raise lane_full(new)
-        if sum(job.caller == new.caller for job in waiting) >= self.limits.caller_depth:
+        depth = self.limits.caller_depth if new.caller_depth is None else new.caller_depth
+        if sum(job.caller == new.caller for job in waiting) >= depth:
             raise caller_full(new)
+        active = sum(job.caller == new.caller and not job.record.terminal for job in self.jobs.values())
+        if new.caller_active is not None and active >= new.caller_active:
+            raise caller_busy(new)
 
     def queue(self, new: NewJob, now: int) -> None:
         """The job's message, if it has one, goes where it must."""

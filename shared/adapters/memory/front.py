@@ -83,6 +83,10 @@ class MemoryJobStore:
         with self._shared.lock:
             return self._shared.kept(job_id).record
 
+    async def tenant(self, job_id: str) -> str:
+        """See the port."""
+        return (await self.get(job_id)).tenant
+
     async def blobs(self, job_id: str) -> list[bytes]:
         """See the port."""
         with self._shared.lock:
@@ -101,7 +105,8 @@ class MemoryJobStore:
         with self._shared.lock:
             found = [job for job in self._shared.jobs.values() if job.dead or not dead]
         newest = sorted(found, key=lambda job: job.order, reverse=True)
-        rest = [job for job in newest if below is None or job.order < below]
+        own = [job for job in newest if query.tenant in {None, job.record.tenant}]
+        rest = [job for job in own if below is None or job.order < below]
         page: list[JobRecord] = []
         size = 0
         for seen, job in enumerate(rest, start=1):
@@ -164,9 +169,9 @@ class MemoryJobStore:
             jobs = self._shared.jobs
             return {job_id: jobs[job_id].record.seq for job_id in job_ids if job_id in jobs}
 
-    async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
+    async def dead(self, limit: int, cursor: str | None = None, tenant: str | None = None) -> JobPage:
         """See the port."""
-        return self._page(JobQuery(limit=limit, cursor=cursor), dead=True)
+        return self._page(JobQuery(limit=limit, cursor=cursor, tenant=tenant), dead=True)
 
     async def revived(self, job_id: str) -> None:
         """See the port."""

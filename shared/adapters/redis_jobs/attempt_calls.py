@@ -71,6 +71,7 @@ def _claimed(reply: Sequence[Any]) -> JobRecord:
             "spec": task,
             "fence": fence,
             "fingerprint": fingerprint.decode(),
+            "tenant": reply[13].decode(),
         },
     )
 

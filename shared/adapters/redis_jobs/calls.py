@@ -13,6 +13,7 @@ from shared.adapters.records import (
     PAGE_OUTCOME_BYTES,
     QUEUED,
     SCAN_LIMIT,
+    caller_busy,
     caller_full,
     lane_full,
     micros,
@@ -99,13 +100,13 @@ class _Forms:
     """Those of tasks that come again as the very same object, as questions of one hand do."""
 
     def __init__(self) -> None:
-        self._forms: dict[tuple[int, str], _Form] = {}
+        self._forms: dict[tuple[int, str, str], _Form] = {}
 
     def of(self, new: NewJob) -> _Form:
         """Jobs without a group may be large, and aren't remembered."""
         if not new.group:
             return _Form.of(new)
-        key = (id(new.task), new.lane)
+        key = (id(new.task), new.lane, new.tenant)
         form = self._forms.get(key)
         if form is None or form.task is not new.task:
             if len(self._forms) >= _FORMS:
@@ -151,6 +152,9 @@ class Creating:
             _head_of(new.id) + head,
             *((new.message.key, new.message.body, new.group) if new.message else ("", "", "")),
             new.caller,
+            "" if new.caller_depth is None else new.caller_depth,
+            "" if new.caller_active is None else new.caller_active,
+            new.tenant,
             len(own) + len(self.form.fields),
             len(new.blobs),
             *own,
@@ -159,7 +163,7 @@ class Creating:
         ]
 
     def read(self, reply: Sequence[Any]) -> Created:
-        """Raises JobConflict, QueueFull, CallerFull."""
+        """Raises JobConflict, QueueFull, CallerFull, TooManyActive."""
         match reply[0]:
             case 1:
                 return Created(self._record(from_micros(int(reply[1]))), fresh=True)
@@ -167,6 +171,8 @@ class Creating:
                 raise lane_full(self.new)
             case 4:
                 raise caller_full(self.new)
+            case 5:
+                raise caller_busy(self.new)
             case _:
                 return Created(_known(reply), fresh=False)
 
@@ -218,6 +224,7 @@ def read_blobs(job_id: str, reply: Sequence[Any] | None) -> list[bytes]:
 
 def find_arguments(query: JobQuery, index: str = "index") -> list[Argument]:
     """Raises InvalidSpec for a cursor that isn't ours. ``index``: of all jobs, or ``dead``."""
+    index = index if query.tenant is None else f"{index}:{query.tenant}"
     below = "+inf" if query.cursor is None else f"({read_cursor(query.cursor)}"
     labels = [part for label in query.labels.items() for part in label]
     filters = [query.kind or "", query.state or "", query.device or ""]

@@ -7,6 +7,7 @@ from functools import lru_cache
 import structlog
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from shared.access import DEFAULT_TENANT, is_default
 from shared.adapters.records import micros, milliseconds, to_micros
 from shared.devices import Lane
 from shared.errors import StoreUnavailable
@@ -96,6 +97,7 @@ def encode(record: JobRecord) -> dict[str, str]:
         "spec": spec.model_dump_json(),
         "fence": str(record.fence),
         "fingerprint": record.fingerprint,
+        "tenant": record.tenant,
         "callback": record.callback.state if record.callback else "",
         "callback_tries": str(record.callback.tries) if record.callback else "0",
         "callback_error": quoted(record.callback.error) if record.callback and record.callback.error else "",
@@ -106,7 +108,8 @@ def encode(record: JobRecord) -> dict[str, str]:
         "retention": _micros(spec.retention_s),
         "callback_url": spec.callback_url or "",
         "head": f'"job_id":{quoted(record.id)},"kind":{quoted(record.kind)},"device":{quoted(record.device)},'
-        f'"lane":{quoted(record.lane)},"labels":{labels}',
+        f'"lane":{quoted(record.lane)},"labels":{labels}'
+        + ("" if is_default(record.tenant) else f',"tenant":{quoted(record.tenant)}'),
     }
 
 
@@ -185,6 +188,7 @@ def _decode(fields: Mapping[str, bytes]) -> JobRecord:
             "spec": TASK.validate_json(fields["spec"]),
             "fence": int(fields["fence"]),
             "fingerprint": fields["fingerprint"].decode(),
+            "tenant": fields.get("tenant", DEFAULT_TENANT.encode()).decode(),
         }
     )
 

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any
 from uuid import uuid4
 
+from shared.access import DEFAULT_TENANT
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
 from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.codec import decode
@@ -67,6 +68,13 @@ class RedisJobStore:
             raise calls.not_found(job_id)
         return decode({name.decode(): value for name, value in record.items()})
 
+    async def tenant(self, job_id: str) -> str:
+        """See the port."""
+        fields = await self._redis.command("HMGET", f"{self._prefix}:job:{job_id}", "id", "tenant")
+        if fields[0] is None:
+            raise calls.not_found(job_id)
+        return (fields[1] or DEFAULT_TENANT.encode()).decode()
+
     async def blobs(self, job_id: str) -> list[bytes]:
         """See the port."""
         reply = await self._redis.run(self._scripts.blobs, self._prefix, job_id)
@@ -107,14 +115,14 @@ class RedisJobStore:
         """See the port."""
         return calls.read_picked(job_ids, await self._about_many(self._scripts.pick, "seq", *job_ids))
 
-    async def dead(self, limit: int, cursor: str | None = None) -> JobPage:
+    async def dead(self, limit: int, cursor: str | None = None, tenant: str | None = None) -> JobPage:
         """See the port."""
-        arguments = calls.find_arguments(JobQuery(limit=limit, cursor=cursor), "dead")
+        arguments = calls.find_arguments(JobQuery(limit=limit, cursor=cursor, tenant=tenant), "dead")
         return calls.read_page(await self._about_many(self._scripts.find, *arguments))
 
     async def revived(self, job_id: str) -> None:
         """See the port."""
-        await self._redis.command("ZREM", f"{self._prefix}:dead", job_id)
+        await self._redis.run(self._scripts.revive, self._prefix, job_id)
 
     async def identity(self) -> str:
         """See the port."""

@@ -46,6 +46,7 @@ class Scripts:
     records: Script
     renew: Script
     report: Script
+    revive: Script
     settle: Script
     take_turn: Script
     unpublished: Script

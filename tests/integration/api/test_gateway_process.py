@@ -257,7 +257,7 @@ async def test_without_a_broker_no_job_is_left(settings: Settings, crew: Crew, t
 
 
 async def test_told_so_it_serves_other_addresses(settings: Settings, crew: Crew, tmp_path: Path) -> None:
-    with gateway_process(settings, tmp_path, host="0.0.0.0", environment={"FRAMELANE_AUTH": "off"}) as gateway:
+    with gateway_process(settings, tmp_path, host="0.0.0.0", environment={"FRAMELANE_AUTH": "keys"}) as gateway:
         async with httpx2.AsyncClient(base_url=gateway.url) as client:
             answer = await client.get("/health/live", headers={"Host": "lab.example"})
     assert answer.status_code == 200

@@ -50,7 +50,7 @@ def refused(tmp_path: Path, *options: str, **environ: str) -> str:
     ("environ", "said"),
     [
         ({"FRAMELANE_LIMITS__BODY_BYTES": "-3"}, "FRAMELANE_LIMITS__BODY_BYTES: Input should be greater than 0"),
-        ({"FRAMELANE_AUTH": "maybe"}, "FRAMELANE_AUTH: Input should be 'loopback' or 'off'"),
+        ({"FRAMELANE_AUTH": "maybe"}, "FRAMELANE_AUTH: Input should be 'off', 'keys', 'jwt' or 'both'"),
         ({"FRAMELANE_LIMITS": "many"}, "FRAMELANE_LIMITS: a whole section is a JSON object"),
         ({"REDIS_URL": "rubbish"}, "REDIS_URL: the URL of a Redis looks like redis://"),
         (
@@ -80,9 +80,9 @@ def test_settings_come_from_the_given_environment_alone(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("host", "environ", "said"),
     [
-        ("0.0.0.0", {}, "set FRAMELANE_AUTH=off"),
+        ("0.0.0.0", {}, "set FRAMELANE_AUTH=keys"),
         ("nowhere.invalid", {}, "no address of this name is known"),
-        ("192.0.2.1", {"FRAMELANE_AUTH": "off"}, "isn't an address of this machine"),
+        ("192.0.2.1", {"FRAMELANE_AUTH": "keys"}, "isn't an address of this machine"),
     ],
 )
 def test_an_address_that_cannot_be_served(host: str, environ: dict[str, str], said: str):
@@ -92,7 +92,7 @@ def test_an_address_that_cannot_be_served(host: str, environ: dict[str, str], sa
 
 def test_addresses_that_can_be_served():
     check({}, "localhost", 0, ["io"])
-    check({"FRAMELANE_AUTH": "off"}, "0.0.0.0", 0, ["io"])
+    check({"FRAMELANE_AUTH": "keys"}, "0.0.0.0", 0, ["io"])
 
 
 def test_wrong_settings_on_the_command_line(tmp_path: Path):

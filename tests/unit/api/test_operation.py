@@ -1,16 +1,20 @@
 """How the gateway is, who works for it, and whom it lets in."""
 
 import asyncio
+import os
 import re
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from api.main import create_app, main
 from api.middleware import is_loopback
+from shared.access_settings import AuthSettings, WebSettings
 from shared.errors import StoreUnavailable
-from shared.settings import AuthSettings, LimitSettings, Settings
+from shared.settings import LimitSettings, Settings
 from shared.workers import LaneBacklog
+from tests.support.access import ADMIN_KEY
 from tests.support.gateway import SPEC, House, calling, serving, worker
 
 
@@ -172,18 +176,28 @@ async def test_pages_of_strangers_change_nothing(origin: str, client: httpx2.Asy
     assert (await client.get("/health/live", headers={"Origin": origin})).status_code == 200
 
 
-async def test_without_loopback_a_page_may_call_its_own_host() -> None:
-    house = House(Settings(auth=AuthSettings(mode="off")))
+async def test_a_page_may_call_its_own_host_and_named_ones_may() -> None:
+    settings = Settings(
+        auth=AuthSettings(mode="keys", admin_key=SecretStr(ADMIN_KEY)),
+        web=WebSettings(origins=["https://a.example"]),
+    )
+    house = House(settings)
     async with calling(house) as client:
 
         async def status(host: str, origin: str) -> int:
-            headers = {"Host": host, "Origin": origin}
+            headers = {"Host": host, "Origin": origin, "Authorization": f"Bearer {ADMIN_KEY}"}
             return (await client.post("/api/v1/jobs", json=SPEC, headers=headers)).status_code
 
         assert await status("lab.example", "http://lab.example") == 202
         assert await status("lab.example:8000", "http://lab.example:8000") == 202
         assert await status("lab.example:8000", "http://lab.example") == 403
         assert await status("lab.example", "http://lab.example.evil.example") == 403
+        assert await status("lab.example", "https://a.example") == 202
+        assert await status("lab.example", "https://a.example.evil.example") == 403
+        assert await status("lab.example", "https://a.example:8443") == 403
+        assert await status("lab.example", "http://a.example") == 403
+        assert await status("lab.example", "http://127.0.0.1") == 403
+        assert await status("lab.example", "null") == 403
 
 
 async def test_client_from_elsewhere_is_refused(house: House) -> None:
@@ -195,11 +209,11 @@ async def test_client_from_elsewhere_is_refused(house: House) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "lab.example"])
-def test_other_addresses_need_the_word_off(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_addresses_need_keys(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["--host", host])
-    assert stopped.value.code == 2
-    assert "FRAMELANE_AUTH=off" in capsys.readouterr().err
+    assert stopped.value.code == os.EX_CONFIG
+    assert "set FRAMELANE_AUTH=keys" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])

@@ -19,7 +19,7 @@ def test_defaults_need_nothing():
     settings = Settings()
     assert settings.store_url == settings.broker_url == "redis://127.0.0.1:6379/0"
     assert settings.artifacts.kind == "local"
-    assert settings.auth.mode == "loopback"
+    assert settings.auth.mode == "off"
 
 
 def test_sections_are_read(monkeypatch: pytest.MonkeyPatch):

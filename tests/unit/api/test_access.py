@@ -1,0 +1,139 @@
+"""Who may call: every operation, asked by nobody and by each role."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import httpx2
+import pytest
+
+from api.main import create_app
+from api.permissions import NEEDED, OPEN, check, names
+from shared.access import Role
+from shared.settings import Settings
+from tests.support.access import ADMIN_KEY, asking, bearer, key_for
+from tests.support.gateway import SPEC, House, calling
+
+_UNTOLD = {"root", "swagger_ui", "redoc", "redoc_script", "docs-assets", "openapi"}
+_SOCKETS = {"follow_job", "follow_all", "live_session"}
+
+
+def _operations() -> Iterator[tuple[str, str, str]]:
+    document = create_app(Settings()).openapi()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if isinstance(operation, dict) and "operationId" in operation:
+                yield operation["operationId"], method.upper(), re.sub(r"\{[^}]+\}", "x", path)
+
+
+OPERATIONS = list(_operations())
+GUARDED = [each for each in OPERATIONS if NEEDED[each[0]] is not OPEN]
+
+
+@pytest.fixture
+def house() -> House:
+    return asking()
+
+
+@pytest.fixture
+async def client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
+    async with calling(house) as calls:
+        yield calls
+
+
+def test_every_route_is_in_the_list_and_nothing_else() -> None:
+    app = create_app(Settings())
+    there = set(names(app.routes))
+    assert {name for name, _, _ in OPERATIONS} | _SOCKETS == there - _UNTOLD
+    assert there <= NEEDED.keys()
+
+
+def test_a_route_that_nobody_thought_of_keeps_the_gateway_from_starting() -> None:
+    app = create_app(Settings())
+    app.get("/api/v1/forgotten")(lambda: None)
+    with pytest.raises(RuntimeError, match="who may use"):
+        check(app)
+
+
+async def test_strangers_are_asked_who_they_are(client: httpx2.AsyncClient, house: House) -> None:
+    for name, method, path in GUARDED:
+        answer = await client.request(method, path)
+        assert answer.status_code == 401, name
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert house.kept == []
+
+
+async def test_each_role_is_refused_what_is_above_it(client: httpx2.AsyncClient, house: House) -> None:
+    for role in Role:
+        headers = bearer(await key_for(house, role))
+        for name, method, path in GUARDED:
+            needed = NEEDED[name]
+            assert needed is not None
+            if role.may(needed):
+                continue
+            answer = await client.request(method, path, headers=headers)
+            assert answer.status_code == 403, (role, name)
+            assert method == "HEAD" or answer.json()["type"] == "urn:framelane:error:forbidden"
+
+
+_FOLLOWING = {"stream_events", "stream_metadata", "stream_metrics"}
+
+
+async def test_each_role_gets_past_the_door_where_it_may(client: httpx2.AsyncClient, house: House) -> None:
+    for role in Role:
+        headers = bearer(await key_for(house, role))
+        for name, method, path in GUARDED:
+            needed = NEEDED[name]
+            assert needed is not None
+            if not role.may(needed) or name in _FOLLOWING:
+                continue
+            answer = await client.request(method, path, headers=headers)
+            assert answer.status_code not in {401, 403}, (role, name, answer.text)
+
+
+async def test_health_is_open(client: httpx2.AsyncClient) -> None:
+    for path in ("/health/live", "/health/ready", "/docs", "/openapi.json"):
+        assert (await client.get(path)).status_code == 200, path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic Zm9vOmJhcg==",
+        "Bearer fl_aaaaaaaaaaaa_" + "b" * 49,
+        "Bearer " + "x" * 9_000,
+        "Bearer a.b.c",
+        "Bearer " + ADMIN_KEY[:-1],
+        f"Token {ADMIN_KEY}",
+    ],
+)
+async def test_what_is_no_key_is_refused(header: str, client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/api/v1/jobs", headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert ADMIN_KEY not in answer.text
+
+
+async def test_a_token_in_the_query_counts_for_nothing(client: httpx2.AsyncClient, house: House) -> None:
+    token = await key_for(house, Role.ADMIN)
+    for name in ("token", "access_token", "api_key", "key"):
+        assert (await client.get("/api/v1/jobs", params={name: token})).status_code == 401
+
+
+async def test_the_quick_way_asks_too(client: httpx2.AsyncClient, house: House) -> None:
+    path = "/api/v1/gestures/asl/predict"
+    body = {"landmarks": SPEC["inputs"][0]["landmarks"]}
+    assert (await client.post(path, json=body)).status_code == 401
+    viewer = bearer(await key_for(house, Role.VIEWER))
+    assert (await client.post(path, json=body, headers=viewer)).status_code == 403
+    assert house.kept == []
+
+
+async def test_models_and_benchmarks_are_for_operators(client: httpx2.AsyncClient, house: House) -> None:
+    submitter = bearer(await key_for(house, Role.SUBMITTER))
+    download = {"kind": "model_download", "models": ["asl"]}
+    refused = await client.post("/api/v1/jobs", json=download, headers=submitter)
+    assert refused.status_code == 403
+    operator = bearer(await key_for(house, Role.OPERATOR))
+    assert (await client.post("/api/v1/jobs", json=download, headers=operator)).status_code == 202
