@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 from typing import Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ from shared.telemetry import bound
 from workers import meters
 from workers.context import JobContext
 from workers.endings import Endings, final
+from workers.following import about, traced
 from workers.handlers import Handler
 from workers.keeper import Keeper
 from workers.service_times import ServiceTimes
@@ -80,7 +82,10 @@ class Batches:
         """How many ended in which way."""
         started = time.monotonic()
         answers: Answers = {}
-        ask(many, contexts, answers)
+        with ExitStack() as spans:
+            for context in contexts:
+                spans.enter_context(traced(context))
+            ask(many, contexts, answers)
         ends: list[tuple[JobContext, Completed | Failed]] = []
         repeated: list[tuple[JobContext, BaseException]] = []
         for context in contexts:
@@ -110,13 +115,13 @@ class Batches:
             return [_NOT_COMMITTED] * len(ends)
         for (context, _), state in zip(ends, states, strict=True):
             if isinstance(state, StaleClaim):
-                log.warning("attempt_superseded", **_about(context), reason=state.detail)
+                log.warning("attempt_superseded", **about(context), reason=state.detail)
             else:
                 log.debug("attempt_ended", job_id=context.job.id, state=state)
         return [_SUPERSEDED if isinstance(state, StaleClaim) else state for state in states]
 
     def _badly(self, context: JobContext, error: BaseException) -> str:
-        with bound(**_about(context)):
+        with bound(**about(context)):
             try:
                 return self._endings.badly(context, error)
             except StaleClaim as stale:
@@ -167,15 +172,9 @@ def _confirmed(context: JobContext, answer: AnyResult | BaseException) -> AnyRes
 
 
 def _final(context: JobContext, error: BaseException) -> Failed | None:
-    with bound(**_about(context)):
+    with bound(**about(context)):
         outcome = final(error)
     if outcome is not None:
         context.drop_artifacts()
         context.close()
     return outcome
-
-
-def _about(context: JobContext) -> dict[str, str]:
-    """What its log lines carry."""
-    job = context.job
-    return {**context.claim.headers, "job_id": job.id, "kind": job.kind, "lane": job.lane}

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import structlog
 
+from shared import tracing
 from shared.adapters.build import artifact_store
 from shared.adapters.celery_queue import CeleryJobQueue
 from shared.adapters.redis_benchmarks import RedisBenchmarkWriter
@@ -84,10 +85,14 @@ def main(
         check_servers(asked.settings)
         device = pin(asked.lane, asked.device or asked.lane.device, asked.settings.worker, host)
         shift = assemble(asked.settings, asked.lane, device, build, host)
-    except (CannotStart, UnfitServer) as error:
+        end_tracing = tracing.begin(asked.settings.tracing, f"worker:{asked.settings.worker.lane}")
+    except (CannotStart, UnfitServer, tracing.NoTracing) as error:
         log.error("worker_cannot_start", reason=str(error))  # noqa: TRY400 - a sentence for people, no crash
         return os.EX_CONFIG
-    return shift.run()
+    try:
+        return shift.run()
+    finally:
+        end_tracing()
 
 
 def pin(lane: Lane, device: str, settings: WorkerSettings, devices: Devices | None = None) -> DeviceInfo:

@@ -23,6 +23,7 @@ from workers import meters
 from workers.batches import Batches
 from workers.context import JobContext
 from workers.endings import Endings
+from workers.following import about, traced
 from workers.gate import Gate
 from workers.handlers import Handler
 from workers.intake import Intake
@@ -151,9 +152,7 @@ class Runner:
         )
 
     def _watched(self, context: JobContext, *, alone: bool = False) -> None:
-        job = context.job
-        about = {"job_id": job.id, "kind": job.kind, "lane": job.lane, "attempt": str(job.attempt)}
-        with bound(**{**context.claim.headers, **about}):
+        with bound(**about(context)), traced(context):
             self._to_its_end(context, alone=alone)
 
     def _to_its_end(self, context: JobContext, *, alone: bool) -> None:

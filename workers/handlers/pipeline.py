@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from shared import tracing
 from shared.errors import PipelineFailed
 from shared.packing import PipelineTask
 from shared.results import InstalledModel, PipelineResult
@@ -80,7 +81,13 @@ class PipelineHandler:
             stop_s=settings.stop_s,
         )
         together = _Together(context.check)
-        play = partial(run_pipeline, cwd=folder, limits=limits, check=together.check, on_message=telling.hear)
+        run = partial(run_pipeline, cwd=folder, limits=limits, check=together.check, on_message=telling.hear)
+        parent = tracing.traceparent()  # of this thread; each process is watched by another
+
+        def play(request: Request) -> Ended:
+            with tracing.span("pipeline process", parent=parent):
+                return run(request)
+
         if len(plan.requests) == 1:
             return [play(plan.requests[0])]
         return together.all(play, plan.requests)
