@@ -110,10 +110,13 @@ class _Answer:
             if self._scope["type"] == "http":
                 self._meters.answered(self._scope, message["status"], time.perf_counter() - self._began)
                 if tracing.on():
-                    tracing.note(
-                        {"http.route": template(self._scope), "http.response.status_code": message["status"]}
-                    )
+                    self._note(message["status"])
         await self._send(message)
+
+    def _note(self, status: int) -> None:
+        route = template(self._scope)
+        about = {"http.route": route, "http.response.status_code": status}
+        tracing.note(about, f"{self._scope['method']} {route}")
 
 
 def _request_id(scope: Scope) -> str:

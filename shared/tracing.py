@@ -85,10 +85,10 @@ def span(
             yield
 
 
-def note(values: Values) -> None:
-    """More about the span that this is inside of."""
+def note(values: Values, name: str = "") -> None:
+    """More about the span that this is inside of; ``name``: what it is called from now on."""
     if _State.exporter is not None:
-        _State.exporter.note(values)
+        _State.exporter.note(values, name)
 
 
 def traceparent(otherwise: str | None = None) -> str | None:

@@ -75,9 +75,12 @@ class Exporter:
         with trace.use_span(made, end_on_exit=True):
             yield
 
-    def note(self, values: Values) -> None:
+    def note(self, values: Values, name: str) -> None:
         """See ``shared.tracing``."""
-        trace.get_current_span().set_attributes(dict(values))
+        around = trace.get_current_span()
+        around.set_attributes(dict(values))
+        if name:
+            around.update_name(name)
 
     def traceparent(self) -> str | None:
         """See ``shared.tracing``."""
