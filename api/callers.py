@@ -3,9 +3,10 @@
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from shared.access import DEFAULT_TENANT, KeyLimits, Role
+from shared.access import DEFAULT_TENANT, KeyLimits, Role, is_default
 from shared.access_errors import Forbidden, Unauthenticated
 
+_DOT = "."
 NO_LIMITS = KeyLimits()
 
 
@@ -39,6 +40,21 @@ STRANGER = Caller("", None, sees="")
 CALLER: ContextVar[Caller] = ContextVar("framelane_caller")
 """Set for each request and socket by ``api.access``. Nobody is the caller of what no request asked for: reading it
 there is a LookupError, so that what forgets to say for whom it works sees nothing instead of everything."""
+
+
+def own_session(session_id: str) -> str:
+    """How a session of the caller's is called in stores, keys and messages; law: of two tenants no two alike.
+
+    Sessions of the default tenant are called as callers call them.
+    """
+    tenant = caller().tenant
+    bare = session_id.replace(_DOT, "")
+    return bare if is_default(tenant) else f"{tenant}{_DOT}{bare}"
+
+
+def told_session(session_id: str) -> str:
+    """The same as its callers call it."""
+    return session_id.rpartition(_DOT)[2]
 
 
 def caller() -> Caller:

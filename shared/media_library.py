@@ -63,6 +63,8 @@ class MediaLibrary:
                 hold()
             media = self._beacon.media()
             old = media.get(medium.name)
+            if old is not None and old.tenant != medium.tenant:
+                raise taken(old)  # it isn't theirs to replace
             if old is not None and old.file.sha256 != medium.file.sha256 and not replace:
                 raise taken(old)
             self._beacon.add_medium(medium)

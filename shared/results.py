@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from shared.access import DEFAULT_TENANT, is_default
 from shared.benchmarks import DensityResult, OptimizeResult, PerformanceResult, SuiteResult, ValidateResult
 from shared.figures import Drift, Latency
 from shared.predictions import (
@@ -213,6 +214,9 @@ class InstalledMedium(Answer):
     installed_at: str
     thumbnail: InstalledFile | None = None
     origin: Literal["catalogue", "upload"] = "catalogue"
+    tenant: Annotated[str, Field(exclude_if=is_default, description="whose upload; left out for `default`")] = (
+        DEFAULT_TENANT
+    )
 
 
 class MediaUploadResult(Answer):

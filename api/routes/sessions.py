@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from api.callers import own_session
 from api.dependencies import Here
 from api.gateway import Gateway
 from api.problems import status_of
@@ -224,6 +225,6 @@ async def get_session_artifact(request: Request, here: Here, session_id: str, na
 
 def _canonical(session_id: str) -> str:
     try:
-        return str(UUID(session_id))
+        return own_session(str(UUID(session_id)))
     except ValueError:
         raise SessionNotFound(f"there is no session {session_id[:100]!r}") from None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, WebSocket
 
+from api.callers import caller
 from api.dependencies import Here, canonical
 from api.gateway import Gateway
 from api.routes.events import AfterSeq
@@ -54,7 +55,7 @@ async def follow_all(
     back gets snapshots anew.
     """
     await socket.accept()
-    query = JobQuery(kind, None, device, labels_of(label or []), here.settings.limits.page)
+    query = JobQuery(kind, None, device, labels_of(label or []), here.settings.limits.page, tenant=caller().sees)
     hand_over(socket, partial(_tell_all, here, query))
 
 

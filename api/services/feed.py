@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from api.hub import Follower, Heard, Note
 from api.services.follow import END_OF, PING, End, Frame, lagged, snapshot_of
+from shared.access import DEFAULT_TENANT
 from shared.jobs import JobRecord
 from shared.ports import JobQuery, JobStore
 from shared.states import JobState
@@ -86,7 +87,8 @@ def wanted(query: JobQuery) -> Callable[[Heard], bool]:
     def matches(heard: Heard) -> bool:
         event = heard.fields
         return (
-            query.kind in (None, event.get("kind"))
+            query.tenant in (None, event.get("tenant", DEFAULT_TENANT))
+            and query.kind in (None, event.get("kind"))
             and query.device in (None, event.get("device"))
             and query.labels.items() <= event.get("labels", {}).items()
         )

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from anyio import CapacityLimiter, to_thread
 
+from api.callers import caller
 from api.errors import MediumInUse, MediumNotFound
 from api.services.library_images import images_of
 from api.services.pipeline_jobs import media_of
 from api.services.pipelines import Registry
+from shared.access import Role
 from shared.errors import MediumNotInstalled
 from shared.graph.names import places
 from shared.measurements import ComparedModel
@@ -96,6 +98,8 @@ class MediaShelf:
         if medium.installed is None:
             msg = f"{name} isn't in the library"
             raise MediumNotFound(msg)
+        if medium.installed.origin == "catalogue":
+            caller().must_be(Role.OPERATOR)  # everybody has it
         if not force and (users := await self.users(name)):
             told = ", ".join(users[:_USERS_TOLD]) + (", …" if len(users) > _USERS_TOLD else "")
             raise MediumInUse(f"{name} is used by {told}; delete them first, or say force=true")

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 
+from api.callers import own_session, told_session
 from api.services.courier import Courier
 from api.services.lanes import Lanes
 from api.services.live import GatewayStops, Live, Place
@@ -90,7 +91,7 @@ class Sessions:
             raise InvalidSpec(*broken)
         await self._models.require([entry.name])
         route = await self._route(spec)
-        session_id, token = str(uuid4()), secrets.token_urlsafe(32)
+        session_id, token = own_session(str(uuid4())), secrets.token_urlsafe(32)
         await self._store.open(
             NewSession(
                 id=session_id,
@@ -109,13 +110,12 @@ class Sessions:
     async def resume(self, said: Resume) -> tuple[Live, SessionBegun]:
         """Raises SessionNotFound, TooManySessions, StoreUnavailable."""
         self._require_room()
-        held = await self._store.resume(said.session, hashed(said.token), self._holder)
+        session_id = own_session(said.session)
+        held = await self._store.resume(session_id, hashed(said.token), self._holder)
         spec = SessionSpec.model_validate_json(held.spec)
         entry = self._rules.entries.get(spec.model) or (await self._learn(spec.model))
         left_s = max(0.0, self._settings.lifetime_s - held.age_s)
-        live = self._live(
-            Place(said.session, held.turn, held.lane), spec, entry, left_s, min(said.after, held.seq)
-        )
+        live = self._live(Place(session_id, held.turn, held.lane), spec, entry, left_s, min(said.after, held.seq))
         live.open = len(held.open)
         names = [json.loads(f"{{{meta}}}")["frame"] for meta in held.open]
         return live, self._begun(live, entry, None, held.seq, names)
@@ -298,7 +298,7 @@ class Sessions:
     ) -> SessionBegun:
         settings = self._settings
         return SessionBegun(
-            session=live.place.session_id,
+            session=told_session(live.place.session_id),
             token=token,
             resumed=token is None,
             model=entry.name,

@@ -1,6 +1,7 @@
 """The commands that talk to a gateway, and the one that is all of it."""
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from client.cli import specs
 from client.cli.audit import audit
 from client.cli.bench import bench
 from client.cli.dead import dead, requeue
+from client.cli.keys import keys
 from client.cli.media import media
 from client.cli.models import models
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, complain, err, out, print_json
@@ -17,7 +19,7 @@ from client.cli.pipelines import pipelines
 from client.cli.render import device_table, job_table, show
 from client.cli.session import session
 from client.cli.submitting import show_end, submit
-from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway
+from client.cli.target import DEFAULT, AsJson, DataDir, JobId, Url, gateway, take_key_file
 from client.cli.up import up
 from client.cli.watching import exit_code, watch_bar, watch_lines
 from client.sdk import ClientError
@@ -55,6 +57,7 @@ app.add_typer(pipelines)
 app.add_typer(media)
 app.add_typer(bench)
 app.add_typer(models)
+app.add_typer(keys)
 
 
 def _tell_version(asked: bool) -> None:
@@ -68,8 +71,15 @@ def _options(
     _version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and exit.")
     ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="FRAMELANE_API_KEY_FILE", help="Holds the key to show; default: that of FRAMELANE_API_KEY."
+        ),
+    ] = None,
 ) -> None:
     """What stands before a command."""
+    take_key_file(key_file)
 
 
 @app.command()

@@ -92,3 +92,18 @@ def persistent_key(path: Path) -> str:
         key = secrets.token_urlsafe(32)
         file.write(key)
     return key
+
+
+def admin_key_path(data_dir: Path) -> Path:
+    """Where ``framelane up`` keeps the administrator's key that it made."""
+    return data_dir / "admin.key"
+
+
+def own_key(data_dir: Path) -> str | None:
+    """The key that commands on the machine of the local system use; None: the environment's, or none."""
+    if os.environ.get("FRAMELANE_API_KEY"):
+        return None
+    try:
+        return admin_key_path(data_dir).read_text("ascii").strip()
+    except OSError:
+        return None

@@ -11,7 +11,7 @@ import httpx2
 from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 
-from client.sdk import calls, pipeline_calls
+from client.sdk import calls, key_calls, pipeline_calls
 from client.sdk.answers import (
     DeviceView,
     GestureAnswer,
@@ -22,16 +22,20 @@ from client.sdk.answers import (
     Status,
 )
 from client.sdk.benchmarks import BenchmarkMethods
+from client.sdk.credentials import Credentials, key_of
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
+from client.sdk.key_calls import MadeKey
 from client.sdk.media import MediaMethods
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
 from client.sdk.sessions import SessionMethods
+from shared.access import KeyView
 from shared.audit import KeptEntry
 from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
+from shared.new_keys import NewKey
 from shared.pipelines import Pipeline
 from shared.workers import WorkerInfo
 
@@ -42,12 +46,14 @@ class Framelane(MediaMethods, BenchmarkMethods, SessionMethods):
     """A client of one gateway, for threads. ``url`` is the gateway's root, as ``framelane up`` prints it.
 
     Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers.
+    ``key``: an API key or token; by default that of the environment (FRAMELANE_API_KEY).
     ``transport`` replaces the network, for tests that hold the application itself.
     """
 
-    def __init__(self, url: str, *, transport: httpx2.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, *, key: str | None = None, transport: httpx2.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx2.Client(base_url=self.url, transport=transport, follow_redirects=True)
+        self._who = Credentials(key_of(key), self.url)
+        self._http = httpx2.Client(base_url=self.url, transport=transport, follow_redirects=True, auth=self._who)
 
     def close(self) -> None:
         """Let go of connections."""
@@ -251,6 +257,18 @@ class Framelane(MediaMethods, BenchmarkMethods, SessionMethods):
         """A pipeline as the text of a YAML file."""
         return self._do(pipeline_calls.export_pipeline(pipeline_id))
 
+    def create_key(self, new: NewKey | Mapping[str, Any]) -> MadeKey:
+        """A new API key; its token is told this once."""
+        return self._do(key_calls.create(new))
+
+    def keys(self) -> list[KeyView]:
+        """API keys that the caller cares for."""
+        return self._do(key_calls.listed())
+
+    def revoke_key(self, key_id: str) -> None:
+        """Nobody is served with it any more, within seconds."""
+        self._do(key_calls.revoke(key_id))
+
     def devices(self) -> list[DeviceView]:
         """Devices of the live workers."""
         return self._do(calls.devices())
@@ -286,7 +304,9 @@ class Framelane(MediaMethods, BenchmarkMethods, SessionMethods):
 
     def _listen(self, url: str, track: Track) -> Generator[Followed]:
         try:
-            with connect(url, max_size=MAX_FRAME_BYTES, compression=None) as socket:
+            with connect(
+                url, max_size=MAX_FRAME_BYTES, compression=None, additional_headers=self._who.headers
+            ) as socket:
                 track.connected()
                 for text in socket:
                     news = track.hear(text)

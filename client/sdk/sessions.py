@@ -10,6 +10,7 @@ from typing import Any, Self
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from client.sdk.credentials import Credentials
 from client.sdk.following import MAX_FRAME_BYTES
 from client.sdk.problems import problem_of, reason
 from client.sdk.session_track import SessionTrack, Told
@@ -26,8 +27,10 @@ class LiveSession:
     Methods raise ApiProblem when the session can't go on, ConnectionFailed when no gateway answers.
     """
 
-    def __init__(self, url: str, spec: SessionSpec) -> None:
+    def __init__(self, url: str, spec: SessionSpec, headers: Mapping[str, str] | None = None) -> None:
+        """``headers``: sent with each connection; they may say who calls."""
         self._track = SessionTrack(url, spec)
+        self._headers = headers
         self._socket: ClientConnection | None = None
         self._line = ExitStack()
 
@@ -146,7 +149,13 @@ class LiveSession:
 
     def _open(self) -> ClientConnection:
         track = self._track
-        connecting = connect(track.address, max_size=MAX_FRAME_BYTES, compression=None, open_timeout=_OPEN_S)
+        connecting = connect(
+            track.address,
+            max_size=MAX_FRAME_BYTES,
+            compression=None,
+            open_timeout=_OPEN_S,
+            additional_headers=self._headers,
+        )
         with ExitStack() as line:
             socket = line.enter_context(connecting)
             if track.first_words is not None:
@@ -173,6 +182,7 @@ class SessionMethods:
     """What ``Framelane`` can do about live sessions."""
 
     url: str
+    _who: Credentials
 
     def session(self, model: str, **asked: Any) -> LiveSession:
         """A live session, to be entered with ``with``.
@@ -180,4 +190,4 @@ class SessionMethods:
         ``asked``: further fields of SessionSpec: ``device``, ``priority``, ``top_k``, ``min_confidence``,
         ``mirror``, ``runtime``, ``record``. Raises pydantic.ValidationError for others.
         """
-        return LiveSession(self.url, SessionSpec(model=model, **asked))
+        return LiveSession(self.url, SessionSpec(model=model, **asked), self._who.headers)

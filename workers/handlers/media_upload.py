@@ -75,8 +75,9 @@ class MediaUpload:
         folder.mkdir()
         made = make(raw, folder, self._settings, context.check)
         context.progress(0.8, "storing", raw.name)
-        known = self._library.add(made.medium, made.contents, context.check, replace=replace)
-        return MediaUploadResult(medium=made.medium, known=known)
+        medium = made.medium.model_copy(update={"tenant": context.job.tenant})
+        known = self._library.add(medium, made.contents, context.check, replace=replace)
+        return MediaUploadResult(medium=medium, known=known)
 
     def warm(self, models: Sequence[InstalledModel]) -> None:
         """Uploads need no model."""

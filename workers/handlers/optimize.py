@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
+from shared.access import scoped
 from shared.benchmarks import MeasuredRun, OptimizeResult
 from shared.devices import DeviceInfo
 from shared.errors import PipelineError
 from shared.graph.emitter import emit
 from shared.graph.model import Graph
 from shared.graph.simple import View
+from shared.jobs import JobRecord
 from shared.measure.compare import Comparison, compare
 from shared.needs import pipeline_models
 from shared.packing import OptimizeTask
@@ -110,7 +112,7 @@ class OptimizeHandler:
             best, bests, gain = ORIGINAL, originals, Comparison("same", 0.0, 0.0, 0.0)
             notes.append("nothing that finds the same objects was faster")
         graph = applied(task.pipeline, best).graph
-        saved = self._save(task, graph, gain, notes) if task.save_as and best != ORIGINAL else None
+        saved = self._save(context.job, task, graph, gain, notes) if task.save_as and best != ORIGINAL else None
         result = OptimizeResult(
             benchmark_id=context.job.id,
             pipeline_id=task.pipeline.pipeline_id,
@@ -132,7 +134,9 @@ class OptimizeHandler:
         report = bench.keep(result, [task.pipeline], (result.gain, "gain"))
         return result.model_copy(update={"report": report})
 
-    def _save(self, task: OptimizeTask, graph: Graph, gain: Comparison, notes: list[str]) -> str | None:
+    def _save(
+        self, job: JobRecord, task: OptimizeTask, graph: Graph, gain: Comparison, notes: list[str]
+    ) -> str | None:
         """The variant's id; None if there is a note why not."""
         found = _VARIANT.match(task.pipeline.pipeline_id)
         if gain.low <= 0:
@@ -141,7 +145,9 @@ class OptimizeHandler:
             notes.append("not saved: only a variant of a pipeline can get another one beside it")
         else:
             try:
-                self._environment.variants.add_variant(found[1], self._variant(task.save_as, graph))
+                self._environment.variants.add_variant(
+                    scoped(job.tenant, found[1]), self._variant(task.save_as, graph)
+                )
             except PipelineError as error:
                 notes.append(f"not saved: {error.detail}")
             else:
