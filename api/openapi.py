@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, TypeAdapter
 
-from api.permissions import NEEDED, OPEN
+from api.permissions import NEEDED
 from api.problems import Problem
 from api.reference import problems
 from api.routes.gestures import PredictRequest
@@ -108,8 +108,8 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _guard(operation: dict[str, Any]) -> None:
     """Say who may do it, and what others are told."""
-    role = NEEDED.get(operation["operationId"], OPEN)
-    if role is OPEN:
+    role = NEEDED.get(operation["operationId"])
+    if role is None:
         operation["security"] = []
         return
     operation["security"] = [{name: []} for name in _SCHEMES]

@@ -1,10 +1,8 @@
 """What the gateway is put together from: one adapter for each port."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-from api.services.own_jobs import OwnJobs
-from api.services.own_things import OwnBenchmarks, OwnDirectory, OwnPipelines, OwnUploads
 from shared.catalogue import Catalogue
 from shared.media import MediaCatalogue
 from shared.ports import (
@@ -57,15 +55,3 @@ class Parts:
     catalogue: Catalogue
     media: MediaCatalogue
     check_link: LinkCheck | None = None
-
-
-def owned(parts: Parts) -> Parts:
-    """The same, for one caller after the other: each sees what is its own, and nothing of other tenants."""
-    return replace(
-        parts,
-        store=OwnJobs(parts.store),
-        pipelines=OwnPipelines(parts.pipelines),
-        uploads=OwnUploads(parts.uploads),
-        benchmarks=OwnBenchmarks(parts.benchmarks),
-        directory=OwnDirectory(parts.directory),
-    )

@@ -52,6 +52,7 @@ put VALKEY_PASSWORD secret
 put S3_ACCESS_KEY secret
 put S3_SECRET_KEY secret
 put FRAMELANE_CALLBACKS__SECRET echo "whsec_$(head -c 32 /dev/urandom | base64 -w0)"
+put FRAMELANE_AUTH__ADMIN_KEY secret
 put FLOWER_BASIC_AUTH echo "flower:$(secret)"
 put GRAFANA_PASSWORD secret
 put LIVE_PASSWORD secret

@@ -95,6 +95,8 @@ def _announce(stack: LocalStack, *, as_json: bool) -> None:
         f"docs: {stack.url}/docs   stop: Ctrl-C",
         soft_wrap=True,
     )
+    if stack.made_key:
+        out().print(f"administrator's key, told this once: {stack.made_key}", soft_wrap=True)
     if stack.flower:
         address, user, password = stack.flower
         out().print(f"Flower: {address}   user {user}, password {password}", soft_wrap=True)

@@ -12,7 +12,7 @@ from client.local import preflight
 from client.local.lanes import default_lanes, worker_options
 from client.local.logs import LogSink
 from client.local.parts import Part, ProcessPart, ValkeyPart
-from client.local.runfile import persistent_key
+from client.local.runfile import admin_key_path, persistent_key
 from shared.devices import Lane
 from shared.errors import FramelaneError
 
@@ -52,6 +52,7 @@ class Layout:
     def __init__(self, options: StackOptions, sink: LogSink) -> None:
         self.options = options
         self._environ = dict(os.environ if options.environ is None else options.environ)
+        self.made_key = self._ask_callers()
         self._sink = sink
         self._port = options.port
         asked = default_lanes(self._environ) if options.lanes is None else options.lanes
@@ -119,6 +120,26 @@ class Layout:
             environ["FLOWER_BASIC_AUTH"] = ":".join(self.flower_login)
             environ["FRAMELANE_BROKER__EVENTS"] = "true"
         return environ
+
+    def _ask_callers(self) -> str | None:
+        """On an address that others reach, callers are asked for keys; the administrator's, if it was made now."""
+        said = self._environ.keys() & {"FRAMELANE_AUTH", "FRAMELANE_AUTH__MODE"}
+        if said or preflight.is_loopback(self.options.host):
+            return None
+        path = admin_key_path(self.options.data_dir)
+        new = not path.exists()
+        self.options.data_dir.mkdir(parents=True, exist_ok=True)
+        key = persistent_key(path)
+        self._environ["FRAMELANE_AUTH__MODE"] = "keys"
+        self._environ["FRAMELANE_AUTH__ADMIN_KEY_FILE"] = str(path.resolve())
+        return key if new else None
+
+    @property
+    def key(self) -> str:
+        """What this machine may show the gateway; empty where nobody asks."""
+        path = self._environ.get("FRAMELANE_AUTH__ADMIN_KEY_FILE")
+        given = self._environ.get("FRAMELANE_AUTH__ADMIN_KEY") or self._environ.get("FRAMELANE_API_KEY") or ""
+        return Path(path).read_text("utf-8").strip() if path else given
 
     def _given_redis(self) -> str:
         return self._environ.get("REDIS_URL") or self._environ.get("FRAMELANE_REDIS__URL") or ""

@@ -70,6 +70,11 @@ class LocalStack:
         return (self._layout.flower_url, *self._layout.flower_login) if self._layout.flower_url else None
 
     @property
+    def made_key(self) -> str | None:
+        """The administrator's key, if it was made for this start: it is kept in the data directory."""
+        return self._layout.made_key
+
+    @property
     def lanes(self) -> list[str]:
         """Names of the lanes it has."""
         return list(self._layout.lanes)
@@ -141,7 +146,7 @@ class LocalStack:
             raise CannotStart(msg) from error
 
     def _await_ready(self, deadline: float) -> None:
-        with httpx2.Client(timeout=5, trust_env=False) as http:
+        with httpx2.Client(timeout=5, trust_env=False, headers=self._shown()) as http:
             while not is_ready(http, self.url, self._layout.lanes, self.pids()):
                 if self._supervisor.finished.wait(_POLL_S):
                     raise self._supervisor.failure or StackFailed("stopped while it was starting")
@@ -151,6 +156,9 @@ class LocalStack:
                     )
                     raise StackFailed(msg)
         self._sink(SPEAKER, f"ready: {self.url}")
+
+    def _shown(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._layout.key}"} if self._layout.key else {}
 
     def _forget(self) -> None:
         RunFile.path(self.data_dir).unlink(missing_ok=True)

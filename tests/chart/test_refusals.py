@@ -31,7 +31,7 @@ OWN_REDIS = {"valkey": {"enabled": False}, "redis": {"host": "redis.example", "e
         ({"secretEnv": {"FRAMELANE_X": {"name": "a", "key": "b"}}}, "'FRAMELANE_X' does not match pattern"),
         ({"s3": {"endpoint": "https://s3.example"}}, "/s3/endpoint"),
         ({"gateway": {"image": {"tag": "latest"}}}, "/gateway/image/tag"),
-        ({"auth": {"mode": "loopback"}}, "/auth/mode"),
+        ({"auth": {"mode": "off"}}, "/auth/mode"),
         # By the chart.
         ({"valkey": {"enabled": False}}, "set redis.host to a server of yours"),
         ({"redis": {"host": "redis.example"}}, "set valkey.enabled to false to use yours"),
@@ -40,11 +40,9 @@ OWN_REDIS = {"valkey": {"enabled": False}, "redis": {"host": "redis.example", "e
         ({"seaweedfs": {"enabled": False}}, "set s3.endpoint to host:port"),
         ({"s3": {"endpoint": "s3.example"}}, "set seaweedfs.enabled to false to use yours"),
         ({"seaweedfs": {"enabled": False}, "s3": {"endpoint": "s3.example"}}, "name that in s3.existingSecret"),
-        ({"ingress": {"enabled": True, "hosts": ["a.example"]}}, "set auth.acceptOpenIngress to true"),
-        ({"gateway": {"service": {"type": "LoadBalancer"}}}, "set auth.acceptOpenIngress to true"),
-        ({"auth": {"acceptOpenIngress": True}, "ingress": {"enabled": True}}, "ingress.hosts is empty"),
+        ({"ingress": {"enabled": True}}, "ingress.hosts is empty"),
         (
-            {"auth": {"acceptOpenIngress": True}, "ingress": {"enabled": True, "hosts": ["a.example"]}},
+            {"ingress": {"enabled": True, "hosts": ["a.example"]}},
             "name its pods in networkPolicy.gatewayFrom",
         ),
         ({"serviceMonitor": {"enabled": True}}, "Prometheus wouldn't reach the gateway"),

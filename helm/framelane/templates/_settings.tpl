@@ -120,6 +120,16 @@ FRAMELANE_{{ upper $section }}__{{ upper $field }}: {{ include "framelane.value"
 {{- end }}
 {{- end }}
 
+{{/* What gateways alone are told. */}}
+{{- define "framelane.gatewayEnv" -}}
+{{- include "framelane.env" . }}
+- name: FRAMELANE_AUTH__ADMIN_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.auth.existingSecret | default (include "framelane.generatedSecret" .) }}
+      key: {{ ternary .Values.auth.adminKeyKey "admin-key" (ne .Values.auth.existingSecret "") }}
+{{- end }}
+
 {{/* As KEDA reaches it from its own namespace. */}}
 {{- define "framelane.redisAddress" -}}
 {{- include "framelane.redisHost" . }}{{ if .Values.valkey.enabled }}.{{ .Release.Namespace }}.svc{{ end }}:{{ include "framelane.redisPort" . -}}
