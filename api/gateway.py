@@ -9,7 +9,8 @@ from anyio import CapacityLimiter
 from api.hub import Hub
 from api.images import image_check
 from api.meters import Meters
-from api.parts import Parts, owned
+from api.owned import owned
+from api.parts import Parts
 from api.services.chores import Chores
 from api.services.courier import Courier
 from api.services.dead import DeadJobs
