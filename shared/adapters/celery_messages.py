@@ -109,7 +109,7 @@ def fault_of_announcement(text: bytes) -> str | None:
         return f"it has {len(text):,} bytes; at most {LARGEST:,} are taken"
     try:
         message = _Announced.model_validate_json(text)
-        _DICT.validate_json(b64decode(message.body, validate=True))
+        _TOLD.validate_json(b64decode(message.body, validate=True))
     except ValidationError as error:
         return _first(error)
     except ValueError:
@@ -117,7 +117,8 @@ def fault_of_announcement(text: bytes) -> str | None:
     return "it is compressed" if message.headers.get("compression") else None
 
 
-_DICT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+_TOLD: TypeAdapter[dict[str, Any] | list[dict[str, Any]]] = TypeAdapter(dict[str, Any] | list[dict[str, Any]])
+"""A list: events of tasks come several at once."""
 
 
 def _first(error: ValidationError) -> str:

@@ -27,8 +27,12 @@ kombu_redis: Any = untyped
 REJECTED = "_rejected"
 """The list's key, after the prefix; with ``_total`` behind it: how many there ever were."""
 REJECTED_KEPT = 100
+_ANSWERS = b".reply.celery.pidbox"
 _SHOWN = 2_048
 """Bytes of such a message that are kept."""
+
+_REPLIES, _EVENTS = "celery.pidbox", "celeryev."
+"""End and beginning of names of queues where Celery's own news wait, for Flower and whoever asks workers."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -88,7 +92,7 @@ class Channel(kombu_redis.Channel):
             reply = parse(connection, command, **options)
             if command != "BRPOP" or not reply:
                 return reply
-            fault = fault_of(reply[1])
+            fault = _fault_in(reply[0], reply[1])
             return reply if fault is None else self._reject(reply[0], reply[1], fault)
 
         return parsed
@@ -98,11 +102,17 @@ class Channel(kombu_redis.Channel):
         with self.conn_or_acquire() as client:
             for priority in self.priority_steps:
                 if item := client.rpop(self._q_for_pri(queue, priority)):
-                    if fault := fault_of(item):
+                    if fault := _fault_in(queue.encode(), item):
                         self._reject(queue.encode(), item, fault)
                         break
                     return loads(item.decode())
         raise kombu_redis.Empty
+
+    def _fault(self, queue: str, message: bytes) -> str | None:
+        name = queue.partition(self.sep)[0]
+        if name.endswith(_REPLIES) or name.startswith(_EVENTS):
+            return fault_of_announcement(message)
+        return fault_of(message)
 
     def _reject(self, queue: bytes, message: bytes, fault: str) -> None:
         """Keep it for whoever wants to know; nothing of it is logged, for it may say anything."""
@@ -122,6 +132,12 @@ class Channel(kombu_redis.Channel):
             steps.lpush(key, json.dumps(told)).ltrim(key, 0, REJECTED_KEPT - 1).incr(f"{key}_total").execute()
         except redis.RedisError as error:
             _log.warning("rejected_message_not_kept", reason=type(error).__name__)
+
+
+def _fault_in(queue: bytes, message: bytes) -> str | None:
+    # Answers of workers to who looks at them lie in a queue of their own.
+    judge = fault_of_announcement if queue.partition(b"\x06")[0].endswith(_ANSWERS) else fault_of
+    return judge(message)
 
 
 class Transport(kombu_redis.Transport):
