@@ -12,7 +12,9 @@ import structlog
 
 from shared.errors import JobNotFound, Lost, Poison, StaleClaim, WorkerLeaves
 from shared.jobs import ErrorInfo, JobRecord
+from shared.needs import work_of
 from shared.ports import AttemptStore, JobQueue, Lapsed
+from shared.ports.queue import ABOUT
 from shared.routing import Route, task_name
 from shared.states import JobState
 
@@ -70,7 +72,8 @@ def due_at(record: JobRecord, base_s: float) -> datetime | None:
 
 def send(store: AttemptStore, queue: JobQueue, record: JobRecord) -> None:
     """Queue a PENDING job. Raises BrokerUnavailable or StoreUnavailable; then it still counts as unpublished."""
-    queue.send(route_of(record), record.id, {ALONE: "yes"} if is_suspect(record) else {})
+    about = {ABOUT: work_of(record.spec)}
+    queue.send(route_of(record), record.id, about | {ALONE: "yes"} if is_suspect(record) else about)
     store.published(record.id, record.fence)
 
 

@@ -8,8 +8,10 @@ from anyio import CapacityLimiter, to_thread
 
 from shared.circuit import Circuit
 from shared.errors import BrokerUnavailable
+from shared.needs import work_of
 from shared.packing import AnyTask, group_of
 from shared.ports import Envelope, JobQueue
+from shared.ports.queue import ABOUT
 from shared.queue_settings import BatchingSettings
 from shared.routing import BATCH_TASK, Route, place_of
 
@@ -39,7 +41,7 @@ class Courier:
             place = place_of(route.priority, route.queue, group)
             message = self._queue.summons(replace(route, task=BATCH_TASK), place)
             return (group, message) if message else ("", None)
-        return "", self._queue.envelope(route, job_id, headers)
+        return "", self._queue.envelope(route, job_id, {**headers, ABOUT: work_of(task)})
 
     async def send(self, route: Route, job_id: str, headers: Mapping[str, str]) -> None:
         """The message is with the broker when this returns. Raises BrokerUnavailable.

@@ -37,10 +37,11 @@ from shared.graph.model import Graph
 from shared.jobs import Completed
 from shared.measurements import OptimizeSpec
 from shared.media_library import taken
-from shared.needs import needs_of
+from shared.needs import needs_of, work_of
 from shared.packing import AnyTask, InferenceTask, ValidateTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, Envelope, JobStore, NewJob, WorkerDirectory
+from shared.ports.queue import ABOUT
 from shared.results import PipelineResult
 from shared.routing import Route
 from shared.settings import JobSettings
@@ -180,7 +181,7 @@ class Submitter:
             error.retry_after_s = self._lanes.room_in_s(route.queue)
             raise
         if created.fresh and message is None:
-            await self._publish(route, created.record.id, ticket.headers)
+            await self._publish(route, created.record.id, {**ticket.headers, ABOUT: work_of(prepared.task)})
         if created.fresh:
             self._counted(created.record.kind, route.queue)
         return created

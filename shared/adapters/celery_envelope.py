@@ -24,6 +24,7 @@ from typing_extensions import override
 
 from shared.adapters.celery_task import task_message
 from shared.ports import Envelope
+from shared.ports.queue import ABOUT
 from shared.routing import Route
 
 
@@ -44,8 +45,8 @@ class _Desk(virtual.Transport):
 
 _PLACES = 1_000
 _OURS = str(uuid4())
-_BODY, _ID, _ARGUMENTS, _TAG, _MORE = (
-    f"@{name}-{uuid4().hex}@" for name in ("body", "id", "arguments", "tag", "more")
+_BODY, _ID, _ARGUMENTS, _KEYWORDS, _TAG, _MORE = (
+    f"@{name}-{uuid4().hex}@" for name in ("body", "id", "arguments", "keywords", "tag", "more")
 )
 """What stands in a form where messages differ; nobody's text can say the same."""
 
@@ -97,6 +98,7 @@ class Scribe:
         text = (
             form.text.replace(_BODY, body)
             .replace(_ARGUMENTS, json.dumps(repr([argument]))[1:-1])
+            .replace(_KEYWORDS, json.dumps(headers.get(ABOUT, ""))[1:-1])
             .replace(f'"{_MORE}": null, ', more)
         )
         return form.key, text
@@ -107,7 +109,7 @@ class Scribe:
             self._app.send_task(**asked, producer=self._producer)
             written = self._sheet.written
         _, *rest = loads(self._sheet.decode_body(written["body"], written["properties"]["body_encoding"]))
-        headers = {_MORE: None, **written["headers"], "argsrepr": _ARGUMENTS}
+        headers = {_MORE: None, **written["headers"], "argsrepr": _ARGUMENTS, "kwargsrepr": _KEYWORDS}
         message = {
             **written,
             "body": _BODY,

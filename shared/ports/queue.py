@@ -8,6 +8,9 @@ from pydantic import BaseModel
 
 from shared.routing import Route
 
+ABOUT = "about"
+"""The header that says what a job is about, for people who watch the queue: ``inference/asl``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:

@@ -270,6 +270,9 @@ def test_flower_sees_the_workers_and_wants_the_login_that_was_made(tmp_path: Pat
         (name,) = known
         assert worker.id in name
         assert [queue["name"] for queue in known[name]["active_queues"]] == ["io"]
+        job = httpx2.post(f"{up.url}/api/v1/jobs", json={"kind": "sweep"}).json()["id"]
+        task = eventually(lambda: _task(flower["url"], login, job), WITHIN_S)
+        assert (task["name"], task["kwargs"]) == ("framelane.sweep", "sweep")
         assert not [line for line in up.log if "celery.accumulate" in line]
         assert not any(flower["password"] in " ".join(process.cmdline()) for process in up.children)
         assert up.end(signal.SIGINT) == 0
@@ -281,6 +284,13 @@ def _watched_by(flower: str, login: tuple[str, str]) -> dict[str, Any] | None:
     answer = httpx2.get(f"{flower}/api/workers", params={"refresh": "1"}, auth=login, timeout=20)
     known: dict[str, Any] = answer.raise_for_status().json()
     return known if known and all("active_queues" in each for each in known.values()) else None
+
+
+def _task(flower: str, login: tuple[str, str], job: str) -> dict[str, Any] | None:
+    """What Flower shows of a job; None before it was told."""
+    tasks: dict[str, Any] = httpx2.get(f"{flower}/api/tasks", auth=login).raise_for_status().json()
+    shown = tasks.get(job)
+    return shown if shown and shown["name"] else None
 
 
 def _status(url: str) -> int | None:

@@ -45,7 +45,7 @@ async def test_request_id_and_trace_travel_with_the_message(client: httpx2.Async
     assert answer.headers["x-request-id"] == "mine-1"
     message = house.queue.take("cpu")
     assert message is not None
-    assert message.headers == {"request_id": "mine-1", "traceparent": trace}
+    assert message.headers == {"request_id": "mine-1", "traceparent": trace, "about": "inference/asl"}
 
 
 async def test_strange_request_id_is_replaced(client: httpx2.AsyncClient) -> None:
