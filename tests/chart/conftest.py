@@ -26,6 +26,7 @@ FORMS = {
         "seaweedfs": {"enabled": False},
         "s3": {"endpoint": "s3.example", "existingSecret": "stores", "bucket": "vision"},
         "networkPolicy": {"enabled": False},
+        "auth": {"existingSecret": "who-may-call-the-gateway"},
     },
 }
 """Values by the name of what they make."""

@@ -164,7 +164,7 @@ def test_secrets_are_long_different_and_nobody_elses_to_read(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == [".env"], "nothing is left behind"
     env = read_env(file)
     secrets = [env[name].removeprefix("flower:") for name in env if re.search("PASSWORD|KEY|AUTH", name)]
-    assert len(secrets) == len(set(secrets)) == 6
+    assert len(secrets) == len(set(secrets)) == 7
     assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in secrets)
     kind, _, key = env["FRAMELANE_CALLBACKS__SECRET"].partition("_")
     assert (kind, len(base64.b64decode(key, validate=True))) == ("whsec", 32)
