@@ -11,6 +11,14 @@ class RedisSettings(BaseModel):
 
     url: Annotated[str, Field(description="may hold a password; never logged")] = "redis://127.0.0.1:6379/0"
     prefix: Annotated[str, Field(description="first part of every key and channel")] = "framelane"
+    ca: Annotated[
+        Path | None,
+        Field(description="rediss: certificates that the server's must come from; default: the system's"),
+    ] = None
+    cert: Annotated[
+        Path | None, Field(description="rediss: our own certificate, for servers that ask for one")
+    ] = None
+    key: Annotated[Path | None, Field(description="rediss: its key, if it isn't in the same file")] = None
     socket_timeout_s: Annotated[PositiveFloat, Field(le=5, description="of workers")] = 5.0
     connect_timeout_s: PositiveFloat = 1.0
     answer_s: Annotated[
@@ -47,6 +55,9 @@ class ArtifactSettings(BaseModel):
     bucket: str = "framelane"
     region: str = "us-east-1"
     secure: Annotated[bool, Field(description="s3: TLS")] = True
+    ca: Annotated[
+        Path | None, Field(description="s3: certificates that the server's must come from; default: the system's")
+    ] = None
     access_key: str = ""
     secret_key: SecretStr = SecretStr("")
     link_access_key: Annotated[

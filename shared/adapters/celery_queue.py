@@ -14,6 +14,7 @@ from shared.adapters.celery_envelope import Scribe
 from shared.adapters.celery_task import PRIORITIES, task_message
 from shared.adapters.records import micros
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM, read_lua
+from shared.adapters.redis_tls import tls_options
 from shared.errors import BrokerUnavailable
 from shared.ports.queue import Envelope, Rejected, RejectedMessage
 from shared.routing import Route
@@ -44,6 +45,7 @@ def make_celery(settings: Settings) -> Celery:
         broker_pool_limit=settings.limits.threads,
         broker_connection_timeout=settings.redis.connect_timeout_s,
         broker_transport_options=_transport(settings),
+        broker_use_ssl=tls_options(settings.broker_url, settings) or None,
         worker_send_task_events=settings.broker.events,
         **_worker(),
     )

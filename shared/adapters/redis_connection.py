@@ -18,6 +18,7 @@ import redis.retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
+from shared.adapters.redis_tls import tls_options
 from shared.circuit import Circuit
 from shared.errors import IllegalTransition, StoreUnavailable
 from shared.settings import Settings
@@ -72,6 +73,7 @@ def _options(settings: Settings) -> dict[str, Any]:
         "protocol": 2,  # with 3 the pool hands out connections that the server closed
         "max_connections": _POOL,
         "timeout": settings.redis.socket_timeout_s,
+        **tls_options(settings.store_url, settings),
     }
 
 

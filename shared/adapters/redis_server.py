@@ -10,6 +10,7 @@ import redis.retry
 import structlog
 from redis.backoff import NoBackoff
 
+from shared.adapters.redis_tls import tls_options
 from shared.settings import Settings
 
 OLDEST = {"redis": (7, 0), "valkey": (7, 2)}
@@ -39,6 +40,7 @@ def _about(url: str, settings: Settings) -> dict[str, Any]:
     limits = {
         "socket_timeout": settings.redis.socket_timeout_s,
         "socket_connect_timeout": settings.redis.connect_timeout_s,
+        **tls_options(url, settings),
     }
     try:
         with redis.Redis.from_url(url, retry=once, **limits) as client:

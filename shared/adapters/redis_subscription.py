@@ -10,14 +10,18 @@ import redis.asyncio.retry
 from redis.backoff import NoBackoff
 
 from shared.adapters.redis_connection import store_errors
+from shared.adapters.redis_tls import tls_options
 from shared.settings import Settings
 
 _QUIET_S = 10.0
 """After this long without a message the server is asked whether it is still there."""
 
 
+_MESSAGES = (b"message", b"pmessage")
+
+
 class Subscription:
-    """Channels of one pattern. It never reconnects by itself: whoever listens must learn of a gap.
+    """Channels of one pattern, or one channel. It never reconnects by itself: whoever listens must learn of a gap.
 
     Not PubSub of redis-py, which subscribes anew behind the reader's back.
     """
@@ -30,6 +34,7 @@ class Subscription:
             socket_timeout=settings.redis.socket_timeout_s,
             socket_connect_timeout=settings.redis.connect_timeout_s,
             socket_keepalive=True,
+            **tls_options(settings.store_url, settings),
         )
         self._connection = pool.make_connection()
         self._pattern = pattern
@@ -39,7 +44,10 @@ class Subscription:
         """Everything published after this returns is heard. Raises StoreUnavailable."""
         with store_errors():
             await self._connection.connect()
-            await self._connection.send_command("PSUBSCRIBE", self._pattern)
+            # Rights to a pattern are rights to just this one, those to a channel may come from a wider pattern.
+            await self._connection.send_command(
+                "PSUBSCRIBE" if "*" in self._pattern else "SUBSCRIBE", self._pattern
+            )
             await self._connection.read_response()
 
     async def next(self) -> tuple[bytes, bytes]:
@@ -53,8 +61,8 @@ class Subscription:
                     if reply is None:
                         msg = "no answer to a ping"
                         raise redis.TimeoutError(msg)
-                if reply[0] == b"pmessage":
-                    return _message(reply)
+                if reply[0] in _MESSAGES:
+                    return reply[-2], reply[-1]
 
     def _heard(self) -> list[Any] | None:
         """A message that came together with others before it, without the ways to the socket and back."""
@@ -65,8 +73,3 @@ class Subscription:
     async def close(self) -> None:
         """Hang up."""
         await self._connection.disconnect()
-
-
-def _message(reply: list[Any]) -> tuple[bytes, bytes]:
-    _, _, channel, message = reply
-    return channel, message

@@ -48,6 +48,7 @@ class S3ArtifactStore:
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
             retries=urllib3.Retry(total=1, backoff_factor=0.1, status_forcelist=(500, 502, 503, 504)),
             maxsize=_POOL,
+            ca_certs=None if settings.ca is None else str(settings.ca),
         )
         self._client = self._client_of(own_url, settings)
         # These only sign: the server's name is part of what is signed. Links go to strangers, with the name of the
