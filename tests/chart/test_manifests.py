@@ -6,16 +6,19 @@ from functools import cache
 
 import kubernetes_validate
 import pytest
+import yaml
 from kubernetes_validate import utils
 
 from shared.devices import Lane
 from tests.chart.conftest import FORMS
 from tests.support.chart import EVERYTHING, environments, named, of_kind, pods, run_helm
+from tests.support.models import ROOT
 
+DEPLOY = ROOT / "deploy"
 VERSIONS = ("1.29", "1.33", "1.37")
 NOTHING = {"workers": {"cpu": {"enabled": False}}}
 NONE = "none! No job will be accepted: switch on one of workers."
-FOREIGN = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor"}
+FOREIGN = {"ScaledObject", "TriggerAuthentication", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
 """Of operators: no schema of Kubernetes' own."""
 
 
@@ -178,3 +181,19 @@ def test_notes_name_the_lanes(values, lanes):
     notes = run_helm("install r --dry-run=client", values=values)
     assert notes.status == 0, notes.errors
     assert f"Lanes: {lanes}" in notes.output.splitlines()
+
+
+def test_who_watches_is_told_everything(made):
+    manifests = made("everything")
+    (monitor,), (workers,) = of_kind(manifests, "ServiceMonitor"), of_kind(manifests, "PodMonitor")
+    assert monitor["spec"]["endpoints"][0]["path"] == "/metrics"
+    (endpoint,) = workers["spec"]["podMetricsEndpoints"]
+    (rules,) = of_kind(manifests, "PrometheusRule")
+    assert rules["spec"] == yaml.safe_load((DEPLOY / "prometheus/rules/framelane.yml").read_text("utf-8"))
+    boards = named(manifests, "ConfigMap", "r-framelane-dashboards")["data"]
+    assert boards == {path.name: path.read_text("utf-8") for path in (DEPLOY / "grafana/dashboards").iterdir()}
+    for pod in pods(manifests).values():
+        if pod["metadata"]["labels"].get("framelane/part") == "worker":
+            ports = {port["name"]: port["containerPort"] for port in pod["spec"]["containers"][0]["ports"]}
+            environ = {each["name"]: each.get("value") for each in pod["spec"]["containers"][0]["env"]}
+            assert environ["FRAMELANE_METRICS__PORT"] == str(ports[endpoint["port"]])
