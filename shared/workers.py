@@ -10,11 +10,14 @@ from shared.devices import DeviceInfo
 
 
 class PipelineRate(BaseModel):
-    """Frames a second of a job's streams, as of its latest figures."""
+    """Frames a second of all streams of a pipeline, as of its latest figures.
+
+    Not of which job: a worker is seen by every tenant.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    job_id: str
+    slot: int
     streams: int
     fps: float
 

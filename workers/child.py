@@ -238,7 +238,7 @@ def _state(intake: Intake, times: ServiceTimes, vigil: DeviceVigil, machine: Mac
         "service_ms": times.now(),
         "memory_free_bytes": vigil.free_bytes,
         "machine": dict(machine.figures),
-        "pipelines": RATES.by_job(),
+        "pipelines": RATES.told(),
     }
 
 

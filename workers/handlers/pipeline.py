@@ -60,7 +60,7 @@ class PipelineHandler:
         context.check()
         kept = self._settings.jobs.records_kept
         about = (context, task.streams, kept, plan.frames, began, plan.live_urls)
-        with RATES.of(context.job.id) as rates, Telling(*about, rates=rates) as telling:
+        with RATES.of_one() as rates, Telling(*about, rates=rates) as telling:
             try:
                 ends = self._play(context, plan, folder, telling)
             except PipelineFailed as error:

@@ -118,7 +118,7 @@ async def test_sockets_are_counted_while_they_are_open(house: House) -> None:
 
 async def test_screens_are_told_again_and_again() -> None:
     house = House(Settings(metrics=MetricsSettings(stream_s=0.05)))
-    rate = PipelineRate(job_id="j", streams=2, fps=59.9)
+    rate = PipelineRate(slot=0, streams=2, fps=59.9)
     house.beacon.announce(worker("gpu", machine=GPU, pipelines=[rate]), 3_600)
     async with serving(house) as server, httpx2.AsyncClient(base_url=f"http://{server.address}") as client:
         async with client.stream("GET", "/api/v1/metrics/stream") as answer:
