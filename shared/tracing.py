@@ -3,22 +3,19 @@
 A job's context travels as the header ``traceparent`` (W3C Trace Context) with its message and its record.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from shared.observing_settings import TracingSettings
+from shared.spans import Kind, Values
 
 if TYPE_CHECKING:
     from shared.tracing_sdk import Exporter
 
-HEADER = "traceparent"
 _SDK = "shared.tracing_sdk"
-
-Kind = Literal["server", "producer", "consumer", "internal"]
-Values = Mapping[str, str | int | float | bool]
 
 
 class NoTracing(Exception):

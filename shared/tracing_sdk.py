@@ -17,7 +17,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from typing_extensions import override
 
 from shared.observing_settings import TracingSettings
-from shared.tracing import HEADER, Kind, Values
+from shared.spans import HEADER, Kind, Values
 
 _EXPORT_S = 5
 _KINDS = {

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 
 from shared import tracing
+from shared.spans import HEADER
 from workers.context import JobContext
 
 
@@ -37,7 +38,7 @@ def traced(context: JobContext) -> AbstractContextManager[None]:
     return tracing.span(
         f"job {job.kind}",
         "consumer",
-        parent=claim.headers.get(tracing.HEADER),
+        parent=claim.headers.get(HEADER),
         values=values,
         span_id=tracing.attempt_id(job.id, claim.fence),
         link=tracing.attempt_id(job.id, claim.fence - 1) if claim.fence > 1 else None,
