@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo up test faults check lint types imports format bench bench-peers bench-queues contracts lock clean
+.PHONY: help setup demo up test faults fuzz check lint types imports format bench bench-peers bench-queues contracts lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: setup ## Run every test (ARGS="-k name" for some)
 
 faults: setup ## Break a running system in every way and count what it lost (ARGS="--short --only F1,F4")
 	$(BIN)/python -m tests.faults $(ARGS)
+
+fuzz: setup ## Send a gateway 10,000 malformed requests (ARGS="--count 1000 --seed 2")
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 check: lint types imports test ## Run what CI runs
 
