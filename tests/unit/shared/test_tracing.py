@@ -1,18 +1,26 @@
 """One trace from the request to the attempt, to a collector that takes OTLP over HTTP."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from shared import tracing
+from shared.errors import StoreUnavailable
+from shared.ports import NewJob
+from shared.results import DownloadResult
 from shared.settings import Settings, TracingSettings
+from shared.specs import ModelDownloadSpec
 from tests.support.gateway import SPEC, House, calling
+from tests.support.workshop import DONE, Workshop
+from workers.context import JobContext
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -139,3 +147,25 @@ async def test_a_request_hands_its_trace_to_its_job(collector: Collector) -> Non
     assert request.trace_id.hex() == TRACE
     assert claim.headers["traceparent"] == f"00-{TRACE}-{request.span_id.hex()}-01"
     assert {one.key for one in request.attributes} >= {"http.route", "framelane.request_id"}
+
+
+async def test_an_attempt_and_its_repetition_are_of_the_requests_trace(
+    collector: Collector, tmp_path: Path
+) -> None:
+    tries = iter([StoreUnavailable("away"), None])
+
+    def work(_context: JobContext) -> DownloadResult:
+        if error := next(tries):
+            raise error
+        return DONE
+
+    shop = Workshop(tmp_path, work)
+    task = ModelDownloadSpec(models=["tiny"])
+    await shop.front.create(NewJob("job", task, "io", fingerprint="f", headers={"traceparent": CALLER}))
+    with sending(collector):
+        await asyncio.to_thread(shop.runner.run, "job")
+        await asyncio.to_thread(shop.runner.run, "job")
+    first, second = sorted(collector.spans, key=lambda span: span.start_time_unix_nano)
+    assert {span.trace_id.hex() for span in (first, second)} == {TRACE}
+    assert [link.span_id for link in second.links] == [first.span_id]
+    assert first.name == second.name == "job model_download"
