@@ -107,19 +107,22 @@ class Gateway:
         self.sessions, self.session_records = self._sessions(), self._session_records()
         self.dead = DeadJobs(parts.store, self.submitter)
         self.intake = Intake(self.hub, self.submitter, self.followers)
-        self._chores = Chores(
-            Upkeep(
-                parts.attempts,
-                parts.queue,
-                resend_s=settings.jobs.resend_s,
-                retry_base_s=settings.worker.retry_base_s,
-                ageing_s=settings.queue.ageing_s,
-                on_lost=self.meters.lost,
-            )
-        )
+        self._chores = self._upkeep()
         self.recorder = Recorder(parts.audit, settings.audit.waiting)
         self._leaving = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def _upkeep(self) -> Chores:
+        return Chores(
+            Upkeep(
+                self.parts.attempts,
+                self.parts.queue,
+                resend_s=self.settings.jobs.resend_s,
+                retry_base_s=self.settings.worker.retry_base_s,
+                ageing_s=self.settings.queue.ageing_s,
+                on_lost=self.meters.lost,
+            )
+        )
 
     def _sessions(self) -> Sessions:
         settings, parts = self.settings, self.parts
