@@ -41,9 +41,9 @@ T = TypeVar("T")
 class Framelane(MediaMethods, BenchmarkMethods, SessionMethods):
     """A client of one gateway, for threads. ``url`` is the gateway's root, as ``framelane up`` prints it.
 
-    Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers. One that answered
-    before and is gone may be starting again: calls that do no harm when made twice, also a submit with an id or a
-    key, are made again for ``patience_s`` seconds.
+    Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers. One that
+    answered before and is gone may be starting again: calls that do no harm when made twice, also a submit with an
+    id or a key, are made again for ``patience_s`` seconds.
     ``transport`` replaces the network, for tests that hold the application itself.
     """
 

@@ -8,7 +8,7 @@ import pytest
 from client.sdk import AsyncFramelane, ConnectionFailed, Framelane
 from tests.support.hands import Hand
 
-STATUS = {"phase": "RUNNING", "version": "1", "lanes": []}
+STATUS = {"phase": "RUNNING", "version": "1", "workers": 0, "lanes": []}
 
 
 class Flaky:
