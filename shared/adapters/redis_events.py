@@ -1,4 +1,4 @@
-"""All jobs' events over one pattern subscription."""
+"""All jobs' events over one subscription."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -13,7 +13,7 @@ class RedisEventBus:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._channel = f"{settings.redis.prefix}:events:"
+        self._channel = f"{settings.redis.prefix}:events"
 
     @asynccontextmanager
     async def listen(
@@ -21,19 +21,19 @@ class RedisEventBus:
     ) -> AsyncGenerator[AsyncIterator[Published | None]]:
         """See the port."""
         async with (
-            listening(self._settings, self._channel + "*") as line,
+            listening(self._settings, self._channel) as line,
             aclosing(self._follow(line, wanted)) as events,
         ):
             yield events
 
     async def _follow(self, line: Line, wanted: Callable[[str], bool] | None) -> AsyncGenerator[Published | None]:
-        prefix = len(self._channel)
         while True:
             told = await line.next()
             if told is None:
                 yield None
                 continue
-            channel, message = told
-            job_id = channel[prefix:].decode()
-            if wanted is None or wanted(job_id):
-                yield Published(job_id, message.decode())
+            # One step of many jobs is one message: a line for each event.
+            for each in told[1].decode().split("\n"):
+                job_id, _, event = each.partition(" ")
+                if wanted is None or wanted(job_id):
+                    yield Published(job_id, event)

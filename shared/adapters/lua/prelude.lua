@@ -75,12 +75,22 @@ local function held(fence, ...)
   return nil
 end
 
--- Keeps and publishes an event; the caller has to write `j.seq` back with its other fields.
+-- What this script has to tell: a line for each event, which never has a line break in it.
+local told = {}
+
+-- Keeps an event and tells it; the caller has to write `j.seq` back with its other fields.
 local function emit(j, at, body)
   j.seq = j.seq + 1
   local event = '{"seq":' .. j.seq .. ',"at_ms":' .. exact(math.floor(at / 1000)) .. ',' .. j.head .. ',' .. body .. '}'
   redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, j.seq .. '-0', 'e', event)
-  redis.call('PUBLISH', P .. ':events:' .. id, event)
+  told[#told + 1] = id .. ' ' .. event
+end
+
+-- Publishes all of them in one message. Runs after every script.
+local function tell()
+  if #told > 0 then
+    redis.call('PUBLISH', P .. ':events', table.concat(told, '\n'))
+  end
 end
 
 -- Of `progress` and `figures` (the type) the newest alone is kept: else, told several times a second for hours, they
