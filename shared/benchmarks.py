@@ -81,13 +81,17 @@ class PerformanceResult(Answer):
 
 
 class DensityStep(Answer):
-    """One number of streams. ``judgement``: against the floor, in the sense of the interval of ``slowest_fps``."""
+    """One number of streams. ``judgement``: against the floor, in the sense of the interval of ``slowest_fps``.
+
+    ``failed``: why so many couldn't be run; the figures are of the runs that could, or 0 of 0 runs.
+    """
 
     streams: int
     streams_per_pipeline: list[int]
     slowest_fps: Figure
     total_fps: float
     judgement: Literal["keeps", "misses", "open"]
+    failed: str | None = None
 
 
 class StreamsOfPipeline(Answer):

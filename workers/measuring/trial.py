@@ -176,6 +176,9 @@ def _play_all(asked: Asked, play: Play, heard: _Heard, stop: _Stop) -> None:
             play(request, check=stop.check, on_message=lambda message: heard.hear(number, message))
         except _Enough:
             return
+        except OSError as error:
+            stop.fail()
+            raise PipelineFailed(f"its process can't be started: {error.strerror or error}") from error
         except BaseException:
             stop.fail()
             raise
@@ -183,7 +186,11 @@ def _play_all(asked: Asked, play: Play, heard: _Heard, stop: _Stop) -> None:
         raise PipelineFailed("it ended before the measured part did; its source can't be repeated")
 
     with ThreadPoolExecutor(len(jobs), thread_name_prefix="trial") as pool:
-        futures = [pool.submit(one, *job) for job in jobs]
+        try:
+            futures = [pool.submit(one, *job) for job in jobs]
+        except RuntimeError as error:  # of the threads that there may be
+            stop.fail()
+            raise PipelineFailed(f"its processes can't be watched: {error}") from error
     for future in futures:
         if error := future.exception():
             raise error
