@@ -82,10 +82,13 @@ def decoded_by(graph: Graph, value: str) -> Graph:
         return draft.graph()
     own = [(part, kind) for part in draft.parts if (kind := decoder_named(part.type))]
     for part in bins:
-        draft.replace(part, [Part("parsebin"), *_made(chain[0].data, value), *found.behind()])
+        made = [*found.before(), *_made(chain[0].data, value), *found.behind()]
+        draft.replace(part, [Part("parsebin"), *made])
     for part, was in own:
+        parsed = {each.source.type for each in draft.into(part)}
+        before = [each for each in found.before() if each.type not in parsed]
         behind = [] if was.kind == found.kind else found.behind()
-        draft.replace(part, [*_made(_name(part) | chain[0].data, value), *behind])
+        draft.replace(part, [*before, *_made(_name(part) | chain[0].data, value), *behind])
     return draft.graph()
 
 

@@ -37,6 +37,9 @@ _DECODERS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 """By codec and kind of hardware, best first."""
 
+_PARSERS = {"openh264dec": "h264parse", "qsvh264dec": "h264parse", "qsvh265dec": "h265parse"}
+"""Decoders of byte streams alone, and what makes such a stream of what an mp4 holds."""
+
 _ENCODERS: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]] = {
     "va": [("vah264lpenc", {}), ("vah264enc", {}), ("qsvh264enc", {})],
     "nv": [("nvh264enc", {})],
@@ -76,6 +79,10 @@ class Decoder:
     element: str
     codec: str
     kind: str
+
+    def before(self) -> list[Part]:
+        """What gives it the form of stream that it takes, where that isn't the one of files."""
+        return [Part(_PARSERS[self.element])] if self.element in _PARSERS else []
 
     def behind(self) -> list[Part]:
         """What gives its frames the form that elements behind expect."""
@@ -148,7 +155,7 @@ def _decoder(codec: str, family: Device, available: AbstractSet[str]) -> list[Pa
     found = next(iter(decoders(codec, family, available)), None)
     if found is None:
         return []
-    return [Part("parsebin"), Part(found.element), *found.download(available), *found.behind()]
+    return [Part("parsebin"), *found.before(), Part(found.element), *found.download(available), *found.behind()]
 
 
 def _raw(family: Device, available: AbstractSet[str]) -> list[Part]:

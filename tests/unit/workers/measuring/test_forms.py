@@ -153,6 +153,12 @@ def test_a_gpu_decodes_where_the_job_has_it() -> None:
             "a ! h264parse ! avdec_h264 name=d max-threads=2 ! b",
             "a ! h264parse ! openh264dec name=d ! b",
         ),
+        ("openh264dec", "a ! qtdemux ! avdec_h264 ! b", "a ! qtdemux ! h264parse ! openh264dec ! b"),
+        (
+            "openh264dec",
+            "a ! decodebin3 ! b",
+            "a ! parsebin ! h264parse ! openh264dec ! videoconvert ! video/x-raw ! b",
+        ),
         (
             "nvh264dec ! cudadownload",
             "a ! avdec_h264 ! b",
