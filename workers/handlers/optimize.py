@@ -11,11 +11,10 @@ from shared.errors import PipelineError
 from shared.graph.emitter import emit
 from shared.graph.model import Graph
 from shared.graph.policy import Policy
-from shared.graph.rewrites.codecs import decoder_named
 from shared.graph.simple import View
 from shared.measure.compare import Comparison, compare
 from shared.needs import pipeline_models
-from shared.packing import OptimizeTask, PipelineTask
+from shared.packing import OptimizeTask
 from shared.pipelines import Variant
 from shared.results import InstalledModel
 from workers.context import JobContext
@@ -26,7 +25,7 @@ from workers.handlers.optimize_runs import FormRuns
 from workers.handlers.pipeline_models import precisions_of
 from workers.measuring.converting import CONVERTERS
 from workers.measuring.decoding import Machine, decoders_of
-from workers.measuring.forms import ORIGINAL, Form, Surroundings, applied, looks, options
+from workers.measuring.forms import ORIGINAL, Form, Surroundings, applied, conditions, looks, options
 from workers.measuring.optimising import Known, Optimising, Tools
 from workers.measuring.runs import figure
 
@@ -128,7 +127,7 @@ class OptimizeHandler:
             notes.append("nothing that finds the same objects was faster")
         made = applied(task.pipeline, best)
         graph = made.graph
-        notes += _conditions(task.pipeline, made)
+        notes += conditions(task.pipeline, made)
         saved = self._save(task, graph, gain, notes) if task.save_as and best != ORIGINAL else None
         result = OptimizeResult(
             benchmark_id=context.job.id,
@@ -191,20 +190,6 @@ def _blind(task: OptimizeTask, runs: FormRuns) -> list[str]:
     if not any('"objects"' in line for line in runs.original.records):
         return ["the original found nothing in the sample: that others find nothing either says little"]
     return []
-
-
-def _conditions(original: PipelineTask, made: PipelineTask) -> list[str]:
-    """What the text of a form doesn't say, but its rate hangs on."""
-    notes: list[str] = []
-    most = made.most_per_process(made.streams)
-    if most != original.most_per_process(original.streams):
-        notes.append(f"run it with `streams_per_process` {most}: that is no part of the pipeline")
-    own = {node.type for node in original.graph.nodes}
-    decoders = {node.type: found for node in made.graph.nodes if (found := decoder_named(node.type))}
-    if own & {"decodebin", "decodebin3"} and (new := decoders.keys() - own):
-        (first, *_) = sorted(new)
-        notes.append(f"{first} reads {decoders[first].codec} only, the original whatever it is given")
-    return notes
 
 
 def _known(context: JobContext) -> Known:

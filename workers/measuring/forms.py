@@ -13,6 +13,7 @@ from shared.devices import AUTO
 from shared.graph.model import Graph
 from shared.graph.names import model_of, places, with_precision
 from shared.graph.policy import Policy
+from shared.graph.rewrites.codecs import decoder_named
 from shared.graph.rewrites.draft import Draft, Part
 from shared.measurements import SearchSpace
 from shared.packing import PipelineTask
@@ -180,6 +181,20 @@ def applied(task: PipelineTask, form: Form) -> PipelineTask:
     if "streams-per-process" in changes:
         fields |= {"isolation": "pipeline", "streams_per_process": int(changes["streams-per-process"])}
     return task.model_copy(update=fields)
+
+
+def conditions(original: PipelineTask, made: PipelineTask) -> list[str]:
+    """What the text of a form doesn't say, but its rate hangs on."""
+    notes: list[str] = []
+    most = made.most_per_process(made.streams)
+    if most != original.most_per_process(original.streams):
+        notes.append(f"run it with `streams_per_process` {most}: that is no part of the pipeline")
+    own = {node.type for node in original.graph.nodes}
+    decoders = {node.type: found for node in made.graph.nodes if (found := decoder_named(node.type))}
+    if own & {"decodebin", "decodebin3"} and (new := decoders.keys() - own):
+        (first, *_) = sorted(new)
+        notes.append(f"{first} reads {decoders[first].codec} only, the original whatever it is given")
+    return notes
 
 
 def _set(key: str, elements: Sequence[str]) -> Callable[[Graph, str], Graph]:

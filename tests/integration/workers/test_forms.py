@@ -1,7 +1,6 @@
 """Optimisations on a real worker of a long lane, with the GStreamer of this machine."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -76,33 +75,3 @@ async def test_the_fastest_that_finds_the_same_is_told_and_saved(lab: Lab, setti
     assert saved.variants[-1].pipeline_graph == result.pipeline_graph or not sure
     assert "inference-interval = 4" in lab.fetch(job, "report.html").read_text()
     assert lab.nothing_left()
-
-
-PLAY = (
-    f"filesrc location={VIDEO} ! decodebin3 ! videoconvert ! videoscale ! video/x-raw,width=640,height=480 ! "
-    "fakesink name=default_output_sink sync=false"
-)
-
-
-async def test_decoders_and_processes_are_tried(lab: Lab) -> None:
-    lab.furnish()
-    space = {"decoders": True, "streams_per_process": [1]}
-    new = optimize(PLAY, space, repeats=2, warmup_s=0.1)
-    assert isinstance(new.task, OptimizeTask)
-    two = new.task.pipeline.model_copy(update={"streams": 2})
-    soon = new.task.search.model_copy(update={"duration_s": 4.0})
-    both = new.task.model_copy(update={"pipeline": two, "search": soon})
-    job = await lab.system.ended(await lab.send(replace(new, task=both)))
-
-    assert isinstance(job.outcome, Completed), job.outcome
-    result = job.outcome.result
-    assert isinstance(result, OptimizeResult)
-    first, second, *_ = result.candidates
-    assert (first.changes, second.changes) == ({}, {"decoder": "openh264dec"})
-    assert second.refused is None, "it gives as many frames"
-    assert second.fps > 0
-    assert "no element looks for objects" in result.notes[0]
-    assert ("openh264dec" in result.pipeline_description) == ("decoder" in result.changes)
-    assert any("h264 only" in note for note in result.notes) == ("decoder" in result.changes)
-    assert any("streams_per_process" in note for note in result.notes) == ("streams-per-process" in result.changes)
-    assert "decoder = openh264dec" in lab.fetch(job, "report.html").read_text()

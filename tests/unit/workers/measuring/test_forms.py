@@ -17,6 +17,7 @@ from workers.measuring.forms import (
     Surroundings,
     applied,
     combined,
+    conditions,
     expected,
     options,
     recorded,
@@ -226,6 +227,22 @@ def test_streams_share_processes_in_several_ways() -> None:
     made = applied(alone, Form.of({"streams-per-process": "2"}))
     assert (made.isolation, made.streams_per_process, made.most_per_process(4)) == ("pipeline", 2, 2)
     assert applied(made, Form.of({"isolation": "stream"})).most_per_process(4) == 1
+
+
+def test_what_a_rate_hangs_on_is_said() -> None:
+    original = task(PLAYED, streams=4)
+    made = applied(original, Form.of({"decoder": "openh264dec", "streams-per-process": "2"}))
+    processes, codec = conditions(original, made)
+    assert "`streams_per_process` 2" in processes
+    assert "openh264dec reads h264 only" in codec
+    assert conditions(original, applied(original, Form.of({"convert-threads": "2"}))) == []
+
+
+def test_many_changes_that_help_are_not_all_combined() -> None:
+    ratios = {Form(((f"{name}", "1"),)): 1.1 + name / 100 for name in range(20)}
+    forms = combined(ratios)
+    assert len(forms) == 2**6 - 6 - 1
+    assert dict(forms[0].changes).keys() == {str(name) for name in range(14, 20)}
 
 
 def test_records_are_made_behind_the_last_that_looks() -> None:
