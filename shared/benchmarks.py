@@ -83,7 +83,8 @@ class PerformanceResult(Answer):
 class DensityStep(Answer):
     """One number of streams. ``judgement``: against the floor, in the sense of the interval of ``slowest_fps``.
 
-    ``failed``: why so many couldn't be run; the figures are of the runs that could, or 0 of 0 runs.
+    ``total_fps``: of the streams that are divided, without pinned ones. ``failed``: why so many couldn't be run;
+    the figures are of the runs that could, or 0 of 0 runs.
     """
 
     streams: int

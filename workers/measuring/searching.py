@@ -78,7 +78,7 @@ class Searching:
             self.known.runs += made
             self.known.spent_s += self.clock() - began
             self.keep(self.known)
-            search.add(_told(made[-1]))
+            search.add(self._told(made[-1]))
         return search
 
     def _made(self, streams: int) -> list[KnownRun]:
@@ -104,13 +104,21 @@ class Searching:
     def so_far(self) -> DensitySearch:
         """The search with the runs that are known."""
         rules = Rules(self.task.fps_floor, self.task.max_streams, self.task.repeats)
-        return DensitySearch(rules, [_told(each) for each in self.known.runs if each.counts])
+        return DensitySearch(rules, [self._told(each) for each in self.known.runs if each.counts])
 
     def shares(self, streams: int) -> list[int]:
         """Streams of each pipeline: pinned ones have theirs, the others divide ``streams``."""
         rates = [share.stream_rate or 0 for share in self.task.shares]
         divided = divide(streams, rates)
         return [share.streams or part for share, part in zip(self.task.shares, divided, strict=True)]
+
+    def _told(self, known: KnownRun) -> Run:
+        """As the search takes it. What pinned pipelines do beside says nothing of how many more there could be."""
+        if known.run is None:
+            return Run(known.streams, failed=True)
+        given = [share for share, count in zip(self.task.shares, known.shares, strict=True) if count]
+        total = sum(sum(fps) for share, fps in zip(given, known.run.fps, strict=True) if share.streams is None)
+        return Run(known.streams, min(rate for fps in known.run.fps for rate in fps), total)
 
     def _run_s(self) -> float:
         """What the next run will take: as long as those before did on average, at least its own length."""
@@ -134,10 +142,3 @@ def step_of(step: Step, shares: Sequence[int], failed: str | None) -> DensitySte
         judgement=step.judgement.value,
         failed=failed,
     )
-
-
-def _told(known: KnownRun) -> Run:
-    if known.run is None:
-        return Run(known.streams, failed=True)
-    rates = [rate for pipeline in known.run.fps for rate in pipeline]
-    return Run(known.streams, min(rates), sum(rates))
