@@ -1,7 +1,7 @@
 """What GStreamer of this machine has.
 
 As a program it prints the names of all elements, one a line; with names of elements as arguments, each with its
-properties.
+properties; with ``--version`` the version alone.
 """
 
 import signal
@@ -16,6 +16,7 @@ from workers.gst import gi_path
 from workers.gst.process import environment
 
 _LOOK_S = 60.0
+_VERSION = "--version"
 
 
 class NoGStreamer(Unavailable):
@@ -43,6 +44,12 @@ def properties(elements: frozenset[str]) -> Mapping[str, frozenset[str]]:
     return {name: frozenset(keys) for name, *keys in told}
 
 
+@cache
+def version() -> str:
+    """Of GStreamer: ``1.22.0``, asked for as ``available`` does. Raises NoGStreamer."""
+    return _asked(_VERSION).strip()
+
+
 def _asked(*elements: str) -> str:
     """What the program prints."""
     command = [*leash(signal.SIGKILL), sys.executable, "-P", "-m", "workers.gst.available", *elements]
@@ -67,9 +74,14 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     gst.init([])
-    lines = _with_properties(gst, sys.argv[1:]) if sys.argv[1:] else _names(gst)
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write("".join(f"{line}\n" for line in _lines(gst, sys.argv[1:])))
     return 0
+
+
+def _lines(gst: gi_path.Gst, arguments: list[str]) -> Iterator[str]:
+    if arguments == [_VERSION]:
+        return iter([".".join(str(part) for part in gst.version()[:3])])
+    return _with_properties(gst, arguments) if arguments else _names(gst)
 
 
 def _names(gst: gi_path.Gst) -> Iterator[str]:

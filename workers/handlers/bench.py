@@ -19,7 +19,7 @@ from shared.packing import AnyTask, DensityTask, PerformanceTask, PipelineTask, 
 from shared.results import StreamFigures
 from shared.suites import SuiteFields
 from workers.context import JobContext
-from workers.gst.available import available
+from workers.gst.available import available, version
 from workers.gst.limits import Limits
 from workers.gst.supervise import run_pipeline
 from workers.handlers import WorkerEnvironment
@@ -160,7 +160,8 @@ class Bench:
         names = sorted({name for task in tasks for name in pipeline_models(task.graph)} | own)
         installed = self._worker.model_store.installed()
         models = {name: installed[name].version for name in names if name in installed}
-        parts = environment(self._worker.device, {"gva": "native" if _native() else "framelane"})
+        libraries = {"gstreamer": version(), "gva": "native" if _native() else "framelane"}
+        parts = environment(self._worker.device, libraries)
         return Environment(fingerprint=fingerprint({**parts, **models}), parts=parts, models=models)
 
     def keep(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: Score) -> list[str]:

@@ -1,5 +1,6 @@
 """Forms of decoding and converting on this machine's GStreamer: each that is offered gives the same frames."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from shared.graph.rewrites.codecs import decoders, decoding
 from shared.measurements import SearchSpace
 from tests.integration.gst.conftest import Play
 from tests.support.pipelines import task
-from workers.gst.available import available, properties
+from workers.gst.available import available, properties, version
 from workers.measuring.converting import CONVERTERS
 from workers.measuring.decoding import Machine
 from workers.measuring.forms import Surroundings, applied, options, singles
@@ -52,3 +53,4 @@ def test_nothing_is_told_of_what_is_not_there() -> None:
     assert told.keys() == {"videoscale"}
     assert {"method", "n-threads"} <= told["videoscale"]
     assert properties(frozenset()) == {}
+    assert re.fullmatch(r"1\.\d+\.\d+", version())

@@ -93,7 +93,7 @@ async def test_streams_of_several_pipelines_are_told_apart(lab: Lab, module_sett
     assert slow.slowest_fps.runs == 2
     assert result.trusted
     assert all("cpu_percent" in run.machine for run in result.runs)
-    assert {"device", "kernel", "cores"} <= result.environment.parts.keys()
+    assert {"device", "kernel", "cores", "gstreamer"} <= result.environment.parts.keys()
 
     names = {each.name: each.media_type for each in job.artifacts}
     assert names == {"report.html": "text/html", "figures.csv": "text/csv", "result.json": "application/json"}
