@@ -86,9 +86,9 @@ async def test_streams_of_several_pipelines_are_told_apart(lab: Lab, module_sett
     result = result_of(job)
     assert isinstance(result, PerformanceResult)
     slow, fast = result.pipelines
-    assert [one.fps.median for one in slow.streams] == pytest.approx([10, 10], rel=0.12)
-    assert [one.fps.median for one in fast.streams] == pytest.approx([40], rel=0.12)
-    assert result.total_fps.median == pytest.approx(60, rel=0.12)
+    assert [one.fps.median for one in slow.streams] == pytest.approx([10, 10], rel=0.2)
+    assert [one.fps.median for one in fast.streams] == pytest.approx([40], rel=0.2)
+    assert result.total_fps.median == pytest.approx(60, rel=0.2)
     assert result.slowest.startswith("slow#")
     assert slow.slowest_fps.runs == 2
     assert result.trusted
