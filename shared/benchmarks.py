@@ -36,7 +36,7 @@ class MeasuredPipeline(Answer):
 
 
 class MeasuredRun(Answer):
-    """One run. ``fps``, ``dropped``: by pipeline that had streams, then by stream, in the order of the job's specs.
+    """One run. ``fps``, ``dropped``: by pipeline that had streams, then by stream, in the order of the specs.
 
     ``disturbed``: why it isn't trusted; it was repeated if the job's limits let it. ``machine``: processors in
     percent of all of them; what the machine doesn't tell is absent. ``moments``: the same over time, ``at``
