@@ -33,12 +33,12 @@ FORMATS: Mapping[JobKind, int] = {
     "model_delete": 1,
     "media_download": 1,
     "media_upload": 1,
-    "pipeline": 2,
-    "performance": 2,
-    "density": 1,
-    "optimize": 1,
+    "pipeline": 3,
+    "performance": 3,
+    "density": 2,
+    "optimize": 2,
     "validate": 2,
-    "suite": 2,
+    "suite": 3,
     "sweep": 1,
 }
 """How records of each kind are written. What older versions can't read needs the next number: a worker leaves jobs

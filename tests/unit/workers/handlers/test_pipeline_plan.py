@@ -166,6 +166,28 @@ def test_what_the_client_says_of_inference_stays(desk):
     assert detect.data["threshold"] == "0.7"
 
 
+@pytest.mark.parametrize(
+    ("streams", "most", "numbers"),
+    [(5, 2, [[0], [1, 2], [3, 4]]), (4, 3, [[0, 1], [2, 3]]), (3, 9, [[0, 1, 2]]), (2, 1, [[0], [1]])],
+)
+def test_streams_share_processes(desk, streams, most, numbers):
+    plan = desk.plan(DETECT, streams=streams, streams_per_process=most)
+    assert [[stream.number for stream in each.streams] for each in plan.requests] == numbers
+    for each in plan.requests:
+        assert len(nodes(each, "gvadetect")) == len(each.streams)
+    assert len({stream.sink for each in plan.requests for stream in each.streams}) == streams
+
+
+def test_codecs_of_what_is_read(desk):
+    def codecs(text, **fields):
+        return desk.planner.codecs(task(text, **fields))
+
+    assert codecs(DETECT) == {"h264"}
+    assert codecs(DETECT, streams=2, inputs=[["film", "other"]]) == {"h264", "vp9"}
+    assert codecs(DETECT, inputs=["walk"]) == {"raw"}
+    assert codecs("videotestsrc ! fakesink") == set()
+
+
 @pytest.mark.parametrize(("isolation", "processes"), [("pipeline", 1), ("stream", 3)])
 def test_each_stream_has_files_of_its_own(desk, isolation, processes):
     plan = desk.plan(DETECT, streams=3, isolation=isolation, output_mode="file", metadata_mode="file")
