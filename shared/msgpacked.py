@@ -23,3 +23,11 @@ def unpacked(content: bytes, most_fields: int) -> dict[str, Any]:
         msg = "not a map of names"
         raise ValueError(msg)
     return fields
+
+
+def opened(content: bytes, most: int) -> Any:
+    """Any value; a list or map in it has ``most`` items at most. Raises ValueError for what isn't one."""
+    try:
+        return msgpack.unpackb(content, max_map_len=most, max_array_len=most, max_ext_len=0)
+    except (msgpack.UnpackException, msgpack.exceptions.ExtraData, ValueError, TypeError) as error:
+        raise ValueError(str(error) or type(error).__name__) from None

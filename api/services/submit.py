@@ -18,6 +18,7 @@ from api.services.models import InstalledModels
 from api.services.pipeline_jobs import media_of, missing_media
 from api.services.pipelines import Registry
 from api.services.prepare import LookedUp, Prepared, Preparer, fingerprint
+from api.services.questions import Questions
 from api.services.uploads import Uploads
 from shared.errors import (
     BrokerUnavailable,
@@ -104,6 +105,7 @@ class Submitter:
         self._store = store
         self._courier = courier
         self._preparer = preparer
+        self._questions = Questions(preparer)
         self._models = models
         self._registry = registry
         self._directory = directory
@@ -126,11 +128,19 @@ class Submitter:
             return await self._read(document, files, size)
 
     async def _read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
-        found = await self.prepare(size, lambda preparer: preparer.from_document(document, files))
+        if size <= SMALL_BYTES and not files:
+            found = self._small(document)
+        else:
+            found = await self.prepare(size, lambda preparer: preparer.from_document(document, files))
         if isinstance(found, Prepared):
             return found
         looked_up = await self._look_up(found)
         return await self.prepare(size, lambda preparer: preparer.from_spec(found, files, looked_up))
+
+    def _small(self, document: bytes) -> Prepared | AnySpec:
+        """As ``Preparer.from_document``: most are questions that differ in their numbers only."""
+        spec = self._preparer.spec_of(document)
+        return self._questions.of_spec(spec) or self._preparer.unless_looked_up(spec, {})
 
     async def _look_up(self, spec: AnySpec) -> LookedUp:
         variants: dict[VariantSource, Graph | InvalidSpec] = {}
