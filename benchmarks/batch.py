@@ -1,9 +1,9 @@
 """One job of many landmark rows, from the client's POST to the parsed answer, beside the least it can take.
 
-The network alone is the worker's own, with features, on the same rows in this process and over the same threads; the
-bytes alone are those of the rows, sent over a socket, written to the system's Valkey and read from it again, by code
-that does nothing else. A job whose parts wait for each other can't be faster than both together. Rows come as JSON
-hands, as a tensor in base64, as the float32 part of a multipart request, or as a binary string in msgpack.
+The network alone is the worker's own, with features, on the same rows in this process and over the same threads;
+the bytes alone are those of the rows, sent over a socket, written to the system's Valkey and read from it, by code
+that does nothing else. A job whose parts wait for each other can't be faster than both together. Rows come as
+JSON hands, as a tensor in base64, as the float32 part of a multipart request, or as a binary string in msgpack.
 """
 
 import base64
@@ -147,13 +147,16 @@ def median(call: Callable[[], object]) -> float:
 def measured(stack: LocalStack, form: Form, rows: np.ndarray, helpers: Helpers) -> Sequence[tuple[str, str, str]]:
     """The network alone, the bytes alone and the job, in the table."""
     limit, bytes_s, inside = alone(rows, helpers), moved(stack.redis_url, rows.tobytes()), list[float]()
-    pids = {name: pid for name, pid in stack.pids().items() if name in PARTS} | {"client": os.getpid()}
+    pids = {name: pid for name, pid in stack.pids().items() if name in PARTS}
     with httpx2.Client(base_url=stack.url, timeout=60) as http:
         call = partial(sent, http, form.request(rows), inside)
         call()
-        before = {name: cpu_s(pid) for name, pid in pids.items()}
+        before, own = {name: cpu_s(pid) for name, pid in pids.items()}, time.process_time()
         took, jobs = median(call), ROUNDS + WARM_UP
-    spent = ", ".join(f"{name} {(cpu_s(pid) - before[name]) * 1000 / jobs:.0f}" for name, pid in pids.items())
+    spent_s = {name: cpu_s(pid) - before[name] for name, pid in pids.items()} | {
+        "client": time.process_time() - own
+    }
+    spent = ", ".join(f"{name} {each * 1000 / jobs:.0f}" for name, each in spent_s.items())
     per_second = f"{form.rows / took:,.0f} ({took * 1000:.0f} ms, forward pass {statistics.median(inside):.0f} ms)"
     name = f"{form.rows:,} rows as {form.name}"
     floor = f"{form.rows / (limit + bytes_s):,.0f} ({limit * 1000:.0f} + {bytes_s * 1000:.0f} ms)"

@@ -52,7 +52,7 @@ class _Chain:
 
     def __init__(self, module: nn.Sequential) -> None:
         layers = [layer for layer in module if not isinstance(layer, nn.Identity)]
-        self._linear = torch.ops.mkldnn._linear_pointwise
+        self._linear = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001  see above
         self._steps: list[tuple[torch.Tensor, torch.Tensor, str]] = []
         self._last = layers.pop() if isinstance(layers[-1], nn.Softmax) else nn.Identity()
         while layers:
@@ -61,7 +61,7 @@ class _Chain:
                 msg = f"{type(dense).__name__} where a dense layer was expected"
                 raise TypeError(msg)
             after = layers.pop(0) if layers and isinstance(layers[0], nn.ReLU) else None
-            packed = torch.ops.mkldnn._reorder_linear_weight(dense.weight.detach(), _HINT)
+            packed = torch.ops.mkldnn._reorder_linear_weight(dense.weight.detach(), _HINT)  # noqa: SLF001
             self._steps.append((packed, dense.bias.detach(), "relu" if after else "none"))
         self.columns = next(layer.in_features for layer in module if isinstance(layer, nn.Linear))
 

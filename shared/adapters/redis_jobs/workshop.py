@@ -7,6 +7,7 @@ from shared.adapters.redis_connection import BlockingRedis
 from shared.adapters.redis_jobs import attempt_calls, calls
 from shared.adapters.redis_jobs.codec import report_newer
 from shared.adapters.redis_jobs.scripts import load_scripts
+from shared.adapters.redis_jobs.staging import joined
 from shared.adapters.redis_jobs.upkeep import RedisUpkeep
 from shared.errors import StaleClaim, StoreUnavailable
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, Progress
@@ -37,13 +38,16 @@ class RedisAttemptStore(RedisUpkeep):
         arguments = attempt_calls.claim_arguments(worker, lease_s, lanes, place, limit)
         return list(self._claims(worker, self._about_many(self._scripts.claim, *arguments)))
 
-    def _claims(self, worker: str, replies: Iterable[Sequence[Any]]) -> Iterator[Claim]:
+    def _claims(self, worker: str, replies: Iterable[list[Any]]) -> Iterator[Claim]:
         """Those that can be run."""
         for reply in replies:
             job_id = reply[0].decode()
             if len(reply) == 1:
                 report_newer(job_id)
                 continue
+            if told := attempt_calls.pieces(reply):
+                items = self._redis.command("LRANGE", f"{self._prefix}:job:{job_id}:blobs", 0, -1)
+                reply[12] = joined(items, told)
             try:
                 yield attempt_calls.read_claim(worker, reply)
             except StoreUnavailable as error:
