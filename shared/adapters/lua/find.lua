@@ -4,6 +4,19 @@ local index, below, limit, scan, enough = P .. ':' .. ARGV[3], ARGV[4], tonumber
 local kind, state, device = ARGV[8], ARGV[9], ARGV[10]
 local BATCH = 100
 
+-- Whether each job is in the set of its state: those that an older version accepted and nothing happened to since aren't.
+local function by_state()
+  local known = 0
+  for each in pairs(MAY) do
+    known = known + redis.call('ZCARD', state_key(each))
+  end
+  return known == redis.call('ZCARD', INDEX)
+end
+
+if state ~= '' and index == INDEX and by_state() then
+  index = state_key(state)
+end
+
 local function fits(wanted, value)
   return wanted == '' or wanted == value
 end
