@@ -1,9 +1,9 @@
 """One job of many landmark rows, from the client's POST to the parsed answer, beside the least it can take.
 
 The network alone is the worker's own, with features, on the same rows in this process and over the same threads;
-the bytes alone are those of the rows, sent over a socket, written to the system's Valkey and read from it, by code
-that does nothing else. A job whose parts wait for each other can't be faster than both together. Rows come as
-JSON hands, as a tensor in base64, as the float32 part of a multipart request, or as a binary string in msgpack.
+the bytes alone are those of the rows, sent over a socket, written to a Valkey like the system's and read from it,
+by code that does nothing else. A job whose parts wait for each other can't be faster than both together. Rows come
+as JSON hands, as a tensor in base64, as the float32 part of a multipart request, or as a binary string in msgpack.
 """
 
 import base64
@@ -12,21 +12,25 @@ import os
 import socket
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import numpy as np
 import redis
 
-from benchmarks.processes import MIB, cpu_s
+from benchmarks.processes import cpu_s
 from benchmarks.stack import running
 from benchmarks.stats import machine, print_figures
 from client.local import LocalStack
+from client.local.embedded import EmbeddedValkey
 from shared.catalogue import load_catalogue
 from shared.msgpacked import packed
 from tests.support.models import model_folder
@@ -39,6 +43,7 @@ from workers.vision.features import hand_features
 MODEL = "asl"
 ROUNDS = 9
 WARM_UP = 2
+PIECE = 256 * 1024
 PARTS = ("gateway", "cpu", "valkey")
 SPEC = {"kind": "inference", "model": MODEL, "options": {"top_k": 1}}
 
@@ -108,21 +113,27 @@ def alone(rows: np.ndarray, helpers: Helpers) -> float:
     return median(lambda: helpers.each(some, range(0, len(rows), ROWS_AT_ONCE)))
 
 
-def moved(url: str, content: bytes) -> float:
-    """Median seconds in which the bytes go over a socket, into Valkey and out of it."""
-    with redis.Redis.from_url(url, socket_read_size=MIB) as store:
+def moved(content: bytes) -> float:
+    """Median seconds in which the bytes go over a socket, into a Valkey of their own and out of it."""
+    with ExitStack() as closing:
+        valkey = closing.enter_context(EmbeddedValkey(Path(closing.enter_context(tempfile.TemporaryDirectory()))))
+        store = closing.enter_context(redis.Redis.from_url(valkey.url))
 
         def move() -> None:
             ours, theirs = socket.socketpair()
             with ours, theirs, ThreadPoolExecutor(1) as reader:
                 came = reader.submit(theirs.recv, len(content), socket.MSG_WAITALL)
                 ours.sendall(content)
-                store.set("benchmark", came.result())
-            store.get("benchmark")
+                content_there = memoryview(came.result())
+            pieces = store.pipeline(transaction=False)
+            pieces.delete("rows")
+            for at in range(0, len(content), PIECE):
+                pieces.rpush("rows", content_there[at : at + PIECE])
+            pieces.execute()
+            for at in range(0, len(content), 8 * PIECE):
+                store.lrange("rows", at // PIECE, at // PIECE + 7)
 
-        took = median(move)
-        store.delete("benchmark")
-    return took
+        return median(move)
 
 
 def sent(http: httpx2.Client, request: dict[str, Any], inside: list[float]) -> None:
@@ -146,7 +157,7 @@ def median(call: Callable[[], object]) -> float:
 
 def measured(stack: LocalStack, form: Form, rows: np.ndarray, helpers: Helpers) -> Sequence[tuple[str, str, str]]:
     """The network alone, the bytes alone and the job, in the table."""
-    limit, bytes_s, inside = alone(rows, helpers), moved(stack.redis_url, rows.tobytes()), list[float]()
+    limit, bytes_s, inside = alone(rows, helpers), moved(rows.tobytes()), list[float]()
     pids = {name: pid for name, pid in stack.pids().items() if name in PARTS}
     with httpx2.Client(base_url=stack.url, timeout=60) as http:
         call = partial(sent, http, form.request(rows), inside)

@@ -14,6 +14,9 @@ STAGED_BYTES = 1024 * 1024
 """Inputs from this size on are staged."""
 
 _PIECE = 256 * 1024
+TOGETHER = 8
+"""Pieces that are read at a time."""
+
 _KEPT_S = 300
 """So long a request has to become a job of what it staged; what is left of one that doesn't goes by itself."""
 
