@@ -24,6 +24,7 @@ class PackedSpec:
     @classmethod
     def of(cls, body: bytes) -> "PackedSpec":
         """Raises MalformedDocument, or InvalidSpec for binary strings in other places."""
+        value: Any = None
         try:
             value = opened(body, MAX_INPUTS)
             files = dict(_taken_out(value))

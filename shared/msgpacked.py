@@ -2,15 +2,14 @@
 # pyright: basic
 # The library has none; nothing above this module touches it.
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgpack
 
 
-def packed(fields: Mapping[str, Any]) -> bytes:
-    """A map."""
-    return msgpack.packb(dict(fields)) or b""
+def packed(value: Any) -> bytes:
+    """A value made of plain ones, lists and maps."""
+    return msgpack.packb(value) or b""
 
 
 def unpacked(content: bytes, most_fields: int) -> dict[str, Any]:

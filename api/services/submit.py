@@ -224,15 +224,22 @@ class Submitter:
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
         rules = self._preparer.rules
+        if isinstance(task, InferenceTask):  # by far the most, and nothing below is about them
+            await self._models.require(rules.needs(task))
+            if any(item.media for item in task.inputs):
+                require_images(task, await self._directory.media())
+        else:
+            await self._require_for_others(task)
+        needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
+        return await self._lanes.route(task.kind, task, needs)
+
+    async def _require_for_others(self, task: AnyTask) -> None:
         await self._require_for_pipelines(task)
-        if isinstance(task, InferenceTask) and any(item.media for item in task.inputs):
-            require_images(task, await self._directory.media())
         if isinstance(task, MediaUploadSpec):
             await self._require_upload(task)
         if isinstance(task, ModelUploadSpec):
-            require_files(
-                task, [await self._uploads.ready(file.upload) for file in task.model.files], rules.pickles
-            )
+            ready = [await self._uploads.ready(file.upload) for file in task.model.files]
+            require_files(task, ready, self._preparer.rules.pickles)
         if isinstance(task, ModelDownloadSpec) and any("@" in name for name in task.models):
             require_versions(task.models, await self._models.now())
         if isinstance(task, ModelConvertSpec):
@@ -241,8 +248,6 @@ class Submitter:
             await self._require_library(task.model.media)
         if isinstance(task, ModelDeleteSpec) and not task.force:
             await self._use.require_unused(task.models)
-        needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
-        return await self._lanes.route(task.kind, task, needs)
 
     async def _require_for_pipelines(self, task: AnyTask) -> None:
         pipelines = self._preparer.pipelines.runnable(task)

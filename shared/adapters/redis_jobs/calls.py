@@ -137,7 +137,7 @@ class Creating:
 
     def arguments(self, staged: Staged | None = None) -> list[Argument]:
         """For the script, after the limits; ``staged``: where the inputs are already."""
-        new, blobs = self.new, [] if staged else self.new.blobs
+        new, blobs = self.new, () if staged else self.new.blobs
         own = ["id", new.id, "fingerprint", new.fingerprint, "retry_of", new.retry_of or ""]
         if new.headers:
             own += ["headers", HEADERS.dump_json(dict(new.headers)).decode()]

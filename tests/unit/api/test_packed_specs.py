@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import httpx2
-import msgpack
 import numpy as np
 import pytest
 from PIL import Image
 
+from shared.msgpacked import packed
 from tests.support.gateway import HAND, SPEC, House
 
 JOBS = "/api/v1/jobs"
@@ -25,7 +25,7 @@ def photo() -> bytes:
 
 
 async def post(client: httpx2.AsyncClient, document: Any, **headers: str) -> httpx2.Response:
-    content: bytes = document if isinstance(document, bytes) else msgpack.packb(document)
+    content = document if isinstance(document, bytes) else packed(document)
     return await client.post(JOBS, content=content, headers=MSGPACK | headers)
 
 
@@ -35,7 +35,7 @@ def of(*inputs: object) -> dict[str, Any]:
 
 async def test_binary_is_taken_as_base64_and_parts_are(client: httpx2.AsyncClient, house: House) -> None:
     picture, shape = photo(), [300, 63]
-    packed = of({"tensor": {"shape": shape, "data": ROWS}}, {"data": picture}, {"landmarks": HAND})
+    binary = of({"tensor": {"shape": shape, "data": ROWS}}, {"data": picture}, {"landmarks": HAND})
     text = of(
         {"tensor": {"shape": shape, "data": base64.b64encode(ROWS).decode()}},
         {"data": base64.b64encode(picture).decode()},
@@ -43,8 +43,8 @@ async def test_binary_is_taken_as_base64_and_parts_are(client: httpx2.AsyncClien
     )
     parts = of({"tensor": {"shape": shape, "file": "rows"}}, {"file": "picture"}, {"landmarks": HAND})
     answers = [
-        await post(client, packed),
-        await post(client, packed, **{"Idempotency-Key": "k"}),
+        await post(client, binary),
+        await post(client, binary, **{"Idempotency-Key": "k"}),
         await post(client, text),
         await client.post(JOBS, json=text),
         await client.post(
@@ -93,8 +93,8 @@ async def test_binary_is_taken_in_no_other_place(client: httpx2.AsyncClient, len
     [
         b"",
         b"\xc1",
-        msgpack.packb(SPEC)[:-1],
-        msgpack.packb(SPEC) + b"\0",
+        packed(SPEC)[:-1],
+        packed(SPEC) + b"\0",
         b"\xdd\x7f\xff\xff\xff",
         b"\x91" * 1000 + b"\x90",
         b"\x91" * 5000 + b"\x90",
