@@ -66,19 +66,44 @@ async def test_what_ended_is_on_the_first_page_however_many_came_since(jobs: Job
     assert await found(jobs, JobState.CANCELLED) == [ended]
 
 
-@pytest.mark.parametrize("step", ["none", "cancel"])
-async def test_jobs_of_a_version_that_kept_no_sets_of_states_are_found(settings: Settings, step: str):
+async def test_few_that_live_are_found_among_many_that_ended(jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shared.adapters.redis_jobs.calls.SCAN_LIMIT", 10)
+    monkeypatch.setattr("shared.adapters.memory.front.SCAN_LIMIT", 10)
+    waits = [await made(jobs, lane=lane) for lane in ("cpu", "gpu", "cpu")]
+    runs = await made(jobs)
+    assert jobs.workshop.claim(runs, "w", 10) is not None
+    for _ in range(15):
+        await jobs.front.request_cancel(await made(jobs), "why")
+    assert await found(jobs, JobState.PENDING) == waits[::-1]
+    assert await found(jobs, JobState.RUNNING) == [runs]
+
+    first = await jobs.front.find(JobQuery(state=JobState.PENDING, limit=2))
+    rest = await jobs.front.find(JobQuery(state=JobState.PENDING, limit=2, cursor=first.next_cursor))
+    assert ([job.id for job in first.jobs], [job.id for job in rest.jobs]) == (waits[:0:-1], waits[:1])
+    assert rest.next_cursor is None
+
+
+async def test_many_that_wait_come_by_pages(jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shared.adapters.redis_jobs.calls.SCAN_LIMIT", 3)
+    waits = [await made(jobs) for _ in range(5)]
+    seen, cursor = list[str](), None
+    for _ in range(3):
+        page = await jobs.front.find(JobQuery(state=JobState.PENDING, limit=2, cursor=cursor))
+        seen += [job.id for job in page.jobs]
+        cursor = page.next_cursor
+    assert (seen, cursor) == (waits[::-1], None)
+
+
+async def test_what_ended_under_a_version_that_kept_no_sets_of_ends_is_found(settings: Settings):
     jobs = redis_jobs(settings)
     old, ended = await made(jobs), await made(jobs)
     await jobs.front.request_cancel(ended, "why")
     with redis.Redis.from_url(settings.store_url) as client:
-        assert client.delete(*client.keys(f"{settings.redis.prefix}:state:*")) == 2
-    new = await made(jobs)
-    assert await found(jobs, JobState.PENDING) == [new, old]
+        assert client.delete(f"{settings.redis.prefix}:ended:CANCELLED") == 1
     assert await found(jobs, JobState.CANCELLED) == [ended]
-    if step == "cancel":
-        await jobs.front.request_cancel(old, "why")
-        await jobs.front.delete(ended)
-        assert await found(jobs, JobState.CANCELLED) == [old]
+    await jobs.front.request_cancel(old, "why")
+    assert await found(jobs, JobState.CANCELLED) == [ended, old]
+    await jobs.front.delete(ended)
+    assert await found(jobs, JobState.CANCELLED) == [old]
     await jobs.front.close()
     jobs.workshop.close()

@@ -90,7 +90,7 @@ end
 if not wanted(lane) then
   return answer
 end
-local together, looked = {to = {}}, 0
+local together, looked = {}, 0
 while #together < limit and looked < limit * STALE_FOR_EACH do
   local found = redis.call('LPOP', ready_key(place), limit - #together)
   if not found then
@@ -104,7 +104,6 @@ while #together < limit and looked < limit * STALE_FOR_EACH do
 end
 if #together > 0 then
   stop_waiting_together(lane, priority, together, callers)
-  change_together('PENDING', together, together.to)
   local leases = {}
   for _, each in ipairs(together) do
     leases[#leases + 1] = lease_until

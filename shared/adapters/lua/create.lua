@@ -46,7 +46,6 @@ local function make(from, past, last, key, ttl, lane, priority, expires, head, q
   redis.call('HSET', job, 'head', head, 'priority', priority, 'expires', expires, 'seq', j.seq, 'created', exact(at),
     'order', order, 'idempotency', idempotency, 'caller', caller, 'blobs', last - past + 1, unpack(ARGV, from, past - 1))
   redis.call('ZADD', INDEX, order, id)
-  redis.call('ZADD', state_key('PENDING'), order, id)
   count_in(lane, at, caller)
   if expires ~= '' then
     redis.call('ZADD', DEADLINES, exact(at + expires), id)

@@ -35,9 +35,9 @@ local function ready_key(place)
   return P .. ':ready:' .. place
 end
 
--- Jobs in the state, by the order in which they were accepted.
-local function state_key(state)
-  return P .. ':state:' .. state
+-- Jobs that ended so, by the order in which they were accepted.
+local function ended_key(state)
+  return P .. ':ended:' .. state
 end
 
 -- PENDING jobs of a lane and priority whose message was sent and isn't doubted, by when.
@@ -186,30 +186,15 @@ local function stop_waiting(lane, priority, caller)
   end
 end
 
--- Many jobs change from one state to others. `to`: by state, their orders and ids.
-local function change_together(from, ids, to)
-  redis.call('ZREM', state_key(from), unpack(ids))
-  for state, places in pairs(to) do
-    redis.call('ZADD', state_key(state), unpack(places))
-  end
-end
-
--- Who takes a step together with others (`j.together` is the list of them, `to` in it as in `change_together`) leaves
--- with them, when all have taken it: that is up to the script.
-local function leave(j, state)
+-- Who takes a step together with others (`j.together` is the list of them) leaves with them, when all have taken it:
+-- that is up to the script.
+local function leave(j)
   if j.state == 'PENDING' and j.resent then
     redis.call('HDEL', job, 'resent')
   end
   if j.together then
     j.together[#j.together + 1] = id
-    local places = j.together.to[state] or {}
-    places[#places + 1], places[#places + 2] = j.order, id
-    j.together.to[state] = places
-    return
-  end
-  redis.call('ZREM', state_key(j.state), id)
-  redis.call('ZADD', state_key(state), j.order, id)
-  if j.state == 'PENDING' then
+  elseif j.state == 'PENDING' then
     stop_waiting(j.lane, j.priority, j.caller)
   elseif j.state == 'RUNNING' then
     redis.call('ZREM', LEASES, id)
@@ -259,13 +244,14 @@ local function become(j, state, at, worker, outcome, changes, artifacts)
   if state == 'RUNNING' and not j.together then
     pass(j.lane, j.priority, redis.call('ZSCORE', sent_key(j.lane, j.priority), id))
   end
-  leave(j, state)
+  leave(j)
   if state == 'PENDING' then
     wait_in_lane(j.lane, at)
   end
   emit(j, at, state_body(state, j.attempt, worker, outcome) .. figures(j, state, at, artifacts or '[]'))
   local fields = {'state', state, 'seq', j.seq, 'attempt', j.attempt}
   if TERMINAL[state] then
+    redis.call('ZADD', ended_key(state), j.order, id)
     finish(at, fields)
     redis.call('UNLINK', checkpoint_key)
     for _, field in ipairs({'finished', exact(at), 'outcome', outcome}) do
@@ -315,7 +301,7 @@ local function forget()
     redis.call('DEL', v[1])
   end
   redis.call('DEL', job, blobs_key, told_key, stream_key(), records_key, checkpoint_key)
-  for _, index in ipairs({INDEX, DEAD, RETENTION, CALLBACKS, state_key(v[5])}) do
+  for _, index in ipairs({INDEX, DEAD, RETENTION, CALLBACKS, ended_key(v[5])}) do
     redis.call('ZREM', index, id)
   end
 end

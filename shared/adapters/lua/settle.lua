@@ -1,6 +1,6 @@
 -- ARGV: of each attempt its job, fence, worker as JSON, state, outcome, error, artifacts, last progress ('' to keep it;
 -- the four as JSON). Returns the state of each, nil if stale.
-local at, answer, together = now_us(), {}, {to = {}}
+local at, answer, together = now_us(), {}, {}
 for i = 3, #ARGV, 8 do
   local found, fence, worker, state, outcome, err, artifacts, progress = unpack(ARGV, i, i + 7)
   turn_to(found)
@@ -17,6 +17,5 @@ for i = 3, #ARGV, 8 do
 end
 if #together > 0 then
   redis.call('ZREM', LEASES, unpack(together))
-  change_together('RUNNING', together, together.to)
 end
 return answer
