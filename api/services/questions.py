@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from api.services.prepare import Fingerprint, Prepared, Preparer
 from shared.errors import InvalidSpec
@@ -22,7 +23,7 @@ from shared.packing import AnyTask, all_moderate, frame_floats, hand_floats
 from shared.specs import AnySpec, InferenceFields, InferenceSpec
 
 _KEPT = 256
-_BESIDE_INPUTS = tuple(name for name in InferenceFields.model_fields if name != "labels")
+_beside_inputs = attrgetter(*(name for name in InferenceFields.model_fields if name != "labels"))
 _FLOAT_BYTES = 4
 HAND_BYTES = LANDMARK_COLUMNS * _FLOAT_BYTES
 FRAME_BYTES = FRAME_COLUMNS * _FLOAT_BYTES
@@ -125,6 +126,5 @@ class Questions:
         numbers = _numbers(spec)
         if numbers is None or not isinstance(spec, InferenceSpec):
             return None
-        beside = tuple(getattr(spec, name) for name in _BESIDE_INPUTS)
-        choices = (beside, tuple(spec.labels.items()))
+        choices = (_beside_inputs(spec), tuple(spec.labels.items()))
         return self.prepared(spec.model, numbers, choices, lambda form: spec.model_copy(update={"inputs": [form]}))
