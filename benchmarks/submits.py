@@ -1,9 +1,9 @@
 """Asynchronous submits (202) through the gateway, beside bare Celery's ``apply_async`` in a loop of one process.
 
-Workers stand still meanwhile, in both, so that only the submitting is measured. Both use the same Valkey and the
-same broker settings. Bare Celery's caller is the process that submits: its next call comes when Valkey has answered
-the one before, and nothing but a message is kept. Ours has callers elsewhere (wrk): HTTP, JSON, checks and a
-durable record with an event are in its figures; what comes meanwhile goes to Valkey together.
+Workers stand still meanwhile, in both, so that only the submitting is measured. Both use the same Valkey and
+the same broker settings. Bare Celery's caller is the process that submits: its next call comes when Valkey has
+answered the one before, and nothing but a message is kept. Ours has callers elsewhere (wrk): HTTP, JSON, checks
+and a durable record with an event are in its figures; what comes meanwhile goes to Valkey together.
 """
 
 import json
