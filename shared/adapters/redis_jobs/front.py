@@ -45,7 +45,8 @@ class RedisJobStore:
         if size < STAGED_BYTES:
             return call.read(await self._creating.ask(call.arguments(), size))
         staged = Staged(self._prefix, new.blobs)
-        await self._redis.send(staged.commands())
+        for commands in staged.batches():
+            await self._redis.send(commands)
         return call.read((await self._create([call.arguments(staged)]))[0])
 
     async def _create(self, jobs: list[Arguments]) -> list[Any]:

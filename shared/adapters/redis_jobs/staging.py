@@ -15,7 +15,7 @@ STAGED_BYTES = 1024 * 1024
 
 _PIECE = 256 * 1024
 TOGETHER = 8
-"""Pieces that are read at a time."""
+"""Pieces that are sent, or read, at a time."""
 
 _KEPT_S = 300
 """So long a request has to become a job of what it staged; what is left of one that doesn't goes by itself."""
@@ -46,6 +46,12 @@ class Staged:
                 yield "RPUSH", self.key, blob[at : at + _PIECE]
                 if at == 0:
                     yield "EXPIRE", self.key, _KEPT_S
+
+    def batches(self) -> Iterator[list[tuple[Argument, ...]]]:
+        """The same in parts: a server that is busy with megabytes mustn't seem silent."""
+        commands = self.commands()
+        while some := list(islice(commands, TOGETHER)):
+            yield some
 
     def fields(self) -> list[str]:
         """Of the record."""
