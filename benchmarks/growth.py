@@ -2,10 +2,10 @@
 
 A system for each depth, all at once and in turns, so that what else the machine does hits them alike. In its turn
 a system gets some jobs while its worker stands still; then that runs until as many wait as before, so that it has
-always enough to do: with a queue that runs dry now and then it would share the processor with fewer, and take less
-of it for the same work. A job's figure is the time of processors that its making, claim and end took in Valkey, and
-its run in the worker. Valkey rewrites its log when that has doubled, which may or not fall into a turn: here it does
-so when it is told, and a job is charged with the share of its bytes, apart.
+always enough to do: with a queue that runs dry now and then it would share the processor with fewer, and take
+less of it for the same work. A job's figure is the time of processors that its making, claim and end took in
+Valkey, and its run in the worker. Valkey rewrites its log when that has doubled, which may or not fall into a
+turn: here it does so when it is told, and a job is charged with the share of its bytes, apart.
 """
 
 import asyncio
