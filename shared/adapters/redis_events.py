@@ -1,6 +1,6 @@
-"""All jobs' events over one subscription."""
+"""All jobs' events over one pattern subscription."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 
 from shared.adapters.redis_lines import Line, listening
@@ -21,7 +21,7 @@ class RedisEventBus:
     ) -> AsyncGenerator[AsyncIterator[Published | None]]:
         """See the port."""
         async with (
-            listening(self._settings, self._channel) as line,
+            listening(self._settings, self._channel + "*") as line,
             aclosing(self._follow(line, wanted)) as events,
         ):
             yield events
@@ -32,8 +32,16 @@ class RedisEventBus:
             if told is None:
                 yield None
                 continue
-            # One step of many jobs is one message: a line for each event.
-            for each in told[1].decode().split("\n"):
-                job_id, _, event = each.partition(" ")
+            for job_id, event in self._events(*told):
                 if wanted is None or wanted(job_id):
                     yield Published(job_id, event)
+
+    def _events(self, channel: bytes, message: bytes) -> Iterator[tuple[str, str]]:
+        """Those of one step, which may be of many jobs: a line with id and event for each."""
+        place, text = channel.decode(), message.decode()
+        if place == self._channel:
+            for line in text.split("\n"):
+                job_id, _, event = line.partition(" ")
+                yield job_id, event
+        else:  # as older processes tell each by itself
+            yield place.removeprefix(f"{self._channel}:"), text

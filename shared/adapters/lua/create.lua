@@ -1,9 +1,9 @@
 -- ARGV: waiting jobs a lane and a caller may have, jobs that run together; then of each job: id, fingerprint,
 -- idempotency key ('' for none), its time to live in seconds, lane, priority, expires_s in microseconds ('' for never),
--- head of its events, list to push the message to ('' to leave that to others), the message, group and caller ('' for
--- none), numbers of the strings that follow: fields with values, and blobs.
+-- head of its events, list to push the message to ('' to leave that to others), the message, group, caller and list
+-- that the inputs were staged in ('' for none), numbers of the strings that follow: fields with values, and blobs.
 -- Returns of each job {1, created} for a new one, {0, record} for a known one, {2} on conflict, {3} and {4} when the
--- lane or the caller has too many.
+-- lane or the caller has too many, {5} when what was staged is gone.
 local LANE_DEPTH, CALLER_DEPTH, TOGETHER = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local READY_SENT = P .. ':ready_sent'
 local AGAIN_US = 1000000
@@ -32,8 +32,13 @@ local function too_many(lane, caller)
   end
 end
 
+-- What isn't there any more: it was staged for a moment only.
+local function lost(staged)
+  return staged ~= '' and redis.call('EXISTS', staged) == 0 and {5}
+end
+
 -- `from`: the place of its first field, `past`: that of its first blob, `last`: that of its last.
-local function make(from, past, last, key, ttl, lane, priority, expires, head, queue, message, group, caller)
+local function make(from, past, last, key, ttl, lane, priority, expires, head, queue, message, group, caller, staged)
   local idempotency = key ~= '' and idempotency_key(key) or ''
   local order = redis.call('INCR', P .. ':order')
   local j = {seq = 0, head = head}
@@ -47,6 +52,10 @@ local function make(from, past, last, key, ttl, lane, priority, expires, head, q
   end
   for i = past, last do
     redis.call('RPUSH', blobs_key, ARGV[i])
+  end
+  if staged ~= '' then
+    redis.call('RENAME', staged, blobs_key)
+    redis.call('PERSIST', blobs_key)
   end
   if queue == '' then
     redis.call('ZADD', OUTBOX, exact(at), id)
@@ -62,16 +71,20 @@ local function make(from, past, last, key, ttl, lane, priority, expires, head, q
   return {1, exact(at)}
 end
 
-local FIXED = 14
+local FIXED = 15
 local answers, i = {}, 6
 while i <= #ARGV do
   turn_to(ARGV[i])
-  local fingerprint, key, ttl, lane, priority, expires, head, queue, message, group, caller = unpack(ARGV, i + 1, i + 11)
+  local fingerprint, key, ttl, lane, priority, expires, head, queue, message, group, caller, staged = unpack(ARGV, i + 1, i + 12)
   local from = i + FIXED
-  local past = from + ARGV[i + 12]
-  local following = past + ARGV[i + 13]
-  answers[#answers + 1] = known(fingerprint, key) or too_many(lane, caller)
-    or make(from, past, following - 1, key, ttl, lane, priority, expires, head, queue, message, group, caller)
+  local past = from + ARGV[i + 13]
+  local following = past + ARGV[i + 14]
+  local answer = known(fingerprint, key) or too_many(lane, caller) or lost(staged)
+    or make(from, past, following - 1, key, ttl, lane, priority, expires, head, queue, message, group, caller, staged)
+  if staged ~= '' and answer[1] ~= 1 then
+    redis.call('UNLINK', staged)
+  end
+  answers[#answers + 1] = answer
   i = following
 end
 return answers

@@ -24,6 +24,7 @@ from shared.adapters.records import (
 from shared.adapters.redis_connection import Argument
 from shared.adapters.redis_jobs.attempt_calls import stale
 from shared.adapters.redis_jobs.codec import (
+    FORMATS,
     HEADERS,
     encode,
     from_flat,
@@ -31,6 +32,7 @@ from shared.adapters.redis_jobs.codec import (
     quoted,
     readable,
 )
+from shared.adapters.redis_jobs.staging import Staged, joined
 from shared.errors import (
     FramelaneError,
     IllegalTransition,
@@ -133,12 +135,15 @@ class Creating:
         """The record's creation time is still to come."""
         return cls(new, _forms.of(new))
 
-    def arguments(self) -> list[Argument]:
-        """For the script, after the limits."""
-        new = self.new
+    def arguments(self, staged: Staged | None = None) -> list[Argument]:
+        """For the script, after the limits; ``staged``: where the inputs are already."""
+        new, blobs = self.new, () if staged else self.new.blobs
         own = ["id", new.id, "fingerprint", new.fingerprint, "retry_of", new.retry_of or ""]
         if new.headers:
             own += ["headers", HEADERS.dump_json(dict(new.headers)).decode()]
+        fields = self.form.fields
+        if staged:  # what is said last counts
+            fields = [*fields, *staged.fields(), "format", str(FORMATS[new.task.kind])]
         priority, expires, head = self.form.of_script
         return [
             new.id,
@@ -151,15 +156,16 @@ class Creating:
             _head_of(new.id) + head,
             *((new.message.key, new.message.body, new.group) if new.message else ("", "", "")),
             new.caller,
-            len(own) + len(self.form.fields),
-            len(new.blobs),
+            staged.key if staged else "",
+            len(own) + len(fields),
+            len(blobs),
             *own,
-            *self.form.fields,
-            *new.blobs,
+            *fields,
+            *blobs,
         ]
 
     def read(self, reply: Sequence[Any]) -> Created:
-        """Raises JobConflict, QueueFull, CallerFull."""
+        """Raises JobConflict, QueueFull, CallerFull; StoreUnavailable when staged inputs are gone."""
         match reply[0]:
             case 1:
                 return Created(self._record(from_micros(int(reply[1]))), fresh=True)
@@ -167,6 +173,8 @@ class Creating:
                 raise lane_full(self.new)
             case 4:
                 raise caller_full(self.new)
+            case 5:
+                raise StoreUnavailable("the inputs were lost before the job was made; send it again")
             case _:
                 return Created(_known(reply), fresh=False)
 
@@ -209,11 +217,11 @@ def read_blobs(job_id: str, reply: Sequence[Any] | None) -> list[bytes]:
     """Raises JobNotFound, InputsExpired."""
     if reply is None:
         raise not_found(job_id)
-    count, blobs = reply
-    if len(blobs) < count:
+    count, items, pieces = reply
+    if len(items) < count:
         msg = f"the inputs of job {job_id} are no longer kept"
         raise InputsExpired(msg)
-    return list(blobs)
+    return joined(items, pieces)
 
 
 def find_arguments(query: JobQuery, index: str = "index") -> list[Argument]:

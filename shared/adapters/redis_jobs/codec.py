@@ -26,7 +26,7 @@ from shared.specs import JobKind
 _log = structlog.stdlib.get_logger()
 
 FORMATS: Mapping[JobKind, int] = {
-    "inference": 2,
+    "inference": 3,
     "model_download": 2,
     "model_convert": 1,
     "model_upload": 1,
@@ -43,6 +43,9 @@ FORMATS: Mapping[JobKind, int] = {
 }
 """How records of each kind are written. What older versions can't read needs the next number: a worker leaves jobs
 of higher numbers, and of kinds that aren't here, to others. Records without a number are of the first."""
+
+_WRITTEN: Mapping[JobKind, int] = {"inference": 2}
+"""The number of those that older versions can read; of the others the script is told."""
 
 LABELS = TypeAdapter(dict[str, str])
 HEADERS = LABELS
@@ -100,7 +103,7 @@ def encode(record: JobRecord) -> dict[str, str]:
         "callback_tries": str(record.callback.tries) if record.callback else "0",
         "callback_error": quoted(record.callback.error) if record.callback and record.callback.error else "",
         # For the scripts:
-        "format": str(FORMATS[record.kind]),
+        "format": str(_WRITTEN.get(record.kind, FORMATS[record.kind])),
         "max_attempts": str(spec.max_attempts),
         "expires": _micros(spec.expires_s),
         "retention": _micros(spec.retention_s),

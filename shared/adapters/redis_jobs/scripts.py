@@ -31,6 +31,7 @@ class Scripts:
     delete: Script
     discard: Script
     due_callbacks: Script
+    events: Script
     expire: Script
     find: Script
     give_up: Script
