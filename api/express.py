@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import lru_cache, partial
+from urllib.parse import parse_qsl
 
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -25,7 +27,7 @@ _JOBS = f"{PREFIX}/jobs"
 _PREDICT = re.compile(rf"{PREFIX}/gestures/([^/]+)/predict")
 _PLAIN = frozenset({JSON, MSGPACK, OCTETS})
 _SPECS = frozenset({JSON, MSGPACK})
-_CHOICES = Choices()
+_LONGEST_QUERY = 200
 
 
 class _Plain(Request):
@@ -46,8 +48,8 @@ class _Plain(Request):
 class Express:
     """Answers plain questions for gestures and plain new jobs, with what answers them behind the routes.
 
-    Plain: numbers, or a spec without a key of the client's; no query, at the root. For those FastAPI has nothing
-    to check, and finding that out takes it longer than everything that we do. All else goes on to it.
+    Plain: numbers, or a spec without a key of the client's and a query; at the root. For those FastAPI has nothing
+    to check that isn't known, and finding that out takes it longer than everything that we do. All else goes on.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -67,11 +69,26 @@ class Express:
 
 
 def _plain(scope: Scope) -> Answer | None:
-    """What answers the request, if its path and media type are all there is to know."""
-    if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"] or scope.get("root_path"):
+    """What answers the request, if path, query and media type are all there is to know."""
+    if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
         return None
-    path, kind = scope["path"], header(scope, b"content-type")
+    path, kind, query = scope["path"], header(scope, b"content-type"), scope["query_string"]
     if path == _JOBS:
-        return submit if kind in _SPECS and header(scope, b"idempotency-key") is None else None
-    found = _PREDICT.fullmatch(path) if kind in _PLAIN else None
-    return partial(predict, model=found[1], choices=_CHOICES) if found else None
+        plain = kind in _SPECS and not query and header(scope, b"idempotency-key") is None
+        return submit if plain else None
+    found = _PREDICT.fullmatch(path) if kind in _PLAIN and len(query) <= _LONGEST_QUERY else None
+    choices = _choices(query) if found else None
+    return partial(predict, model=found[1], choices=choices) if found and choices else None
+
+
+@lru_cache(maxsize=256)
+def _choices(query: bytes) -> Choices | None:
+    """What a query says; None where there is something wrong with it, which the route tells."""
+    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    named = dict(said)
+    if len(named) < len(said):
+        return None
+    try:
+        return Choices.model_validate(named)
+    except ValidationError:
+        return None

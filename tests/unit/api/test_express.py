@@ -23,11 +23,13 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-async def both(client: httpx2.AsyncClient, house: House, model: str, **body: Any) -> list[httpx2.Response]:
-    """What a plain question is answered, and one with a query, which says nothing new."""
+async def both(
+    client: httpx2.AsyncClient, house: House, model: str, query: str = "top_k=3", **body: Any
+) -> list[httpx2.Response]:
+    """What a plain question is answered, and one that says something twice, which goes the long way."""
     answers: list[httpx2.Response] = []
-    for query in ("", "?top_k=3"):
-        asking = asyncio.create_task(client.post(URL.format(model) + query, **body))
+    for asked in (f"?{query}", f"?{query}&{query}"):
+        asking = asyncio.create_task(client.post(URL.format(model) + asked, **body))
         if body == PLAIN and model == "asl":
             await house.answer_next()
         answers.append(await asking)
@@ -55,6 +57,29 @@ async def test_the_short_way_keeps_the_same_job(client: httpx2.AsyncClient, hous
         second.blobs,
     )
     assert first.headers["request_id"] == short.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "top_k=1",
+        "min_confidence=0.5&runtime=openvino",
+        "device=CPU&priority=9&mirror=true&annotate=0",
+        "top_k=+7",
+        "min_confidence=1e-1",
+    ],
+)
+async def test_a_query_is_read_as_the_route_reads_it(client: httpx2.AsyncClient, house: House, query: str) -> None:
+    short, long = await both(client, house, "asl", query, **PLAIN)
+    first, second = (house.jobs.kept(answer.json()["job_id"]).record for answer in (short, long))
+    assert (first.spec, first.fingerprint) == (second.spec, second.fingerprint)
+
+
+@pytest.mark.parametrize("query", ["top_k=0", "top_k=", "nobody=1", "runtime=abacus", "top_k=three", "top_k"])
+async def test_what_is_wrong_with_a_query_is_told(client: httpx2.AsyncClient, query: str) -> None:
+    answer = await client.post(f"{URL.format('asl')}?{query}", **PLAIN)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].strip("/").split("/")[-1] == query.split("=", maxsplit=1)[0]
 
 
 @pytest.mark.parametrize(("error", "status"), [(QueueFull, 503), (CallerFull, 429)])
