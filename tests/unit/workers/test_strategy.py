@@ -66,7 +66,11 @@ def test_work_that_breaks_does_not_come_again() -> None:
 
 def test_who_watches_events_gets_celerys_own_way() -> None:
     app = Celery("watched", set_as_current=False)
-    task = app.task(name="some")(lambda: None)
+
+    @app.task(name="some")
+    def task() -> None:
+        """Never run."""
+
     consumer = SimpleNamespace(
         hostname="here",
         connection_errors=(OSError,),
