@@ -82,7 +82,7 @@ def test_who_watches_events_gets_celerys_own_way() -> None:
         on_task_request=print,
         _limit_task=print,
         _limit_post_eta=print,
-        pool=None,
+        pool=Pool(),
         controller=SimpleNamespace(state=SimpleNamespace(revoked=set())),
     )
     assert direct(task, app, consumer).__module__ == "celery.worker.strategy"
