@@ -170,9 +170,12 @@ class DensitySearch:
         return min(max(wanted, low + 1), high - 1)
 
     def _between(self, steps: Sequence[Step], low: int, high: int) -> int:
-        """What the full device carries; within the reach of noise around it, the middle."""
+        """What the full device carries; the middle within the reach of noise around it, or below what can't run.
+
+        What the device carries says nothing of that.
+        """
         reach = max(round(self._noise().relative * high), 1)
-        if high - low <= 2 * reach:
+        if high - low <= 2 * reach or any(each.streams == high and each.failed for each in steps):
             return (low + high) // 2
         full = [
             each.streams * each.slowest.median for each in steps if 2 * each.streams > high and not each.failed

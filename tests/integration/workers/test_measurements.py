@@ -28,12 +28,12 @@ pytestmark = [pytest.mark.service, needs_gstreamer()]
 PACED = (
     "videotestsrc ! video/x-raw,width=64,height=48,framerate={fps}/1 ! fakesink name=default_output_sink sync=true"
 )
-HUNGRY = (  # keeps ten frames of 32 MiB
+HUNGRY = (  # keeps twenty frames of 32 MiB
     "videotestsrc pattern=black ! video/x-raw,format=RGBA,width=8192,height=1024,framerate=20/1 ! "
-    "queue max-size-buffers=0 max-size-bytes=0 max-size-time=0 min-threshold-buffers=10 ! "
+    "queue max-size-buffers=20 max-size-bytes=0 max-size-time=0 ! "
     "fakesink name=default_output_sink sync=true"
 )
-ENOUGH_FOR_ONE = str(1_300 * 2**20)
+ENOUGH_FOR_ONE = str(1_600 * 2**20)
 ENDS = "videotestsrc num-buffers=5 ! fakesink name=default_output_sink"
 
 
