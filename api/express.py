@@ -48,8 +48,8 @@ class _Plain(Request):
 class Express:
     """Answers plain questions for gestures and plain new jobs, with what answers them behind the routes.
 
-    Plain: numbers, or a spec without a key of the client's and a query; at the root. For those FastAPI has nothing
-    to check that isn't known, and finding that out takes it longer than everything that we do. All else goes on.
+    Plain, and at the root: numbers with nothing wrong in their query, or a spec with neither query nor
+    ``Idempotency-Key``. FastAPI takes longer to find that out than we take for everything. All else goes on.
     """
 
     def __init__(self, app: ASGIApp) -> None:

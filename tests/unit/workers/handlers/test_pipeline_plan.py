@@ -39,6 +39,8 @@ from workers.model_store import ModelStore, model_key
 
 CPU = frozenset({"avdec_h264", "videoconvert", "openh264enc", "h264parse", "mp4mux"})
 INTEL = CPU | {"vah264dec", "vah264enc", "vapostproc", "gvadetect", "gvawatermark"}
+FILM = "filesrc location=film ! decodebin3 ! fakesink"
+TWO_SINKS = "videotestsrc ! tee name=t  t. ! fakesink  t. ! fakesink"
 DETECT = (
     "filesrc location=film ! decodebin3 ! gvadetect model=person-ssdlite ! gvawatermark ! "
     "gvametaconvert ! gvametapublish method=file ! fakesink name=default_output_sink"
@@ -382,18 +384,8 @@ def test_the_variant_of_a_model_can_be_named(desk):
         (DETECT.replace("person-ssdlite", "asl"), {}, ModelUnusable, "asl can't be used in pipelines"),
         (DETECT, {"output_mode": "live_stream"}, InvalidSpec, "knows no server"),
         (DETECT, {"inputs": ["camera:yard"]}, InvalidSpec, "knows no camera:yard"),
-        (
-            "filesrc location=film ! decodebin3 ! fakesink",
-            {"metadata_mode": "file"},
-            InvalidSpec,
-            "gvametapublish",
-        ),
-        (
-            "videotestsrc ! tee name=t  t. ! fakesink  t. ! fakesink",
-            {"output_mode": "file"},
-            InvalidSpec,
-            "fakesinks",
-        ),
+        (FILM, {"metadata_mode": "file"}, InvalidSpec, "gvametapublish"),
+        (TWO_SINKS, {"output_mode": "file"}, InvalidSpec, "fakesinks"),
     ],
 )
 def test_what_can_not_be_run_is_said(desk, text, fields, error, said):
