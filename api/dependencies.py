@@ -80,7 +80,7 @@ Prefer = Annotated[str | None, Header(description="`wait=N`: wait up to N second
 
 def preferred_wait(prefer: str | None, longest_s: int) -> int | None:
     """Seconds of ``Prefer: wait=N`` (RFC 7240), cut to what is allowed; None without one."""
-    found = _PREFER_WAIT.search(prefer or "")
+    found = _PREFER_WAIT.search(prefer) if prefer else None
     return min(int(found[1]), longest_s) if found else None
 
 

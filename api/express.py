@@ -1,25 +1,48 @@
 """The requests that come most often, past the machinery that serves all kinds of them."""
 
 import re
+from collections.abc import Awaitable, Callable
+from functools import lru_cache, partial
+from typing import NamedTuple
+from urllib.parse import parse_qsl
 
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
+from api.gateway import Gateway
 from api.headers import header
 from api.meters import TEMPLATE
 from api.permissions import require
 from api.problems import of_exception
 from api.routes.gestures import Choices, predict, predict_gesture
+from api.routes.submit import submit, submit_job
 from api.uploads import JSON, MSGPACK, OCTETS
 from api.views import PREFIX
 from shared.errors import FramelaneError
 
+Answer = Callable[[Request, Gateway], Awaitable[Response]]
+
+_JOBS = f"{PREFIX}/jobs"
 _PREDICT = re.compile(rf"{PREFIX}/gestures/([^/]+)/predict")
-_TEMPLATE = f"{PREFIX}/gestures/{{model}}/predict"
 _PLAIN = frozenset({JSON, MSGPACK, OCTETS})
-_CHOICES = Choices()
+_SPECS = frozenset({JSON, MSGPACK})
+_LONGEST_QUERY = 200
+
+
+class _Way(NamedTuple):
+    """Past the routes: what answers, for which operation, at which address (as metrics and traces name it)."""
+
+    operation: str
+    template: str
+    answer: Answer
+
+
+_SUBMIT = _Way(submit_job.__name__, _JOBS, submit)
+_PREDICTS = f"{PREFIX}/gestures/{{model}}/predict"
 
 
 class _Plain(Request):
@@ -38,35 +61,53 @@ class _Plain(Request):
 
 
 class Express:
-    """Answers plain questions for gestures, with what answers them behind the route; all else goes on to it.
+    """Answers plain questions for gestures and plain new jobs, with what answers them behind the routes.
 
-    Plain: numbers, no query, at the root. For those FastAPI has nothing to check, and finding that out takes it
-    longer than everything that we do.
+    Plain, and at the root: numbers with nothing wrong in their query, or a spec with neither query nor
+    ``Idempotency-Key``. FastAPI takes longer to find that out than we take for everything. All else goes on.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
-        asked = _plain(scope)
-        if asked is None:
+        way = _plain(scope)
+        if way is None:
             await self.app(scope, receive, send)
             return
-        scope[TEMPLATE] = _TEMPLATE
+        scope[TEMPLATE] = way.template
         request = _Plain(scope, receive)
         try:
-            require(predict_gesture.__name__)
-            response = await predict(request, scope["app"].state.gateway, asked, _CHOICES)
+            require(way.operation)
+            response = await way.answer(request, scope["app"].state.gateway)
         except (FramelaneError, HTTPException) as error:
             response = of_exception(request, error)
         await response(scope, receive, send)
 
 
-def _plain(scope: Scope) -> str | None:
-    """The model that is asked, if that is all there is to know."""
-    if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"] or scope.get("root_path"):
+def _plain(scope: Scope) -> _Way | None:
+    """What answers the request, if path, query and media type are all there is to know."""
+    if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
         return None
-    found = _PREDICT.fullmatch(scope["path"])
-    if found is None or header(scope, b"content-type") not in _PLAIN:
+    path, kind, query = scope["path"], header(scope, b"content-type"), scope["query_string"]
+    if path == _JOBS:
+        plain = kind in _SPECS and not query and header(scope, b"idempotency-key") is None
+        return _SUBMIT if plain else None
+    found = _PREDICT.fullmatch(path) if kind in _PLAIN and len(query) <= _LONGEST_QUERY else None
+    choices = _choices(query) if found else None
+    if not found or not choices:
         return None
-    return found[1]
+    return _Way(predict_gesture.__name__, _PREDICTS, partial(predict, model=found[1], choices=choices))
+
+
+@lru_cache(maxsize=256)
+def _choices(query: bytes) -> Choices | None:
+    """What a query says; None where there is something wrong with it, which the route tells."""
+    said = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    named = dict(said)
+    if len(named) < len(said):
+        return None
+    try:
+        return Choices.model_validate(named)
+    except ValidationError:
+        return None

@@ -55,6 +55,13 @@ SPEC_BODY: dict[str, Any] = {
                 },
                 "encoding": {"spec": {"contentType": "application/json"}},
             },
+            "application/msgpack": {
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "as in JSON; `data` of an input or tensor may be a binary string",
+                }
+            },
         },
     }
 }

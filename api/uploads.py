@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from anyio import to_thread
 from fastapi import Request
 from pydantic import TypeAdapter
 from starlette.datastructures import FormData, UploadFile
@@ -11,8 +12,10 @@ from starlette.exceptions import HTTPException
 
 from api.errors import MalformedYaml
 from api.headers import header
+from api.packed_specs import PackedSpec
 from api.problems import Refused
 from api.services.documents import parse
+from api.services.submit import SMALL_BYTES
 from shared.errors import InvalidSpec
 from shared.settings import LimitSettings
 
@@ -36,6 +39,11 @@ class Upload:
 
     document: bytes
     files: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    packed: PackedSpec | None = None
+
+    def as_sent(self, error: InvalidSpec) -> InvalidSpec:
+        """The error, with the places of what the client sent."""
+        return self.packed.as_sent(error) if self.packed else error
 
     @property
     def size(self) -> int:
@@ -49,18 +57,28 @@ def media_type(request: Request) -> str:
 
 
 async def read_spec(request: Request, limits: LimitSettings) -> Upload:
-    """A JSON body, or a multipart one whose part ``spec`` is the JSON and whose other parts are files.
+    """A JSON body, the same in msgpack, or a multipart one: its part ``spec`` is the JSON, its others are files.
 
-    Raises Refused for another media type, unreadable multipart or too many parts; InvalidSpec for wrong parts.
+    Raises Refused for another media type, unreadable multipart or too many parts; MalformedDocument for what isn't
+    msgpack; InvalidSpec for wrong parts.
     """
-    if media_type(request) == JSON:
+    kind = media_type(request)
+    if kind == JSON:
         return Upload(await request.body())
-    document, files, broken = await _parts(request, limits, (JSON, MULTIPART))
+    if kind == MSGPACK:
+        return await _packed(await request.body())
+    document, files, broken = await _parts(request, limits, (JSON, MULTIPART, MSGPACK))
     if document is None:
         broken.append((f"/{SPEC_PART}", "the multipart body needs a part of this name with the JSON"))
     if broken:
         raise InvalidSpec(*broken)
     return Upload(document or b"", files)
+
+
+async def _packed(body: bytes) -> Upload:
+    large = len(body) > SMALL_BYTES
+    packed = await to_thread.run_sync(PackedSpec.of, body) if large else PackedSpec.of(body)
+    return Upload(packed.document, packed.files, packed)
 
 
 async def read_json(request: Request, adapter: TypeAdapter[_Model]) -> _Model:

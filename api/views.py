@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote
 
 from fastapi import Request
 from pydantic import Field
 
+from api.headers import header
 from api.services.records import bare_job
 from shared.jobs import ArtifactRef, Job, JobRecord
 from shared.results import Answer
@@ -56,7 +58,25 @@ class ArtifactList(Answer):
 
 def base_url(request: Request) -> str:
     """Scheme and host as the client named them, and the root path, without a slash at the end."""
-    return str(request.base_url).rstrip("/")
+    scope = request.scope
+    root = scope.get("app_root_path", scope.get("root_path", ""))
+    server = scope.get("server")
+    return _base_url(scope["scheme"], header(scope, b"host") or "", tuple(server) if server else None, root)
+
+
+@lru_cache(maxsize=256)
+def _base_url(scheme: str, host: str, server: tuple[str | int | None, ...] | None, root: str) -> str:
+    """What Starlette makes of these, which takes it as long as checking a small spec."""
+    headers = [(b"host", host.encode("latin-1"))] if host else []
+    scope = {
+        "type": "http",
+        "scheme": scheme,
+        "headers": headers,
+        "server": server,
+        "root_path": root,
+        "path": root,
+    }
+    return str(Request(scope).base_url).rstrip("/")
 
 
 def job_url(base: str, job_id: str) -> str:
@@ -67,15 +87,18 @@ def job_url(base: str, job_id: str) -> str:
 def job_json(record: JobRecord, base: str) -> str:
     """JSON of a ``JobView``."""
     self = job_url(base, record.id)
-    links = {
-        "self": self,
-        "events": f"{self}/events",
-        # http becomes ws, https wss
-        "stream": f"ws{base.removeprefix('http')}{PREFIX}/ws/jobs/{record.id}",
-        "cancel": f"{self}/cancel",
-        "artifacts": f"{self}/artifacts",
-    }
-    return f'{bare_job(record)[:-1]},"links":{json.dumps(links)}}}'
+    # http becomes ws, https wss
+    stream = f"ws{base.removeprefix('http')}{PREFIX}/ws/jobs/{record.id}"
+    return f'{bare_job(record)[:-1]},"links":{_links(self, stream)}}}'
+
+
+def _links(self: str, stream: str) -> str:
+    """JSON of ``Links``."""
+    job, its_stream = json.dumps(self)[1:-1], json.dumps(stream)
+    return (
+        f'{{"self": "{job}", "events": "{job}/events", "stream": {its_stream}, '
+        f'"cancel": "{job}/cancel", "artifacts": "{job}/artifacts"}}'
+    )
 
 
 def page_json(records: Iterable[JobRecord], next_cursor: str | None, base: str) -> str:

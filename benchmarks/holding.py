@@ -36,6 +36,16 @@ def held(pid: int) -> Generator[None]:
         _tell(pid, signal.SIGCONT)
 
 
+@contextmanager
+def moving(pid: int) -> Generator[None]:
+    """A process that is held moves meanwhile."""
+    _tell(pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        _tell(pid, signal.SIGSTOP)
+
+
 def _tell(pid: int, number: signal.Signals) -> None:
     for process in tree(pid):
         process.send_signal(number)

@@ -1,12 +1,13 @@
 """Whether benchmarks can be trusted: the same question asked again and again of real pipelines on this machine.
 
 ``python -m benchmarks measuring`` asks a few times, ``python -m benchmarks.measuring 10`` as often as the targets
-say (half an hour).
+say (half an hour), ``python -m benchmarks.measuring 10 same`` one question alone: densities, same or slower.
 """
 
 import statistics
 import sys
 from collections import Counter
+from collections.abc import Collection, Sequence
 
 from benchmarks.stack import data_dir
 from benchmarks.stats import machine, print_figures
@@ -22,6 +23,7 @@ from shared.states import JobState
 from workers.measuring.runs import counting
 
 TRIES = 3
+QUESTIONS = ("densities", "same", "slower")
 LANES = ("cpu.long", "io")
 VIDEO = "carphone"
 WORK = "filesrc location={video} ! decodebin3 ! videoscale ! video/x-raw,{size} ! {more}fakesink"
@@ -63,23 +65,41 @@ def densities(client: Framelane) -> list[DensityResult]:
     return [found for _ in range(3) if isinstance(found := measured(client, spec), DensityResult)]
 
 
-def rows(client: Framelane, tries: int) -> list[tuple[str, str, str]]:
+def rows(client: Framelane, tries: int, wanted: Collection[str]) -> list[tuple[str, str, str]]:
     """What, figure, target."""
-    found = densities(client)
+    told: list[tuple[str, str, str]] = []
+    if "densities" in wanted:
+        told += _density_rows(densities(client))
+    if {"same", "slower"} & {*wanted}:
+        told += _verdict_rows(client, tries, wanted)
+    return told
+
+
+def _density_rows(found: Sequence[DensityResult]) -> list[tuple[str, str, str]]:
     numbers = [each.n_streams for each in found]
-    base = rates(client)
-    pause_us = round((_SLOWER - 1) / statistics.median(base) * 1e6)
-    same, slower, runs = Counter[str](), Counter[str](), list[int]()
-    for _ in range(tries):
-        first, second = rates(client), rates(client)
-        third = rates(client, f"identity sleep-time={pause_us} ! ")
-        same[compare(first, second).verdict] += 1
-        slower[compare(second, third).verdict] += 1
-        runs += map(len, (first, second, third))
     return [
         (f"streams that keep {FLOOR:g} fps, three searches", str(numbers), "within 1"),
         ("what they allow up to", str([each.at_most for each in found]), ""),
         ("runs of each; how they ended", ", ".join(f"{len(each.runs)} {each.ended}" for each in found), ""),
+    ]
+
+
+def _verdict_rows(client: Framelane, tries: int, wanted: Collection[str]) -> list[tuple[str, str, str]]:
+    pause_us = round((_SLOWER - 1) / statistics.median(rates(client)) * 1e6)
+    same, slower, runs = Counter[str](), Counter[str](), list[int]()
+    for _ in range(tries):
+        first = rates(client)
+        runs.append(len(first))
+        if "same" in wanted:
+            second = rates(client)
+            same[compare(first, second).verdict] += 1
+            runs.append(len(second))
+            first = second
+        if "slower" in wanted:
+            third = rates(client, f"identity sleep-time={pause_us} ! ")
+            slower[compare(first, third).verdict] += 1
+            runs.append(len(third))
+    return [
         ("the same test twice is judged", _told(same), f"same in {0.9 * tries:.0f} of {tries}"),
         (f"a pipeline {_SLOWER - 1:.0%} slower a frame is judged", _told(slower), f"slower in {0.9 * tries:.0f}"),
         (f"runs until a rate is known to {PRECISION:.0%}", f"{min(runs)} to {max(runs)}", "below 20"),
@@ -90,15 +110,15 @@ def _told(verdicts: Counter[str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in verdicts.most_common())
 
 
-def main(tries: int = TRIES) -> None:
+def main(tries: int = TRIES, wanted: Collection[str] = QUESTIONS) -> None:
     """Print the table."""
     with data_dir() as folder, LocalStack(folder, lanes=LANES) as stack, Framelane(stack.url) as client:
         job = client.wait(client.submit(MediaDownloadSpec(media=[VIDEO])).id, 300)
         if job.state is not JobState.COMPLETED:
             raise SystemExit(f"what is needed can't be installed: {job.outcome}")
-        table = rows(client, tries)
+        table = rows(client, tries, wanted)
     print_figures(f"Benchmarks asked again ({machine()})", table)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else TRIES)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else TRIES, sys.argv[2:] or QUESTIONS)

@@ -37,7 +37,7 @@ class MeasuredPipeline(Answer):
 
 
 class MeasuredRun(Answer):
-    """One run. ``fps``, ``dropped``: by pipeline, then by stream, in the order of the job's specs.
+    """One run. ``fps``, ``dropped``: by pipeline that had streams, then by stream, in the order of the specs.
 
     ``disturbed``: why it isn't trusted; it was repeated if the job's limits let it. ``machine``: processors in
     percent of all of them; what the machine doesn't tell is absent. ``moments``: the same over time, ``at``
@@ -82,13 +82,18 @@ class PerformanceResult(Answer):
 
 
 class DensityStep(Answer):
-    """One number of streams. ``judgement``: against the floor, in the sense of the interval of ``slowest_fps``."""
+    """One number of streams. ``judgement``: against the floor, in the sense of the interval of ``slowest_fps``.
+
+    ``total_fps``: of the streams that are divided, without pinned ones. ``failed``: why so many couldn't be run;
+    the figures are of the runs that could, or 0 of 0 runs.
+    """
 
     streams: int
     streams_per_pipeline: list[int]
     slowest_fps: Figure
     total_fps: float
     judgement: Literal["keeps", "misses", "open"]
+    failed: str | None = None
 
 
 class StreamsOfPipeline(Answer):

@@ -79,7 +79,7 @@ class SequenceInput(Wire):
 
 
 class DataInput(Wire):
-    """A JPEG, PNG or WebP photo in standard base64."""
+    """A JPEG, PNG or WebP photo in standard base64, or in a request in msgpack as a binary string."""
 
     data: Annotated[str, Field(min_length=1)]
 
@@ -102,8 +102,8 @@ class MediaInput(Wire):
 class Tensor(Wire):
     """Rows of landmarks in bulk: little-endian float32, row after row.
 
-    A row is x, y, z of point 0, then of point 1 … of point 20. ``data``: in base64; ``file``: the name of a part
-    of the same multipart request that has the bytes as they are.
+    A row is x, y, z of point 0, then of point 1 … of point 20. ``data``: in base64, or in a request in msgpack a
+    binary string as it is; ``file``: the name of a part of the same multipart request that has the bytes.
     """
 
     dtype: Literal["float32"] = "float32"

@@ -32,6 +32,8 @@ Precision = Annotated[
     ),
 ]
 Isolation = Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")]
+PerProcess = Annotated[int, Field(strict=True, ge=1, le=MOST_STREAMS)]
+Threads = Annotated[int, Field(strict=True, ge=1, le=64)]
 
 
 class NamedFields(Wire):
@@ -40,10 +42,31 @@ class NamedFields(Wire):
     name: Label = ""
 
 
-class RunFields(Wire):
-    """How runs are made."""
+class ProcessFields(Wire):
+    """How the streams of a pipeline are divided among processes."""
 
     isolation: Isolation = "pipeline"
+    streams_per_process: Annotated[
+        PerProcess | None,
+        Field(description="streams of a pipeline that share a process, at most; default: as `isolation` says"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _divided(self) -> "ProcessFields":
+        if self.isolation == "stream" and (self.streams_per_process or 1) > 1:
+            raise PydanticCustomError(
+                "processes", "`streams_per_process` above 1 and `isolation` `stream` exclude each other: give one"
+            )
+        return self
+
+    def most_per_process(self, streams: int) -> int:
+        """How many of so many streams share a process at most."""
+        return 1 if self.isolation == "stream" else min(self.streams_per_process or streams, streams)
+
+
+class RunFields(ProcessFields):
+    """How runs are made."""
+
     warmup_s: WarmUp = 2.0
 
 
@@ -184,9 +207,39 @@ class SearchSpace(Wire):
     converters: Annotated[
         bool, Field(strict=True, description="leave out converters of what models convert themselves")
     ] = True
+    decoders: Annotated[
+        bool, Field(strict=True, description="other decoders of the same codec that the worker's machine has")
+    ] = True
+    decode_threads: Annotated[
+        list[Threads], Field(max_length=4, description="of each decoder that can be told how many")
+    ] = Field(default=[1])
+    merge_converters: Annotated[
+        bool, Field(strict=True, description="videoconvert next to videoscale becomes one videoconvertscale")
+    ] = True
+    convert_threads: Annotated[
+        list[Threads], Field(max_length=4, description="of videoconvert, videoscale and videoconvertscale")
+    ] = Field(default=[2])
+    scale_method: Annotated[
+        list[Literal["nearest-neighbour", "bilinear", "4-tap", "lanczos"]],
+        Field(
+            max_length=4, description="of videoscale and videoconvertscale, where a model looks at the pictures"
+        ),
+    ] = Field(default_factory=list[Literal["nearest-neighbour", "bilinear", "4-tap", "lanczos"]])
     isolation: Annotated[list[Isolation], Field(max_length=2)] = Field(
         default_factory=list[Literal["pipeline", "stream"]]
     )
+    streams_per_process: Annotated[
+        list[PerProcess],
+        Field(max_length=8, description="1: as many processes as streams; in place of `isolation`"),
+    ] = Field(default_factory=list[int])
+
+    @model_validator(mode="after")
+    def _divided(self) -> "SearchSpace":
+        if self.isolation and self.streams_per_process:
+            raise PydanticCustomError(
+                "processes", "`streams_per_process` says what `isolation` does: leave `isolation` out"
+            )
+        return self
 
 
 class Search(Wire):

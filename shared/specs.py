@@ -9,7 +9,14 @@ from pydantic_core import PydanticCustomError
 from shared.common import CommonSpec, Label, ModelName, Name, SourceInput, UploadId, no_accelerator
 from shared.devices import LaneClass
 from shared.inputs import MAX_INPUTS, InferenceInput, Wire
-from shared.measurements import MOST_STREAMS, DensitySpec, OptimizeSpec, PerformanceSpec, ValidateSpec
+from shared.measurements import (
+    MOST_STREAMS,
+    DensitySpec,
+    OptimizeSpec,
+    PerformanceSpec,
+    ProcessFields,
+    ValidateSpec,
+)
 from shared.pipelines import PipelineSource
 from shared.sources import Category, Sha256, WantedFile
 from shared.suites import SuiteSpec
@@ -215,7 +222,7 @@ class MediaUploadSpec(CommonSpec):
     _device = field_validator("device")(no_accelerator)
 
 
-class PipelineFields(CommonSpec):
+class PipelineFields(ProcessFields, CommonSpec):
     """What a pipeline job has beside its pipeline."""
 
     kind: Literal["pipeline"] = "pipeline"
@@ -246,9 +253,6 @@ class PipelineFields(CommonSpec):
         ),
     ] = 0.0
     latency_metrics: Annotated[bool, Field(strict=True)] = False
-    isolation: Annotated[Literal["pipeline", "stream"], Field(description="what gets a process of its own")] = (
-        "pipeline"
-    )
 
     def inputs_of(self, stream: int) -> list[str]:
         """What stands for each source of this stream; empty: what the pipeline names."""

@@ -47,7 +47,7 @@ class WorkerIdentity:
     lease_s: float
     artifact_patience_s: float = 120.0
     lanes: tuple[str, ...] = ()
-    together: int = 64
+    together: int = 32
 
 
 class Runner:

@@ -12,6 +12,7 @@ from shared.routing import BATCH_TASK, task_name
 from shared.specs import JobKind
 from shared.telemetry import bound
 from shared.upkeep import ALONE
+from workers.strategy import DIRECT
 
 _TRAVELLING = ("request_id", "traceparent")
 """Headers of a message that its job's log lines carry. One that is sent again has none."""
@@ -40,7 +41,7 @@ def register(app: Celery, kinds: Iterable[JobKind], run: Run, run_batch: Callabl
 
     for kind in kinds:
         app.task(name=task_name(kind), ignore_result=True, bind=True)(attempt)
-    app.task(name=BATCH_TASK, ignore_result=True)(batch)
+    app.task(name=BATCH_TASK, ignore_result=True, Strategy=DIRECT)(batch)
 
 
 @contextmanager

@@ -14,11 +14,13 @@ from api.dependencies import (
     travelling_headers,
 )
 from api.gateway import Gateway
+from api.headers import header
 from api.reference import ACCEPTED, SPEC_BODY, problems
 from api.services.intake import Taken
 from api.services.submit import Ticket
 from api.uploads import read_spec
 from api.views import base_url, job_json, job_url
+from shared.errors import InvalidSpec
 
 router = APIRouter(tags=["jobs"])
 
@@ -65,9 +67,18 @@ async def retry_job(
     return answer(request, await here.intake.retry(job_id, ticket, wait_s or 0), wait_s)
 
 
+async def submit(request: Request, here: Gateway) -> Response:
+    """What ``submit_job`` answers to a request without an ``Idempotency-Key``."""
+    ticket = Ticket(headers=travelling_headers(request), caller=caller_of(request))
+    return await _submit(request, here, ticket, header(request.scope, b"prefer"))
+
+
 async def _submit(request: Request, here: Gateway, ticket: Ticket, prefer: str | None) -> Response:
     upload = await read_spec(request, here.settings.limits)
-    prepared = await here.submitter.read(upload.document, upload.files, upload.size)
+    try:
+        prepared = await here.submitter.read(upload.document, upload.files, upload.size)
+    except InvalidSpec as error:
+        raise upload.as_sent(error) from None
     wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
     return answer(request, await here.intake.accept(prepared, ticket, wait_s or 0), wait_s)
 

@@ -27,6 +27,7 @@ _ABOUT: Mapping[str, str] = {
     "tests": "/tests",
     "subject": "/pipeline",
     "model": "/model",
+    "processes": "/streams_per_process",
 }
 """Fields that rules of a whole spec are about, by the types of their errors."""
 _OUTPUTS = frozenset({"output_mode", "metadata_mode"})

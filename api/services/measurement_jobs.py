@@ -217,6 +217,7 @@ def _single(
         inputs=part.inputs,
         device=spec.device,
         isolation=spec.isolation,
+        streams_per_process=spec.streams_per_process,
         latency_metrics=not isinstance(spec, DensitySpec) and _tells_latency(spec),
         max_runtime_s=_REPEATED_S,
     )

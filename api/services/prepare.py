@@ -58,11 +58,18 @@ class Preparer:
 
         A spec: it names variants of pipelines, which must be looked up for ``from_spec``.
         """
+        return self.unless_looked_up(self.spec_of(document), files)
+
+    def unless_looked_up(self, spec: AnySpec, files: Mapping[str, bytes]) -> Prepared | AnySpec:
+        """As ``from_spec``; the spec itself if what it names must be looked up first."""
+        return spec if variants_of(spec) else self.from_spec(spec, files)
+
+    def spec_of(self, document: bytes) -> AnySpec:
+        """Raises MalformedDocument, or InvalidSpec with every broken rule of its form."""
         try:
-            spec = parse_spec(document)
+            return parse_spec(document)
         except InvalidSpec as error:
             raise InvalidSpec(*error.broken, *self.rules.unknown_names(from_json(document))) from None
-        return spec if variants_of(spec) else self.from_spec(spec, files)
 
     def from_spec(self, spec: AnySpec, files: Mapping[str, bytes], looked_up: LookedUp = NOTHING) -> Prepared:
         """The same for a spec that is one already, and what was ``looked_up`` of all it names."""

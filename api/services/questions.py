@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from api.services.prepare import Fingerprint, Prepared, Preparer
 from shared.errors import InvalidSpec
@@ -19,9 +20,10 @@ from shared.inputs import (
     SequenceInput,
 )
 from shared.packing import AnyTask, all_moderate, frame_floats, hand_floats
-from shared.specs import InferenceSpec
+from shared.specs import AnySpec, InferenceFields, InferenceSpec
 
 _KEPT = 256
+_beside_inputs = attrgetter(*(name for name in InferenceFields.model_fields if name != "labels"))
 _FLOAT_BYTES = 4
 HAND_BYTES = LANDMARK_COLUMNS * _FLOAT_BYTES
 FRAME_BYTES = FRAME_COLUMNS * _FLOAT_BYTES
@@ -74,6 +76,17 @@ class Numbers:
 _ORIGIN = Point(x=0.0, y=0.0, z=0.0)
 
 
+def _numbers(spec: AnySpec) -> Numbers | None:
+    """Those of a spec that brings one hand or movement and nothing else."""
+    match spec:
+        case InferenceSpec(inputs=[LandmarksInput(landmarks=hand)]):
+            return Numbers.of_hand(hand)
+        case InferenceSpec(inputs=[SequenceInput(sequence=sequence)]):
+            return Numbers.of_sequence(sequence)
+        case _:
+            return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """A task that breaks no rule, and the beginning of its fingerprint."""
@@ -107,3 +120,11 @@ class Questions:
         fingerprint = known.fingerprint.copy()
         fingerprint.add(numbers.blob)
         return Prepared(known.task, [numbers.blob], fingerprint.hexdigest())
+
+    def of_spec(self, spec: AnySpec) -> Prepared | None:
+        """As ``Preparer.from_spec``, and raises as that does; None for a spec that isn't such a question."""
+        numbers = _numbers(spec)
+        if numbers is None or not isinstance(spec, InferenceSpec):
+            return None
+        choices = (_beside_inputs(spec), tuple(spec.labels.items()))
+        return self.prepared(spec.model, numbers, choices, lambda form: spec.model_copy(update={"inputs": [form]}))

@@ -19,6 +19,7 @@ from api.services.models import InstalledModels
 from api.services.pipeline_jobs import media_of, missing_media
 from api.services.pipelines import Registry
 from api.services.prepare import LookedUp, Prepared, Preparer, fingerprint
+from api.services.questions import Questions
 from api.services.uploads import Uploads
 from shared.errors import (
     BrokerUnavailable,
@@ -109,6 +110,7 @@ class Submitter:
         self._store = store
         self._courier = courier
         self._preparer = preparer
+        self._questions = Questions(preparer)
         self._models = models
         self._registry = registry
         self._directory = directory
@@ -131,11 +133,19 @@ class Submitter:
             return await self._read(document, files, size)
 
     async def _read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
-        found = await self.prepare(size, lambda preparer: preparer.from_document(document, files))
+        if size <= SMALL_BYTES and not files:
+            found = self._small(document)
+        else:
+            found = await self.prepare(size, lambda preparer: preparer.from_document(document, files))
         if isinstance(found, Prepared):
             return found
         looked_up = await self._look_up(found)
         return await self.prepare(size, lambda preparer: preparer.from_spec(found, files, looked_up))
+
+    def _small(self, document: bytes) -> Prepared | AnySpec:
+        """As ``Preparer.from_document``: most are questions that differ in their numbers only."""
+        spec = self._preparer.spec_of(document)
+        return self._questions.of_spec(spec) or self._preparer.unless_looked_up(spec, {})
 
     async def _look_up(self, spec: AnySpec) -> LookedUp:
         variants: dict[VariantSource, Graph | InvalidSpec] = {}
@@ -222,15 +232,22 @@ class Submitter:
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
         rules = self._preparer.rules
+        if isinstance(task, InferenceTask):  # by far the most, and nothing below is about them
+            await self._models.require(rules.needs(task))
+            if any(item.media for item in task.inputs):
+                require_images(task, await self._directory.media())
+        else:
+            await self._require_for_others(task)
+        needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
+        return await self._lanes.route(task.kind, task, needs)
+
+    async def _require_for_others(self, task: AnyTask) -> None:
         await self._require_for_pipelines(task)
-        if isinstance(task, InferenceTask) and any(item.media for item in task.inputs):
-            require_images(task, await self._directory.media())
         if isinstance(task, MediaUploadSpec):
             await self._require_upload(task)
         if isinstance(task, ModelUploadSpec):
-            require_files(
-                task, [await self._uploads.ready(file.upload) for file in task.model.files], rules.pickles
-            )
+            ready = [await self._uploads.ready(file.upload) for file in task.model.files]
+            require_files(task, ready, self._preparer.rules.pickles)
         if isinstance(task, ModelDownloadSpec) and any("@" in name for name in task.models):
             require_versions(task.models, await self._models.now())
         if isinstance(task, ModelConvertSpec):
@@ -239,8 +256,6 @@ class Submitter:
             await self._require_library(task.model.media)
         if isinstance(task, ModelDeleteSpec) and not task.force:
             await self._use.require_unused(task.models)
-        needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
-        return await self._lanes.route(task.kind, task, needs)
 
     async def _require_for_pipelines(self, task: AnyTask) -> None:
         pipelines = self._preparer.pipelines.runnable(task)

@@ -35,6 +35,9 @@ Precision = Annotated[
     ),
 ]
 Isolation = Annotated[str | None, typer.Option(help="What gets a process of its own: pipeline, stream.")]
+PerProcess = Annotated[
+    int | None, typer.Option(min=1, help="Streams of a pipeline that share a process, at most.")
+]
 Device = Annotated[str | None, typer.Option(help="AUTO, CPU, GPU, GPU.<number> or NPU.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", help="NAME=VALUE; may be repeated.")]
 Wait = Annotated[bool, typer.Option(help="Stay until the job has ended, and show it.")]
@@ -54,6 +57,7 @@ def performance(
     precision: Precision = None,
     latency: Annotated[bool, typer.Option("--latency", help="Measure latencies too.")] = False,
     isolation: Isolation = None,
+    streams_per_process: PerProcess = None,
     name: Named = None,
     device: Device = None,
     label: Labels = None,
@@ -65,7 +69,7 @@ def performance(
 ) -> None:
     """How fast pipelines run side by side: ID/VARIANT:STREAMS of each, such as `person-detection/cpu:2`."""
     fields = _given(duration_s=duration, warmup_s=warmup, repeats=repeats, isolation=isolation, name=name)
-    fields |= _given(precision=precision)
+    fields |= _given(precision=precision, streams_per_process=streams_per_process)
     fields |= {"latency_metrics": True} if latency else {}
     spec = bench_specs.performance(_asked("performance", pipelines, medium, device, label, fields))
     _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
@@ -82,6 +86,7 @@ def density(
     warmup: Warmup = None,
     repeats: Repeats = None,
     isolation: Isolation = None,
+    streams_per_process: PerProcess = None,
     name: Named = None,
     device: Device = None,
     label: Labels = None,
@@ -98,6 +103,7 @@ def density(
     """
     fields = _given(fps_floor=floor, max_streams=max_streams, budget_s=budget, duration_s=duration)
     fields |= _given(warmup_s=warmup, repeats=repeats, isolation=isolation, name=name)
+    fields |= _given(streams_per_process=streams_per_process)
     spec = bench_specs.density(_asked("density", pipelines, medium, device, label, fields))
     _run(spec, url, data_dir, save, wait=wait, as_json=as_json)
 
@@ -106,7 +112,10 @@ def density(
 def optimize(
     pipelines: Pipelines,
     tried: Annotated[
-        list[str] | None, typer.Option("--try", help="NAME=VALUE,VALUE, such as batch_size=1,4; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--try", help="NAME=VALUE,VALUE, such as batch_size=1,4, or decoders=false; may be repeated."
+        ),
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="How long is searched.")] = None,
     tolerance: Annotated[

@@ -121,6 +121,9 @@ def _performance(result: PerformanceResult) -> Iterator[Text]:
 def _density(result: DensityResult) -> Iterator[Text]:
     for step in sorted(result.steps, key=lambda step: step.streams):
         style = "green" if step.judgement == "keeps" else "red" if step.judgement == "misses" else "yellow"
+        if step.failed is not None:
+            yield Text(f"  {step.streams:>4}: couldn't be run: {step.failed.splitlines()[0]}", style="red")
+            continue
         runs = f" in {step.slowest_fps.runs} runs" if step.slowest_fps.runs > 1 else ""
         yield Text(f"  {step.streams:>4}: slowest {_figure(step.slowest_fps)}{runs} ").append(
             step.judgement, style=style

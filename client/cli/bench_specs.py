@@ -120,10 +120,16 @@ def tolerance(given: Sequence[str]) -> dict[str, float]:
         raise WrongUsage(msg) from None
 
 
-def space(tried: Sequence[str]) -> dict[str, list[Any]]:
-    """``NAME=VALUE,VALUE`` as what a search tries; numbers become numbers. Raises WrongUsage."""
+def space(tried: Sequence[str]) -> dict[str, Any]:
+    """``NAME=VALUE,VALUE``, ``NAME=true`` or ``NAME=`` (nothing) as what a search tries. Raises WrongUsage."""
     pairs = [specs.split_pair(each, "--try") for each in tried]
-    return {name.replace("-", "_"): [_plain(value) for value in values.split(",")] for name, values in pairs}
+    return {name.replace("-", "_"): _tried(values) for name, values in pairs}
+
+
+def _tried(values: str) -> bool | list[int | str]:
+    if values in {"true", "false"}:
+        return values == "true"
+    return [_plain(value) for value in values.split(",") if value]
 
 
 def counts(expected: Sequence[str]) -> dict[str, int]:

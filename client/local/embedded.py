@@ -108,6 +108,10 @@ class EmbeddedValkey:
             *("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.data_dir.resolve())),
             *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
             *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
+            # A copy of all that is kept, made beside the work; at the usual 64 MB two large jobs lead to one.
+            *("--auto-aof-rewrite-min-size", "256mb"),
+            # Making small values smaller takes a fifth of that copy's time, and saves a twentieth of its bytes.
+            *("--rdbcompression", "no"),
         ]
         log = self._log
         own = os.open(self._log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) if log is None else None

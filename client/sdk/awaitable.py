@@ -27,6 +27,7 @@ from client.sdk.credentials import Credentials, key_of
 from client.sdk.following import MAX_FRAME_BYTES, Followed, Line, Track
 from client.sdk.key_calls import MadeKey
 from client.sdk.media_awaited import AsyncMediaMethods
+from client.sdk.patience import PATIENCE_S, Patience
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of, reason
 from client.sdk.records import RecordNews, RecordTrack, records_path
 from client.sdk.saving import Saving, find_artifact
@@ -45,19 +46,26 @@ T = TypeVar("T")
 class AsyncFramelane(AsyncMediaMethods, AsyncBenchmarkMethods):
     """A client of one gateway, for asyncio. ``url`` is the gateway's root, as ``framelane up`` prints it.
 
-    Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers.
+    Every method raises ApiProblem when the gateway refuses and ConnectionFailed when none answers. One that
+    answered before and is gone may be starting again: calls that do no harm when made twice, also a submit with an
+    id or a key, are made again for ``patience_s`` seconds.
     ``key``: an API key or token; by default that of the environment (FRAMELANE_API_KEY).
     ``transport`` replaces the network, for tests that hold the application itself.
     """
 
     def __init__(
-        self, url: str, *, key: str | None = None, transport: httpx2.AsyncBaseTransport | None = None
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        patience_s: float = PATIENCE_S,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._who = Credentials(key_of(key), self.url)
-        self._http = httpx2.AsyncClient(
-            base_url=self.url, transport=transport, follow_redirects=True, auth=self._who
-        )
+        self._patience_s = patience_s
+        self._met = False
+        self._http = httpx2.AsyncClient(base_url=self.url, transport=transport, follow_redirects=True, auth=self._who)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -303,18 +311,24 @@ class AsyncFramelane(AsyncMediaMethods, AsyncBenchmarkMethods):
         return await self._do(calls.status())
 
     async def _do(self, call: calls.Call[T]) -> T:
-        try:
-            answer = await self._http.request(
-                call.method,
-                call.path,
-                headers=call.headers,
-                content=call.content,
-                files=list(call.files) or None,
-                timeout=call.timeout_s,
-            )
-        except httpx2.TransportError as error:
-            raise ConnectionFailed(self.url, reason(error)) from error
-        return call.read(self.url, answer.status_code, answer.headers, answer.content)
+        patience = Patience(call, met=self._met, patience_s=self._patience_s)
+        while True:
+            try:
+                answer = await self._http.request(
+                    call.method,
+                    call.path,
+                    headers=call.headers,
+                    content=call.content,
+                    files=list(call.files) or None,
+                    timeout=call.timeout_s,
+                )
+            except httpx2.TransportError as error:
+                if (pause := patience.pause(error)) is None:
+                    raise ConnectionFailed(self.url, reason(error)) from error
+                await asyncio.sleep(pause)
+            else:
+                self._met = True
+                return call.read(self.url, answer.status_code, answer.headers, answer.content)
 
     async def _go_on(self, job_id: str, track: Line[T]) -> None:
         """Between two connections: find out whether there is anything to come, and wait a little."""

@@ -41,6 +41,7 @@ SILENCE_S = 60.0
 """A stream that says nothing for so long is dead: a gateway pings every 20 s."""
 _MARGIN_S = 15.0
 NOTHING_MORE = 204
+_KEY = "Idempotency-Key"
 _ACCEPTED = 202
 _ERROR = 400
 
@@ -72,7 +73,7 @@ class PredictOptions(PhotoOptions, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One request. ``timeout_s`` is how long the answer may take."""
+    """One request. ``timeout_s``: for its answer. ``harmless``: made twice, it does nothing more."""
 
     method: str
     path: str
@@ -81,6 +82,12 @@ class Call(Generic[T]):
     content: bytes | None = None
     files: Sequence[Part] = ()
     timeout_s: float = 30.0
+    harmless: bool = False
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it may be made again when nobody knows if it was heard."""
+        return self.harmless or self.method in {"GET", "PUT"} or _KEY in (self.headers or {})
 
     def read(self, base_url: str, status: int, headers: Mapping[str, str], content: bytes) -> T:
         """The answer. Raises ApiProblem; ConnectionFailed when it isn't a gateway's."""
@@ -136,7 +143,8 @@ def jobs(
 def cancel(job_id: str, reason: str | None) -> Call[Job]:
     """Ask for the end of a job."""
     body = b"" if reason is None else json.dumps({"reason": reason}).encode()
-    return Call("POST", f"{_job(job_id)}/cancel", _as(Job), {"Content-Type": "application/json"}, body)
+    headers = {"Content-Type": "application/json"}
+    return Call("POST", f"{_job(job_id)}/cancel", _as(Job), headers, body, harmless=True)
 
 
 def retry(job_id: str, wait: float | None, idempotency_key: str | None) -> Call[Job]:
@@ -300,7 +308,7 @@ def _job(job_id: str) -> str:
 
 
 def _submission_headers(wait_s: int, idempotency_key: str | None) -> dict[str, str]:
-    key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+    key = {} if idempotency_key is None else {_KEY: idempotency_key}
     return key | ({"Prefer": f"wait={wait_s}"} if wait_s else {})
 
 

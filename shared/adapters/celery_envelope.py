@@ -71,7 +71,7 @@ class Scribe:
         self._alone = threading.Lock()
         self._forms: dict[Route, _Form] = {}
         self._number = count()
-        self._summons: dict[tuple[Route, str], tuple[str, str]] = {}
+        self._summons: dict[tuple[Route, str], tuple[str, list[bytes]]] = {}
 
     def write(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope:
         """The list it goes to is the queue's of its priority."""
@@ -83,10 +83,10 @@ class Scribe:
         if (route, place) not in self._summons:
             if len(self._summons) >= _PLACES:
                 self._summons.clear()
-            self._summons[route, place] = self._addressed(route, place, {})
-        key, text = self._summons[route, place]
-        own = f"{_OURS}-{next(self._number)}"
-        return Envelope(key, text.replace(_ID, own).replace(_TAG, own).encode())
+            key, text = self._addressed(route, place, {})
+            self._summons[route, place] = key, text.replace(_ID, _TAG).encode().split(_TAG.encode())
+        key, parts = self._summons[route, place]
+        return Envelope(key, f"{_OURS}-{next(self._number)}".encode().join(parts))
 
     def _addressed(self, route: Route, argument: str, headers: Mapping[str, str]) -> tuple[str, str]:
         """The list, and the message without its ids."""

@@ -1,6 +1,6 @@
 """All jobs' events over one pattern subscription."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 
 from shared.adapters.redis_lines import Line, listening
@@ -13,7 +13,7 @@ class RedisEventBus:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._channel = f"{settings.redis.prefix}:events:"
+        self._channel = f"{settings.redis.prefix}:events"
 
     @asynccontextmanager
     async def listen(
@@ -27,13 +27,21 @@ class RedisEventBus:
             yield events
 
     async def _follow(self, line: Line, wanted: Callable[[str], bool] | None) -> AsyncGenerator[Published | None]:
-        prefix = len(self._channel)
         while True:
             told = await line.next()
             if told is None:
                 yield None
                 continue
-            channel, message = told
-            job_id = channel[prefix:].decode()
-            if wanted is None or wanted(job_id):
-                yield Published(job_id, message.decode())
+            for job_id, event in self._events(*told):
+                if wanted is None or wanted(job_id):
+                    yield Published(job_id, event)
+
+    def _events(self, channel: bytes, message: bytes) -> Iterator[tuple[str, str]]:
+        """Those of one step, which may be of many jobs: a line with id and event for each."""
+        place, text = channel.decode(), message.decode()
+        if place == self._channel:
+            for line in text.split("\n"):
+                job_id, _, event = line.partition(" ")
+                yield job_id, event
+        else:  # as older processes tell each by itself
+            yield place.removeprefix(f"{self._channel}:"), text

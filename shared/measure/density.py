@@ -19,6 +19,9 @@ _GROWTH = 3
 """Of the number of streams while the device isn't full."""
 
 
+_NOTHING = Estimate(0.0, 0.0, 0.0, 0.0, 0)
+
+
 class Judgement(StrEnum):
     """Whether a number of streams keeps the floor."""
 
@@ -29,21 +32,26 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measured run: frames per second of the slowest stream, and of all (growing) streams together."""
+    """One run: frames per second of the slowest stream, and of all (growing) streams together.
+
+    ``failed``: they couldn't be run; then there are no rates.
+    """
 
     streams: int
-    slowest_fps: float
-    total_fps: float
+    slowest_fps: float = 0.0
+    total_fps: float = 0.0
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """All runs of one number of streams."""
+    """All runs of one number of streams. ``failed``: one of them had no rates; the others' make up the figures."""
 
     streams: int
     slowest: Estimate
     total_fps: float
     judgement: Judgement
+    failed: bool = False
 
     @property
     def passed(self) -> bool:
@@ -105,7 +113,7 @@ class DensitySearch:
         """The answer as far as it is known now."""
         steps = self.steps()
         low, high = self._bracket_of(steps)
-        above = next((step for step in steps if step.streams == high), None)
+        above = next((step for step in steps if step.streams == high and not step.failed), None)
         likely = (
             self.rules.max_streams if above is None else math.floor(high * above.slowest.high / self.rules.floor)
         )
@@ -123,7 +131,7 @@ class DensitySearch:
         return [self._step(self._runs[streams], noise) for streams in self._order]
 
     def _noise(self) -> Noise:
-        seen = pooled([[run.slowest_fps for run in runs] for runs in self._runs.values()])
+        seen = pooled([[run.slowest_fps for run in runs if not run.failed] for runs in self._runs.values()])
         if seen is None:
             return PRIOR
         freedom = PRIOR.freedom + seen.freedom
@@ -131,15 +139,20 @@ class DensitySearch:
         return Noise(math.sqrt(total / freedom), freedom)
 
     def _step(self, runs: Sequence[Run], noise: Noise) -> Step:
-        slowest = estimate([run.slowest_fps for run in runs], noise)
+        told = [run for run in runs if not run.failed]
+        if not told:
+            return Step(runs[0].streams, _NOTHING, 0.0, Judgement.MISSES, failed=True)
+        slowest = estimate([run.slowest_fps for run in told], noise)
         floor = self.rules.floor
         judgement = Judgement.OPEN
-        if slowest.low >= floor:
+        if len(told) < len(runs):
+            judgement = Judgement.MISSES
+        elif slowest.low >= floor:
             judgement = Judgement.KEEPS
         elif slowest.high < floor:
             judgement = Judgement.MISSES
-        total = estimate([run.total_fps for run in runs], noise).median
-        return Step(runs[0].streams, slowest, total, judgement)
+        total = estimate([run.total_fps for run in told], noise).median
+        return Step(runs[0].streams, slowest, total, judgement, failed=len(told) < len(runs))
 
     def _wants_more(self, step: Step) -> bool:
         return step.judgement is Judgement.OPEN and step.slowest.runs < self.rules.repeats
@@ -157,11 +170,18 @@ class DensitySearch:
         return min(max(wanted, low + 1), high - 1)
 
     def _between(self, steps: Sequence[Step], low: int, high: int) -> int:
-        """What the full device carries; within the reach of noise around it, the middle."""
+        """What the full device carries; the middle within the reach of noise around it, or below what can't run.
+
+        What the device carries says nothing of that.
+        """
         reach = max(round(self._noise().relative * high), 1)
-        if high - low <= 2 * reach:
+        if high - low <= 2 * reach or any(each.streams == high and each.failed for each in steps):
             return (low + high) // 2
-        full = [step.streams * step.slowest.median for step in steps if 2 * step.streams > high]
+        full = [
+            each.streams * each.slowest.median for each in steps if 2 * each.streams > high and not each.failed
+        ]
+        if not full:
+            return (low + high) // 2
         carried = math.floor(median(full) / self.rules.floor)
         return min(max(carried, low + reach), high - reach)
 

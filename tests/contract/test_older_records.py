@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import redis
 
+from shared.events import JOB_EVENT
+from shared.jobs import Progress
 from shared.settings import JobSettings, Settings
 from shared.states import JobState
 from tests.support.jobs import ERROR, completed, new_job
@@ -53,3 +55,45 @@ async def test_it_is_cancelled_like_any_other(jobs: Jobs, settings: Settings):
     job_id = await older(jobs, settings)
     assert (await jobs.front.request_cancel(job_id, "why")).state is JobState.CANCELLED
     assert (await jobs.front.delete(job_id)).id == job_id
+
+
+async def test_what_an_older_process_told_stands_in_its_place(jobs: Jobs, settings: Settings):
+    """It kept events in a stream."""
+    new = new_job(callback_url="https://a.test")
+    await jobs.front.create(new)
+    lost = jobs.workshop.claim(new.id, "w", 10)
+    assert lost is not None
+    jobs.workshop.report(lost, Progress(fraction=0.5))
+    jobs.workshop.settle(lost, completed())
+    told = await jobs.front.events(new.id, 0)
+    key = f"{settings.redis.prefix}:job:{new.id}"
+    with redis.Redis.from_url(settings.store_url) as client:
+        for seq in (2, 4):
+            assert client.lrem(f"{key}:told", 1, told[seq - 1]) == 1
+            client.xadd(f"{key}:events", {"e": told[seq - 1]}, id=f"{seq}-0")
+
+        assert await jobs.front.events(new.id, 0) == told
+        assert await jobs.front.events(new.id, 2) == told[2:]
+        assert await jobs.front.events(new.id, 1, limit=2) == told[1:3]
+        assert [each.event for each in jobs.workshop.due_callbacks(10)] == [told[3]]
+        await jobs.front.delete(new.id)
+        assert client.exists(f"{key}:told", f"{key}:events") == 0
+
+
+async def test_progress_that_an_older_process_told_is_replaced(jobs: Jobs, settings: Settings):
+    new = new_job()
+    await jobs.front.create(new)
+    claim = jobs.workshop.claim(new.id, "w", 10)
+    assert claim is not None
+    jobs.workshop.report(claim, Progress(fraction=0.5))
+    told = await jobs.front.events(new.id, 0)
+    key = f"{settings.redis.prefix}:job:{new.id}"
+    with redis.Redis.from_url(settings.store_url) as client:
+        client.rpop(f"{key}:told")
+        client.xadd(f"{key}:events", {"e": told[2]}, id="3-0")
+    jobs.workshop.report(claim, Progress(fraction=0.6))
+    assert [seq_of(each) for each in await jobs.front.events(new.id, 0)] == [1, 2, 4]
+
+
+def seq_of(event: str) -> int:
+    return JOB_EVENT.validate_json(event).seq

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx2
+import redis.asyncio
 import yaml
 
 from client.local.embedded import EmbeddedValkey
@@ -70,6 +71,13 @@ class Field:
 
     async def start_valkey(self, server: EmbeddedValkey) -> None:
         await asyncio.to_thread(self.starter.call, server.start)
+
+    async def until_kept(self) -> None:
+        """All that the store was told is on its disk: its log is in order, so it is when a later word is there."""
+        async with redis.asyncio.Redis.from_url(self.store.url) as client:
+            await client.set(f"{PREFIX}:until-kept", "")
+            written, _ = await client.execute_command("WAITAOF", 1, 0, int(READY_S * 1_000))
+        assert written == 1, "the store's disk doesn't keep up"
 
     async def start_s3(self) -> None:
         assert self.s3

@@ -54,8 +54,16 @@ def run(*fps: list[float], disturbed: str | None = None) -> MeasuredRun:
     )
 
 
-def density() -> DensityResult:
-    """Six streams keep 15 fps."""
+def density(*, fails: bool = False) -> DensityResult:
+    """Six streams keep 15 fps; ``fails``: 14 can't be run."""
+    failed = DensityStep(
+        streams=14,
+        streams_per_pipeline=[14],
+        slowest_fps=Figure(median=0.0, low=0.0, high=0.0, spread=0.0, runs=0),
+        total_fps=0.0,
+        judgement="misses",
+        failed="the pipeline's process was killed <by the kernel>\nmore of it",
+    )
     rates = {1: 60.0, 3: 31.0, 9: 10.5, 6: 15.9, 7: 13.6}
     return DensityResult(
         benchmark_id="b1",
@@ -74,7 +82,8 @@ def density() -> DensityResult:
                 judgement="keeps" if fps > 15 else "misses",
             )
             for streams, fps in rates.items()
-        ],
+        ]
+        + [failed] * fails,
         runs=[run([fps] * streams) for streams, fps in rates.items()],
         trusted=True,
         environment=ENVIRONMENT,

@@ -1,7 +1,8 @@
 """What handlers of measurements share: pipelines made ready and run, the machine described, results kept."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -11,18 +12,18 @@ import structlog
 
 from shared.benchmarks import AnyMeasured, Benchmark, Environment, MeasuredRun
 from shared.devices import DeviceInfo
+from shared.errors import PipelineFailed
 from shared.measurements import MeasuredFields, ValidateFields
 from shared.needs import pipeline_models
 from shared.packing import AnyTask, DensityTask, PerformanceTask, PipelineTask, ValidateTask
 from shared.results import StreamFigures
 from shared.suites import SuiteFields
 from workers.context import JobContext
-from workers.gst.available import available
+from workers.gst.available import available, version
 from workers.gst.limits import Limits
-from workers.gst.request import Request
 from workers.gst.supervise import run_pipeline
 from workers.handlers import WorkerEnvironment
-from workers.handlers.pipeline_plan import Planner
+from workers.handlers.pipeline_plan import Plan, Planner
 from workers.measuring.fingerprint import environment, fingerprint, graph_hash
 from workers.measuring.gauges import Gauge, gauges
 from workers.measuring.looking import Seen, Until, look
@@ -109,12 +110,17 @@ class Bench:
         self._number += 1
         folder = self._context.scratch / f"run-{self._number}"
         try:
-            requests = [self._requests(task, folder / str(place)) for place, task in enumerate(tasks)]
+            # The plans hold models and media: nothing may remove them meanwhile.
+            plans = [self._plan(task, folder / str(place)) for place, task in enumerate(tasks)]
             asked = Asked(
-                requests, length.warm_up_s, length.duration_s, self._worker.settings.pipelines.inactivity_s
+                [plan.requests for plan in plans],
+                length.warm_up_s,
+                length.duration_s,
+                self._worker.settings.pipelines.inactivity_s,
             )
             play = partial(run_pipeline, cwd=folder, limits=self._limits())
-            return run_trial(asked, play, self._context.check, gauges(self._gauges))
+            with hiding(plans):
+                return run_trial(asked, play, self._context.check, gauges(self._gauges))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -127,6 +133,10 @@ class Bench:
         self._context.measure(_figures(runs[-1]))
         return runs, trial
 
+    def codecs(self, task: PipelineTask) -> frozenset[str]:
+        """Of the media that its streams read; empty text where nobody knows. Raises as planning does."""
+        return self._planner.codecs(task)
+
     def look(self, task: PipelineTask, until: Until) -> Seen:
         """One run of one stream whose files aren't repeated. Raises what planning does, and ``look``."""
         self._number += 1
@@ -134,8 +144,12 @@ class Bench:
         alone = {"streams": 1, "max_runtime_s": 0.0, "isolation": "pipeline", "latency_metrics": False}
         limits = replace(self._limits(), inactivity_s=until.seconds + 2 * until.patience_s)
         try:
-            (request,) = self._requests(task.model_copy(update=alone), folder)
-            return look(request, partial(run_pipeline, cwd=folder, limits=limits), until, self._context.check)
+            plan = self._plan(task.model_copy(update=alone), folder)
+            (request,) = plan.requests
+            with hiding([plan]):
+                seen = look(request, partial(run_pipeline, cwd=folder, limits=limits), until, self._context.check)
+            seen.hide(plan.hidden)
+            return seen
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -146,7 +160,8 @@ class Bench:
         names = sorted({name for task in tasks for name in pipeline_models(task.graph)} | own)
         installed = self._worker.model_store.installed()
         models = {name: installed[name].version for name in names if name in installed}
-        parts = environment(self._worker.device, {"gva": "native" if _native() else "framelane"})
+        libraries = {"gstreamer": version(), "gva": "native" if _native() else "framelane"}
+        parts = environment(self._worker.device, libraries)
         return Environment(fingerprint=fingerprint({**parts, **models}), parts=parts, models=models)
 
     def keep(self, result: AnyMeasured, tasks: Sequence[PipelineTask], score: Score) -> list[str]:
@@ -191,9 +206,9 @@ class Bench:
             }
         )
 
-    def _requests(self, task: PipelineTask, folder: Path) -> Sequence[Request]:
+    def _plan(self, task: PipelineTask, folder: Path) -> Plan:
         folder.mkdir(parents=True)
-        return self._planner.plan(task, self._context.job.id, folder).requests
+        return self._planner.plan(task, self._context.job.id, folder)
 
     def _limits(self) -> Limits:
         settings = self._worker.settings.pipelines
@@ -203,6 +218,18 @@ class Bench:
             inactivity_s=settings.inactivity_s,
             stop_s=settings.stop_s,
         )
+
+
+@contextmanager
+def hiding(plans: Iterable[Plan]) -> Generator[None]:
+    """Inside, what pipelines fail of is told without the addresses and logins of cameras."""
+    try:
+        yield
+    except PipelineFailed as error:
+        detail = error.detail
+        for plan in plans:
+            detail = plan.hidden(detail)
+        raise PipelineFailed(detail) from None
 
 
 def named(tasks: Sequence[PipelineTask]) -> list[tuple[str, str]]:

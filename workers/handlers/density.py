@@ -58,7 +58,7 @@ class DensityHandler:
 def searched(bench: Bench, task: DensityTask, voice: Voice) -> DensityResult:
     """The whole search, on a device that is taken already; of a cancelled one what it knew is kept.
 
-    Raises PipelineFailed.
+    A number of streams that can't be run is a step. Raises PipelineFailed where one of each pipeline can't.
     """
 
     def measure(shares: Sequence[int]) -> list[MeasuredRun]:
@@ -93,7 +93,8 @@ def _tell(voice: Voice, task: DensityTask, search: DensitySearch, streams: int) 
     said = f"measuring {streams} stream{'s' if streams > 1 else ''}"
     if steps:
         last = steps[-1]
-        said += f"; {last.streams}: {last.slowest.median:.1f} fps {last.judgement.value} {task.fps_floor:g}"
+        figure = f"{last.slowest.median:.1f} fps {last.judgement.value} {task.fps_floor:g}"
+        said += f"; {last.streams}: {'failed' if last.failed else figure}"
     low, high = search.bracket()
     open_numbers = (high - low) / (task.max_streams + 1)
     voice.say(min(1 - open_numbers, 0.95) if steps else 0.0, "measure", said)
@@ -117,9 +118,11 @@ def _result(task: DensityTask, bench: Bench, searching: Searching) -> DensityRes
             for one, count in zip(task.specs, shares, strict=True)
         ],
         slowest_fps=told_estimate(answer.slowest) if answer else None,
-        steps=[step_of(step, searching.shares(step.streams)) for step in steps],
-        runs=[each.run for each in runs],
-        trusted=all(each.run.disturbed is None for each in runs if each.counts),
+        steps=[
+            step_of(step, searching.shares(step.streams), searching.known.failure(step.streams)) for step in steps
+        ],
+        runs=searching.known.measured,
+        trusted=all(each.run.disturbed is None for each in runs if each.counts and each.run),
         environment=bench.environment(task.specs),
         report=[],
     )

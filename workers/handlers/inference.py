@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from shared.catalogue import CatalogueEntry
+from shared.devices import Device
 from shared.errors import FramelaneError, ModelUnusable
 from shared.packing import InferenceTask
 from shared.predictions import BatchPrediction
@@ -15,6 +16,7 @@ from workers.handlers.inference_inputs import Asking, Inputs, images
 from workers.handlers.inference_keypoints import hands, pose
 from workers.handlers.inference_networks import look
 from workers.handlers.inference_together import TOGETHER, answer_together, brings_numbers
+from workers.helpers import Helpers
 from workers.runtimes import registry
 from workers.runtimes.contract import Host
 from workers.runtimes.loaded import LoadedModels
@@ -24,8 +26,10 @@ def build(environment: WorkerEnvironment) -> "InferenceHandler":
     """The handler of one worker process; no model is loaded yet."""
     settings = environment.settings.worker
     # Unless told otherwise, one thread a call: for networks this small, waking a second costs more than it does.
-    host = Host(environment.device.id, threads=settings.threads or 1, slots=settings.concurrency)
-    return InferenceHandler(environment, host)
+    device = environment.device
+    host = Host(device.id, threads=settings.threads or 1, slots=settings.concurrency)
+    on_cpu = device.family is Device.CPU
+    return InferenceHandler(environment, host, Helpers((settings.threads or device.cores or 1) if on_cpu else 1))
 
 
 def _rows(result: InferenceResult) -> int:
@@ -42,11 +46,12 @@ def _caught(call: Callable[[], InferenceResult]) -> InferenceResult | Exception:
 class InferenceHandler:
     """Handler of inference jobs."""
 
-    def __init__(self, environment: WorkerEnvironment, host: Host) -> None:
+    def __init__(self, environment: WorkerEnvironment, host: Host, helpers: Helpers) -> None:
         self._entries = environment.catalogue.by_name
         self._entry_of = environment.entry
         self._media = environment.media_store
         self._device = host.device
+        self._helpers = helpers
         settings = environment.settings.worker
         self._inline_bytes = settings.inline_bytes
         self._models = LoadedModels(environment.catalogue, environment.model_store, host, settings.networks)
@@ -74,7 +79,7 @@ class InferenceHandler:
             case "word_lstm":
                 return words(inputs, self._models, self._device)
             case "alphabet_mlp":
-                return letters(inputs, self._models, self._device)
+                return letters(inputs, self._models, self._device, self._helpers)
             case "network":
                 return look(inputs, self._models, self._device, self._inline_bytes)
 
@@ -127,4 +132,5 @@ class InferenceHandler:
 
     def close(self) -> None:
         """See Handler."""
+        self._helpers.close()
         self._models.close()

@@ -11,6 +11,7 @@ from shared.devices import DeviceInfo
 from shared.errors import PipelineError
 from shared.graph.emitter import emit
 from shared.graph.model import Graph
+from shared.graph.policy import Policy
 from shared.graph.simple import View
 from shared.jobs import JobRecord
 from shared.measure.compare import Comparison, compare
@@ -19,11 +20,14 @@ from shared.packing import OptimizeTask
 from shared.pipelines import Variant
 from shared.results import InstalledModel
 from workers.context import JobContext
+from workers.gst.available import available, properties
 from workers.handlers import WorkerEnvironment
 from workers.handlers.bench import Bench
 from workers.handlers.optimize_runs import FormRuns
 from workers.handlers.pipeline_models import precisions_of
-from workers.measuring.forms import ORIGINAL, Form, Surroundings, applied, looks, options
+from workers.measuring.converting import CONVERTERS
+from workers.measuring.decoding import Machine, decoders_of
+from workers.measuring.forms import ORIGINAL, Form, Surroundings, applied, conditions, looks, options
 from workers.measuring.optimising import Known, Optimising, Tools
 from workers.measuring.runs import figure
 
@@ -59,7 +63,7 @@ class OptimizeHandler:
             keep=lambda known: context.checkpoint(known.model_dump_json()),
             tell=lambda done, said: _tell(context, done, said),
         )
-        around = self._around(context, task, devices)
+        around = self._around(context, bench, task, devices)
         search = Optimising(task, options(task.search.space, task.pipeline, around), tools, _known(context))
         with ExitStack() as held:
             for device in (context.device, *devices):
@@ -94,12 +98,24 @@ class OptimizeHandler:
         missing = [each for each in task.search.space.device if each not in known]
         return [f"{each} wasn't tried: no worker of this host serves it" for each in missing]
 
-    def _around(self, context: JobContext, task: OptimizeTask, devices: Sequence[DeviceInfo]) -> Surroundings:
+    def _around(
+        self, context: JobContext, bench: Bench, task: OptimizeTask, devices: Sequence[DeviceInfo]
+    ) -> Surroundings:
+        graph = task.pipeline.graph
         installed = self._environment.model_store.installed()
-        names = [name for name in pipeline_models(task.pipeline.graph) if name in installed]
-        # The first is taken anyway.
-        precisions = {name: precisions_of(installed[name], context.device.id)[1:] for name in names}
-        return Surroundings(context.device.id, [each.id for each in devices], precisions)
+        names = [name for name in pipeline_models(graph) if name in installed]
+        codecs, elements = bench.codecs(task.pipeline), available()
+        decoders = decoders_of(graph, codecs, context.device.id, elements)
+        asked = {*CONVERTERS, *(each.element for each in decoders)} & elements
+        return Surroundings(
+            device=context.device.id,
+            devices=[each.id for each in devices],
+            # The first is taken anyway.
+            precisions={name: precisions_of(installed[name], context.device.id)[1:] for name in names},
+            codecs=codecs,
+            machine=Machine(elements, properties(frozenset(asked))),
+            policy=Policy.shipped(self._environment.settings.pipelines.allow),
+        )
 
     def _answer(
         self, context: JobContext, bench: Bench, search: Optimising, best: Form, notes: list[str]
@@ -111,7 +127,9 @@ class OptimizeHandler:
         if gain is None or gain.difference <= 0:
             best, bests, gain = ORIGINAL, originals, Comparison("same", 0.0, 0.0, 0.0)
             notes.append("nothing that finds the same objects was faster")
-        graph = applied(task.pipeline, best).graph
+        made = applied(task.pipeline, best)
+        graph = made.graph
+        notes += conditions(task.pipeline, made)
         saved = self._save(context.job, task, graph, gain, notes) if task.save_as and best != ORIGINAL else None
         result = OptimizeResult(
             benchmark_id=context.job.id,

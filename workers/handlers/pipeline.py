@@ -3,7 +3,7 @@
 import mimetypes
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -64,7 +64,7 @@ class PipelineHandler:
             try:
                 ends = self._play(context, plan, folder, telling)
             except PipelineFailed as error:
-                raise PipelineFailed(_hidden(error.detail, plan.secrets)) from None
+                raise PipelineFailed(plan.hidden(error.detail)) from None
         context.progress(0.99, "store")
         outputs = [
             _saved(context, path) for path in (*plan.outputs, *sorted(plan.named.iterdir())) if path.exists()
@@ -152,12 +152,6 @@ def _saved(context: JobContext, path: Path) -> str:
     return context.save_artifact(path.name, path, kind).name
 
 
-def _hidden(text: str, secrets: Mapping[str, str]) -> str:
-    for secret, instead in secrets.items():
-        text = text.replace(secret, instead)
-    return text
-
-
 def _result(
     task: PipelineTask,
     ends: Sequence[Ended],
@@ -167,9 +161,7 @@ def _result(
     plan: Plan,
 ) -> PipelineResult:
     streams = telling.located(each for end in ends for each in end.streams)
-    warnings = [
-        _hidden(said, plan.secrets) for said in dict.fromkeys(said for end in ends for said in end.warnings)
-    ]
+    warnings = [plan.hidden(said) for said in dict.fromkeys(said for end in ends for said in end.warnings)]
     warnings = warnings[:_MOST_WARNINGS]
     if telling.omitted:
         warnings.append(f"{telling.omitted} records are in the artifact only, not among those for live readers")

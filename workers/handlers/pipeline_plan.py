@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from shared.devices import AUTO, family_of
@@ -53,6 +54,12 @@ class Plan:
     secrets: Mapping[str, str]
     held: list[object]
 
+    def hidden(self, text: str) -> str:
+        """``text`` without the secrets."""
+        for secret, instead in self.secrets.items():
+            text = text.replace(secret, instead)
+        return text
+
 
 @dataclass(slots=True)
 class _Files:
@@ -100,7 +107,7 @@ class Planner:
         Raises InvalidSpec, ModelNotInstalled, ModelUnusable, MediumNotInstalled, NoEncoder and what the stores do.
         """
         server = LiveServer.of(self._settings, job_id) if task.output_mode == "live_stream" else None
-        named = [renamed_sources(task.graph, task.inputs_of(number)) for number in range(task.streams)]
+        named = _named(task)
         found = find(_read(*named), self._media, self._settings.cameras)
         models = find_models(_names(task.graph, "model"), folder, self._models, self._entry_of, self._device)
         files = [_Files(folder, number, task.streams) for number in range(task.streams)]
@@ -109,8 +116,9 @@ class Planner:
             self._stream(task, graph, each, server)
             for graph, each in zip(self._all_placed(task, named, found, models), files, strict=True)
         ]
-        parts = [[each] for each in files] if task.isolation == "stream" else [files]
-        wholes = graphs if task.isolation == "stream" else [joined(graphs)]
+        sizes = _divided(task.streams, task.most_per_process(task.streams))
+        parts = [files[begin:end] for begin, end in sizes]
+        wholes = [joined(graphs[begin:end]) for begin, end in sizes]
         return Plan(
             requests=[self._request(task, graph, part) for graph, part in zip(wholes, parts, strict=True)],
             outputs=[each.output for each in files] if task.output_mode == "file" else [],
@@ -121,6 +129,12 @@ class Planner:
             secrets={**found.secrets, **(server.secrets if server else {})},
             held=[*found.held, *models.held],
         )
+
+    def codecs(self, task: PipelineTask) -> frozenset[str]:
+        """Of what its streams read; empty text for one that nobody knows. Raises as ``plan`` does for media."""
+        names = _read(*_named(task))
+        found = find(names, self._media, self._settings.cameras)
+        return frozenset(found.codec(name) for name in names)
 
     def _all_placed(
         self, task: PipelineTask, named: Sequence[Graph], found: Found, models: FoundModels
@@ -169,6 +183,18 @@ class Planner:
             interval_s=_INTERVAL_S,
             records=tuple(Records(each.number, str(path)) for each in files for path in each.metadata),
         )
+
+
+def _named(task: PipelineTask) -> list[Graph]:
+    """By stream, each with the names of what it reads."""
+    return [renamed_sources(task.graph, task.inputs_of(number)) for number in range(task.streams)]
+
+
+def _divided(streams: int, most: int) -> list[tuple[int, int]]:
+    """First stream and the one behind the last of each process: as few processes as ``most`` allows, even ones."""
+    count = -(-streams // most)
+    edges = [number * streams // count for number in range(count + 1)]
+    return list(pairwise(edges))
 
 
 def _names(graph: Graph, named: str) -> list[str]:

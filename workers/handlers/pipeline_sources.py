@@ -27,6 +27,18 @@ class Found:
     secrets: dict[str, str] = field(default_factory=dict[str, str])
     held: list[MediumFile] = field(default_factory=list[MediumFile])
 
+    def codec(self, name: str) -> str:
+        """Of what has this name; empty if nobody knows."""
+        match self.sources.get(name):
+            case Video(path):
+                return self.codecs.get(path, "")
+            case ImageSet():
+                return RAW
+            case NetworkCamera(url=url):
+                return self.codecs.get(url, "")
+            case _:
+                return ""
+
 
 def find(names: Iterable[str], media: MediaStore, cameras: Mapping[str, CameraSettings]) -> Found:
     """Everything that is named, media fetched. Raises InvalidSpec for an unknown camera, and as the store does."""

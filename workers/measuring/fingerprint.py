@@ -14,6 +14,8 @@ from shared.graph.emitter import emit
 from shared.graph.model import Graph
 
 _LIBRARIES = ("framelane", "openvino", "torch", "mediapipe", "numpy")
+_NVIDIA = Path("/sys/module/nvidia/version")
+"""Other drivers come with the kernel."""
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
@@ -27,7 +29,8 @@ def environment(device: DeviceInfo, libraries: Mapping[str, str]) -> dict[str, s
         "kernel": platform.release(),
         "os": _os(),
         "python": platform.python_version(),
-        "governor": _governor(),
+        "governor": _line(_GOVERNOR),
+        "driver": _line(_NVIDIA) if (device.uuid or "").startswith("GPU-") else "",
         **{name: known for name in _LIBRARIES if (known := _version(name))},
         **libraries,
     }
@@ -51,9 +54,9 @@ def _os() -> str:
         return platform.system()
 
 
-def _governor() -> str:
+def _line(path: Path) -> str:
     try:
-        return _GOVERNOR.read_text("ascii").strip()
+        return path.read_text("ascii").strip()
     except OSError:
         return ""
 

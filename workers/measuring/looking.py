@@ -55,6 +55,12 @@ class Seen:
         """The fault as a sentence."""
         return "" if self.fault is None else in_words(self.fault)
 
+    def hide(self, hidden: Callable[[str], str]) -> None:
+        """Tell the fault without what ``hidden`` takes out of texts."""
+        if self.fault is not None:
+            told = self.fault.items()
+            self.fault = {name: hidden(value) if isinstance(value, str) else value for name, value in told}
+
     def last_at(self) -> int | None:
         """Time of the last record to go by, as ``frames_of`` has it; None if it came to its end: all of them."""
         return None if self.why == "eos" else max(frames_of(self.records[: self.in_time]), default=-1)

@@ -75,6 +75,7 @@ class _Heard:
     """What all processes said, by stream."""
 
     keys: Sequence[StreamKey]
+    clock: Callable[[], float]
     counts: dict[StreamKey, Counts] = field(default_factory=dict[StreamKey, Counts])
     dropped: dict[StreamKey, Counts] = field(default_factory=dict[StreamKey, Counts])
     latency: list[tuple[float, StreamKey, Mapping[str, Any]]] = field(
@@ -87,7 +88,7 @@ class _Heard:
         self.dropped = {key: Counts() for key in self.keys}
 
     def hear(self, pipeline: int, message: Mapping[str, Any]) -> None:
-        now = time.monotonic()
+        now = self.clock()
         with self.lock:
             if message["type"] == "fps":
                 for told in message["streams"]:
@@ -110,8 +111,19 @@ class _Heard:
             firsts = [each.first_at for each in self.counts.values()]
         return None if None in firsts else max(at for at in firsts if at is not None)
 
+    def told_until(self) -> float:
+        """The latest time at which the counts of all streams are known; only to be asked when all have begun."""
+        with self.lock:
+            return min(each.at[-1] for each in self.counts.values())
 
-def run_trial(asked: Asked, play: Play, check: Callable[[], None], gauges: Sequence[Gauge]) -> Trial:
+
+def run_trial(
+    asked: Asked,
+    play: Play,
+    check: Callable[[], None],
+    gauges: Sequence[Gauge],
+    clock: Callable[[], float] = time.monotonic,
+) -> Trial:
     """Start all, wait until all give frames, measure, stop all.
 
     Raises PipelineFailed when a process fails, a stream gives no frame in ``patience_s``, one ends before the
@@ -123,7 +135,7 @@ def run_trial(asked: Asked, play: Play, check: Callable[[], None], gauges: Seque
         for request in requests
         for stream in request.streams
     ]
-    heard = _Heard(keys)
+    heard = _Heard(keys, clock)
     stop = _Stop(asked, heard, check)
     with MachineWatch(gauges) as watch:
         _play_all(asked, play, heard, stop)
@@ -145,7 +157,7 @@ class _Stop:
 
     def __init__(self, asked: Asked, heard: _Heard, check: Callable[[], None]) -> None:
         self._asked, self._heard, self._check = asked, heard, check
-        self._began = time.monotonic()
+        self._began = heard.clock()
         self._failed = threading.Event()
         self.ended_at = 0.0
 
@@ -156,15 +168,18 @@ class _Stop:
     def check(self) -> None:
         """Raises what the caller's check does, _Enough at the end, PipelineFailed if frames don't come."""
         self._check()
-        now = time.monotonic()
+        now = self._heard.clock()
         if self.ended_at or self._failed.is_set():
             raise _Enough
         began = self._heard.all_began()
         if began is None:
             if now - self._began > self._asked.patience_s:
                 raise PipelineFailed(f"not all streams gave a frame within {self._asked.patience_s:g} s")
-        elif now - began >= self._asked.warm_up_s + self._asked.duration_s:
-            self.ended_at = now
+            return
+        # At a time that all have told of: what came since isn't known, and would be missing from the rates.
+        told = self._heard.told_until()
+        if told - began >= self._asked.warm_up_s + self._asked.duration_s:
+            self.ended_at = told
             raise _Enough
 
 
@@ -176,6 +191,9 @@ def _play_all(asked: Asked, play: Play, heard: _Heard, stop: _Stop) -> None:
             play(request, check=stop.check, on_message=lambda message: heard.hear(number, message))
         except _Enough:
             return
+        except OSError as error:
+            stop.fail()
+            raise PipelineFailed(f"its process can't be started: {error.strerror or error}") from error
         except BaseException:
             stop.fail()
             raise
@@ -183,7 +201,11 @@ def _play_all(asked: Asked, play: Play, heard: _Heard, stop: _Stop) -> None:
         raise PipelineFailed("it ended before the measured part did; its source can't be repeated")
 
     with ThreadPoolExecutor(len(jobs), thread_name_prefix="trial") as pool:
-        futures = [pool.submit(one, *job) for job in jobs]
+        try:
+            futures = [pool.submit(one, *job) for job in jobs]
+        except RuntimeError as error:  # of the threads that there may be
+            stop.fail()
+            raise PipelineFailed(f"its processes can't be watched: {error}") from error
     for future in futures:
         if error := future.exception():
             raise error

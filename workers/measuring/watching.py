@@ -8,7 +8,9 @@ from statistics import fmean
 from types import TracebackType
 from typing import Self
 
-from workers.measuring.gauges import Gauge
+import psutil
+
+from workers.measuring.gauges import Gauge, Reading
 
 INTERVAL_S = 0.5
 
@@ -53,12 +55,20 @@ class MachineWatch:
 
     def _run(self) -> None:
         while not self._over.wait(self.interval_s):
-            figures = {name: value for gauge in self.gauges for name, value in gauge.read().items()}
+            figures = {name: value for gauge in self.gauges for name, value in _read(gauge).items()}
             self.moments.append(Moment(time.monotonic(), figures))
 
     def within(self, began: float, ended: float) -> list[Moment]:
         """Moments whose whole interval lies in the window."""
         return [each for each in self.moments if began + self.interval_s <= each.at <= ended]
+
+
+def _read(gauge: Gauge) -> Reading:
+    """Nothing where it can't be read now: whatever a device or a driver does, the others are still read."""
+    try:
+        return gauge.read()
+    except (OSError, ValueError, RuntimeError, psutil.Error):
+        return {}
 
 
 def summed_up(moments: Sequence[Moment]) -> dict[str, Summary]:

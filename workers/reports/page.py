@@ -84,7 +84,12 @@ def rows(benchmark: Benchmark) -> list[dict[str, object]]:
     match benchmark.result:
         case DensityResult() as result:
             return [
-                {"streams": step.streams, **_columns(step.slowest_fps), "judgement": step.judgement}
+                {
+                    "streams": step.streams,
+                    **_columns(step.slowest_fps),
+                    "judgement": step.judgement,
+                    "failed": step.failed or "",
+                }
                 for step in sorted(result.steps, key=lambda each: each.streams)
             ]
         case PerformanceResult() as result:

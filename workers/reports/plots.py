@@ -51,9 +51,13 @@ def density(result: DensityResult) -> str:
     """Rate of the slowest stream against the number of streams, with the floor."""
     canvas, axes = _canvas("streams", "slowest stream, frames/s")
     steps = sorted(result.steps, key=lambda step: step.streams)
-    axes.plot([s.streams for s in steps], [s.slowest_fps.median for s in steps], color=QUIET, linewidth=1)
-    for step in steps:
+    told = [step for step in steps if step.slowest_fps.runs]
+    axes.plot([s.streams for s in told], [s.slowest_fps.median for s in told], color=QUIET, linewidth=1)
+    for step in told:
         _point(axes, step.streams, step.slowest_fps, _JUDGED[step.judgement])
+    for step in steps:
+        if step.failed:
+            axes.plot(step.streams, 0, "x", color=BAD, clip_on=False)
     axes.axhline(result.fps_floor, color=BAD, linestyle="--", linewidth=1.2)
     axes.annotate(
         f"floor {result.fps_floor:g}",

@@ -1,7 +1,7 @@
 # pyright: basic
 """PyTorch: the networks, and running them on the CPU or the one CUDA device this process may see."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from shared.devices import Device, family_of
 from shared.errors import DeviceMemory, ModelUnusable
 from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
 from workers.runtimes.contract import WEIGHTS, Host
+from workers.runtimes.onednn import on_the_cpu
 from workers.runtimes.staging import CudaCaller
 from workers.vision.features import Floats, Lengths
 
@@ -76,16 +77,12 @@ class TorchModel:
         with _memory_of(device):
             placed = module.to(device)
         self._device = device
-        self._call = _on_the_cpu(placed) if device.type == "cpu" else CudaCaller(placed, device)
+        self._call = on_the_cpu(placed) if device.type == "cpu" else CudaCaller(placed, device)
 
     def predict(self, rows: Floats, lengths: Lengths | None = None) -> Floats:
         """See GestureModel. Raises DeviceMemory."""
         with torch.inference_mode(), _memory_of(self._device):
             return self._call([torch.from_numpy(array) for array in (rows, lengths) if array is not None]).numpy()
-
-
-def _on_the_cpu(module: nn.Module) -> Callable[[Sequence[torch.Tensor]], torch.Tensor]:
-    return lambda tensors: module(*tensors)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 -- KEYS: the lists of a queue, the first to be read at the start; then a hash of what is known of them.
 -- ARGV: how long, in microseconds; how many at most of each list. Returns how many.
 local known, after, limit = KEYS[#KEYS], tonumber(ARGV[1]), tonumber(ARGV[2])
+-- However many wait, so many of those that are read next are looked at; many more than a round lets go up.
+local LOOKED_AT = 1000
 local time = redis.call('TIME')
 local at = time[1] * 1000000 + time[2]
 
@@ -14,11 +16,16 @@ local function up(list, above, number)
   return #messages
 end
 
+-- Where the message is, from the left; nil if it was taken. Few that went up may stand right of those looked at.
+local function place_of(message, list)
+  return redis.call('LPOS', list, message, 'RANK', -1, 'MAXLEN', LOOKED_AT + limit)
+end
+
 local raised = 0
 for i = 2, #KEYS - 1 do
   local list, above = KEYS[i], KEYS[i - 1]
-  local newest = redis.call('LINDEX', list, 0)
-  -- The newest message of some time ago: what stands right of it has waited since then at least.
+  local newest = redis.call('LINDEX', list, -LOOKED_AT) or redis.call('LINDEX', list, 0)
+  -- The newest of those looked at some time ago: what stands right of it has waited since then at least.
   local mark, since, last = unpack(redis.call('HMGET', known, list .. ':mark', list .. ':since', list .. ':up'))
   if not newest then
     if mark then
@@ -26,9 +33,9 @@ for i = 2, #KEYS - 1 do
     end
   elseif not mark then
     redis.call('HSET', known, list .. ':mark', newest, list .. ':since', string.format('%.0f', at))
-  elseif at - since >= after and not (last and redis.call('LPOS', above, last, 'RANK', -1)) then
+  elseif at - since >= after and not (last and place_of(last, above)) then
     -- Not before those that went up last were read, or they would be overtaken.
-    local place = redis.call('LPOS', list, mark, 'RANK', -1)
+    local place = place_of(mark, list)
     if place then
       raised = raised + up(list, above, math.min(redis.call('LLEN', list) - place, limit))
     else

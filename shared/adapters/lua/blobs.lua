@@ -1,6 +1,7 @@
--- Returns {number there should be, those there are}; nil without such a job.
-local count = redis.call('HGET', job, 'blobs')
-if not count then
+-- Returns {number of items there should be, those there are, pieces of each blob ('' where each is one item)}; nil
+-- without such a job.
+local v = redis.call('HMGET', job, 'blobs', 'pieces')
+if not v[1] then
   return nil
 end
-return {tonumber(count), redis.call('LRANGE', blobs_key, 0, -1)}
+return {tonumber(v[1]), redis.call('LRANGE', blobs_key, 0, -1), v[2] or ''}

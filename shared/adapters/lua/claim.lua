@@ -1,7 +1,8 @@
 -- ARGV: place whose jobs are wanted ('' for the job itself), worker, worker as JSON, lease in microseconds, outcome of
 -- a job that expired, progress at the start, how many at most, then the lanes whose jobs are wanted (none: of any).
 -- Returns of each attempt {id, fence, attempt, seq, lane, created, started, attempts, retry_of, fingerprint, spec,
--- headers, blobs, tenant}; {id} of a job that only a later version can read.
+-- headers, blobs, pieces, tenant}; {id} of a job that only a later version can read. Blobs in pieces are left out: they
+-- are large. `pieces`: of how many each is put together ('' where each is in one).
 local place, worker, worker_json, lease, expired, progress, limit = unpack(ARGV, 3, 9)
 local priority, lane = string.match(place, '^(%d+):([^:]*):')
 local LANES_FROM, STALE_FOR_EACH = 10, 4
@@ -19,7 +20,7 @@ end
 
 -- The answer about the job; nil where there is nothing to run.
 local function begin(j, v, together)
-  local kind, format, attempts, retry_of, fingerprint, spec, headers, blobs, recorded, restarted, tenant = unpack(v, LOADED)
+  local kind, format, attempts, retry_of, fingerprint, spec, headers, blobs, recorded, restarted, pieces, tenant = unpack(v, LOADED)
   if tonumber(format or 1) > (FORMATS[kind] or 0) then
     return {id}
   end
@@ -39,7 +40,8 @@ local function begin(j, v, together)
   become(j, 'RUNNING', at, worker_json, '', fields)
   return {
     id, j.fence + 1, j.attempt, j.seq, j.lane, j.created, exact(at), attempts, retry_of, fingerprint, spec,
-    headers or '', blobs == '0' and {} or redis.call('LRANGE', blobs_key, 0, -1), tenant or 'default',
+    headers or '', (pieces or blobs == '0') and {} or redis.call('LRANGE', blobs_key, 0, -1), pieces or '',
+    tenant or 'default',
   }
 end
 
@@ -64,7 +66,7 @@ end
 local callers = {}
 local function look(together)
   local j, v = load('kind', 'format', 'attempts', 'retry_of', 'fingerprint', 'spec', 'headers', 'blobs', 'records', 'restarted',
-    'tenant')
+    'pieces', 'tenant')
   if not j or j.state ~= 'PENDING' or not wanted(j.lane) then
     return
   end

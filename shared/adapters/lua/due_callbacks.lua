@@ -4,8 +4,13 @@ for _, found in ipairs(redis.call('ZRANGEBYSCORE', CALLBACKS, '-inf', exact(at),
   turn_to(found)
   redis.call('ZADD', CALLBACKS, exact(at + ARGV[3]), id)
   local v = redis.call('HMGET', job, 'callback_url', 'callback_tries', 'finished')
-  local last = redis.call('XREVRANGE', events_key, '+', '-', 'COUNT', 1)[1]
-  for _, part in ipairs({id, v[1], last[2][2], v[2], exact(at - v[3])}) do
+  local last = redis.call('LINDEX', told_key, -1)
+  -- A process of an older version may have ended it.
+  local other = redis.call('XREVRANGE', stream_key(), '+', '-', 'COUNT', 1)[1]
+  if other and (not last or seq_of(other[2][2]) > seq_of(last)) then
+    last = other[2][2]
+  end
+  for _, part in ipairs({id, v[1], last, v[2], exact(at - v[3])}) do
     answer[#answer + 1] = part
   end
 end

@@ -20,12 +20,12 @@ local function key_of(job_id)
   return P .. ':job:' .. job_id
 end
 
-local job, blobs_key, events_key, records_key, checkpoint_key
+local job, blobs_key, told_key, records_key, checkpoint_key
 
 -- What follows is about this job.
 local function turn_to(job_id)
   id, job = job_id, key_of(job_id)
-  blobs_key, events_key, records_key = job .. ':blobs', job .. ':events', job .. ':records'
+  blobs_key, told_key, records_key = job .. ':blobs', job .. ':told', job .. ':records'
   checkpoint_key = job .. ':checkpoint'
 end
 
@@ -38,6 +38,11 @@ end
 -- Jobs of a group that wait together, the longest waiting first; some may have gone meanwhile.
 local function ready_key(place)
   return P .. ':ready:' .. place
+end
+
+-- Jobs that ended so, by the order in which they were accepted.
+local function ended_key(state)
+  return P .. ':ended:' .. state
 end
 
 -- PENDING jobs of a lane and priority whose message was sent and isn't doubted, by when.
@@ -57,17 +62,17 @@ end
 
 -- The fields every transition needs, and the values of all it read: from LOADED on those that were named. Nil when
 -- there is no such job.
-local LOADED = 14
+local LOADED = 15
 local function load(...)
   local v = redis.call('HMGET', job, 'state', 'fence', 'attempt', 'seq', 'lane', 'head', 'cancel', 'priority',
-    'created', 'started', 'expires', 'resent', 'caller', ...)
+    'created', 'started', 'expires', 'resent', 'caller', 'order', ...)
   if not v[1] then
     return nil
   end
   return {
     state = v[1], fence = tonumber(v[2]), attempt = tonumber(v[3]), seq = tonumber(v[4]),
     lane = v[5], head = v[6], cancel = v[7] == '1', priority = v[8],
-    created = v[9], started = v[10], expires = v[11], resent = v[12], caller = v[13],
+    created = v[9], started = v[10], expires = v[11], resent = v[12], caller = v[13], order = v[14],
   }, v
 end
 
@@ -80,12 +85,48 @@ local function held(fence, ...)
   return nil
 end
 
--- Keeps and publishes an event; the caller has to write `j.seq` back with its other fields.
+-- Where an older version kept the events: a stream, which takes four kilobytes for the first of them.
+local function stream_key()
+  return job .. ':events'
+end
+
+local function seq_of(event)
+  return tonumber(string.match(event, '^{"seq":(%d+)'))
+end
+
+-- What this script has to tell: a line for each event, which never has a line break in it.
+local told = {}
+
+-- Publishes all of it in one message. Runs after every script.
+local function tell()
+  if #told > 0 then
+    redis.call('PUBLISH', P .. ':events', table.concat(told, '\n'))
+  end
+end
+
+-- Keeps an event and tells it; the caller has to write `j.seq` back with its other fields.
 local function emit(j, at, body)
   j.seq = j.seq + 1
   local event = '{"seq":' .. j.seq .. ',"at_ms":' .. exact(math.floor(at / 1000)) .. ',' .. j.head .. ',' .. body .. '}'
-  redis.call('XADD', events_key, 'MAXLEN', '~', EVENTS_KEPT, j.seq .. '-0', 'e', event)
-  redis.call('PUBLISH', P .. ':events:' .. id, event)
+  if redis.call('RPUSH', told_key, event) > EVENTS_KEPT then
+    redis.call('LTRIM', told_key, -EVENTS_KEPT, -1)
+  end
+  told[#told + 1] = id .. ' ' .. event
+end
+
+-- The event is kept no more. It is one of the last.
+local function untell(seq)
+  for place = -1, -EVENTS_KEPT, -1 do
+    local event = redis.call('LINDEX', told_key, place)
+    local found = event and seq_of(event) or 0
+    if found == seq then
+      redis.call('LREM', told_key, -1, event)
+    end
+    if found <= seq then
+      break
+    end
+  end
+  redis.call('XDEL', stream_key(), seq .. '-0')
 end
 
 -- Of `progress` and `figures` (the type) the newest alone is kept: else, told several times a second for hours, they
@@ -94,7 +135,7 @@ local function emit_newest(j, at, type, body)
   local field = type .. '_seq'
   local before = redis.call('HGET', job, field)
   if before then
-    redis.call('XDEL', events_key, before .. '-0')
+    untell(tonumber(before))
   end
   emit(j, at, '"type":"' .. type .. '",' .. body)
   redis.call('HSET', job, field, j.seq)
@@ -227,6 +268,7 @@ local function become(j, state, at, worker, outcome, changes, artifacts)
   emit(j, at, state_body(state, j.attempt, worker, outcome) .. figures(j, state, at, artifacts or '[]'))
   local fields = {'state', state, 'seq', j.seq, 'attempt', j.attempt}
   if TERMINAL[state] then
+    redis.call('ZADD', ended_key(state), j.order, id)
     finish(at, fields)
     redis.call('UNLINK', checkpoint_key)
     for _, field in ipairs({'finished', exact(at), 'outcome', outcome}) do
@@ -278,8 +320,10 @@ local function forget()
   if v[1] ~= '' and redis.call('GET', v[1]) == id then
     redis.call('DEL', v[1])
   end
-  redis.call('DEL', job, blobs_key, events_key, records_key, checkpoint_key)
-  for _, index in ipairs({INDEX, index_of(INDEX, v[5]), DEAD, index_of(DEAD, v[5]), RETENTION, CALLBACKS}) do
+  redis.call('DEL', job, blobs_key, told_key, stream_key(), records_key, checkpoint_key)
+  for _, index in ipairs({
+    INDEX, index_of(INDEX, v[5]), DEAD, index_of(DEAD, v[5]), RETENTION, CALLBACKS, ended_key(v[6]),
+  }) do
     redis.call('ZREM', index, id)
   end
 end

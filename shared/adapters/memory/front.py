@@ -103,7 +103,9 @@ class MemoryJobStore:
     def _page(self, query: JobQuery, *, dead: bool) -> JobPage:
         below = None if query.cursor is None else read_cursor(query.cursor)
         with self._shared.lock:
-            found = [job for job in self._shared.jobs.values() if job.dead or not dead]
+            kept = [job for job in self._shared.jobs.values() if job.dead or not dead]
+        # Jobs in other states needn't be looked at.
+        found = [job for job in kept if query.state in {None, job.record.state}]
         newest = sorted(found, key=lambda job: job.order, reverse=True)
         own = [job for job in newest if query.tenant in {None, job.record.tenant}]
         rest = [job for job in own if below is None or job.order < below]

@@ -39,6 +39,11 @@ def read_claim(worker: str, reply: Sequence[Any]) -> Claim:
     return Claim(job=record, fence=record.fence, worker=worker, blobs=reply[12], headers=headers)
 
 
+def pieces(reply: Sequence[Any]) -> bytes:
+    """Of how many the inputs are put together, which aren't in the answer then."""
+    return reply[13]
+
+
 def _claimed(reply: Sequence[Any]) -> JobRecord:
     """From what differs from one such record to another; the rest stands in the spec. Nothing is checked twice."""
     job_id, fence, attempt, seq, lane, created, started, attempts, retry_of, fingerprint, spec = reply[:11]
@@ -71,7 +76,7 @@ def _claimed(reply: Sequence[Any]) -> JobRecord:
             "spec": task,
             "fence": fence,
             "fingerprint": fingerprint.decode(),
-            "tenant": reply[13].decode(),
+            "tenant": reply[14].decode(),
         },
     )
 

@@ -25,6 +25,7 @@ from shared.adapters.records import (
 from shared.adapters.redis_connection import Argument
 from shared.adapters.redis_jobs.attempt_calls import stale
 from shared.adapters.redis_jobs.codec import (
+    FORMATS,
     HEADERS,
     encode,
     from_flat,
@@ -32,6 +33,7 @@ from shared.adapters.redis_jobs.codec import (
     quoted,
     readable,
 )
+from shared.adapters.redis_jobs.staging import Staged, joined
 from shared.errors import (
     FramelaneError,
     IllegalTransition,
@@ -134,12 +136,15 @@ class Creating:
         """The record's creation time is still to come."""
         return cls(new, _forms.of(new))
 
-    def arguments(self) -> list[Argument]:
-        """For the script, after the limits."""
-        new = self.new
+    def arguments(self, staged: Staged | None = None) -> list[Argument]:
+        """For the script, after the limits; ``staged``: where the inputs are already."""
+        new, blobs = self.new, () if staged else self.new.blobs
         own = ["id", new.id, "fingerprint", new.fingerprint, "retry_of", new.retry_of or ""]
         if new.headers:
             own += ["headers", HEADERS.dump_json(dict(new.headers)).decode()]
+        fields = self.form.fields
+        if staged:  # what is said last counts
+            fields = [*fields, *staged.fields(), "format", str(FORMATS[new.task.kind])]
         priority, expires, head = self.form.of_script
         return [
             new.id,
@@ -152,18 +157,19 @@ class Creating:
             _head_of(new.id) + head,
             *((new.message.key, new.message.body, new.group) if new.message else ("", "", "")),
             new.caller,
+            staged.key if staged else "",
             "" if new.caller_depth is None else new.caller_depth,
             "" if new.caller_active is None else new.caller_active,
             new.tenant,
-            len(own) + len(self.form.fields),
-            len(new.blobs),
+            len(own) + len(fields),
+            len(blobs),
             *own,
-            *self.form.fields,
-            *new.blobs,
+            *fields,
+            *blobs,
         ]
 
     def read(self, reply: Sequence[Any]) -> Created:
-        """Raises JobConflict, QueueFull, CallerFull, TooManyActive."""
+        """Raises JobConflict, QueueFull, CallerFull, TooManyActive; StoreUnavailable when staged inputs are gone."""
         match reply[0]:
             case 1:
                 return Created(self._record(from_micros(int(reply[1]))), fresh=True)
@@ -172,6 +178,8 @@ class Creating:
             case 4:
                 raise caller_full(self.new)
             case 5:
+                raise StoreUnavailable("the inputs were lost before the job was made; send it again")
+            case 6:
                 raise caller_busy(self.new)
             case _:
                 return Created(_known(reply), fresh=False)
@@ -215,19 +223,18 @@ def read_blobs(job_id: str, reply: Sequence[Any] | None) -> list[bytes]:
     """Raises JobNotFound, InputsExpired."""
     if reply is None:
         raise not_found(job_id)
-    count, blobs = reply
-    if len(blobs) < count:
+    count, items, pieces = reply
+    if len(items) < count:
         msg = f"the inputs of job {job_id} are no longer kept"
         raise InputsExpired(msg)
-    return list(blobs)
+    return joined(items, pieces)
 
 
 def find_arguments(query: JobQuery, index: str = "index") -> list[Argument]:
     """Raises InvalidSpec for a cursor that isn't ours. ``index``: of all jobs, or ``dead``."""
-    index = index if query.tenant is None else f"{index}:{query.tenant}"
     below = "+inf" if query.cursor is None else f"({read_cursor(query.cursor)}"
     labels = [part for label in query.labels.items() for part in label]
-    filters = [query.kind or "", query.state or "", query.device or ""]
+    filters = [query.kind or "", query.state or "", query.device or "", query.tenant or ""]
     return [index, below, query.limit, SCAN_LIMIT, PAGE_OUTCOME_BYTES, *filters, *labels]
 
 

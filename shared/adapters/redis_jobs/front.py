@@ -11,6 +11,7 @@ from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.codec import decode
 from shared.adapters.redis_jobs.gathering import Arguments, Gathering
 from shared.adapters.redis_jobs.scripts import load_scripts
+from shared.adapters.redis_jobs.staging import STAGED_BYTES, Staged
 from shared.circuit import Circuit
 from shared.jobs import Cancelled, JobRecord
 from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage
@@ -41,8 +42,13 @@ class RedisJobStore:
         With durability ``synced``, what is answered is on the server's disk. StoreUnavailable then means that this
         isn't sure: the job may be there and run, and the same id or key finds it.
         """
-        call = calls.Creating.of(new)
-        return call.read(await self._creating.ask(call.arguments(), sum(map(len, new.blobs))))
+        call, size = calls.Creating.of(new), sum(map(len, new.blobs))
+        if size < STAGED_BYTES:
+            return call.read(await self._creating.ask(call.arguments(), size))
+        staged = Staged(self._prefix, new.blobs)
+        for commands in staged.batches():
+            await self._redis.send(commands)
+        return call.read((await self._create([call.arguments(staged)]))[0])
 
     async def _create(self, jobs: list[Arguments]) -> list[Any]:
         arguments = chain.from_iterable(jobs)
@@ -98,10 +104,10 @@ class RedisJobStore:
 
     async def events(self, job_id: str, after_seq: int, limit: int = 1_000) -> list[str]:
         """See the port."""
-        entries: list[tuple[bytes, dict[bytes, bytes]]] = await self._redis.command(
-            "XRANGE", f"{self._prefix}:job:{job_id}:events", f"{max(after_seq, 0) + 1}-0", "+", "COUNT", limit
+        told: list[bytes] = await self._redis.run(
+            self._scripts.events, self._prefix, job_id, max(after_seq, 0), limit
         )
-        return [fields[b"e"].decode() for _, fields in entries]
+        return [event.decode() for event in told]
 
     async def records(
         self, job_id: str, after: int = 0, stream: int | None = None, limit: int = 100

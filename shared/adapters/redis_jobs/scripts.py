@@ -31,6 +31,7 @@ class Scripts:
     delete: Script
     discard: Script
     due_callbacks: Script
+    events: Script
     expire: Script
     find: Script
     give_up: Script
@@ -56,7 +57,7 @@ class Scripts:
 def load_scripts(settings: Settings) -> Scripts:
     """The scripts, ready to send. Raises OSError if the package lacks their files."""
     start = prelude(settings)
-    texts = {field.name: start + read_lua(field.name) for field in fields(Scripts)}
+    texts = {field.name: f"{start}{_step(read_lua(field.name))}" for field in fields(Scripts)}
     return Scripts(
         **{name: Script.of(text if name in _REFUSED else ALLOW_OOM + text) for name, text in texts.items()}
     )
@@ -77,6 +78,11 @@ def prelude(settings: Settings) -> str:
         "INLINE_OUTCOME_BYTES": INLINE_OUTCOME_BYTES,
     }
     return "".join(f"local {name} = {value}\n" for name, value in constants.items()) + read_lua("prelude")
+
+
+def _step(text: str) -> str:
+    """One script, after which its events are told: those of many jobs in one message."""
+    return f"local function step()\n{text}end\nlocal answer = step()\ntell()\nreturn answer\n"
 
 
 def read_lua(name: str) -> str:

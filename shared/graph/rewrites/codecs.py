@@ -37,6 +37,9 @@ _DECODERS: Mapping[str, Mapping[str, Sequence[str]]] = {
 }
 """By codec and kind of hardware, best first."""
 
+_PARSERS = {"openh264dec": "h264parse", "qsvh264dec": "h264parse", "qsvh265dec": "h265parse"}
+"""Decoders of byte streams alone, and what makes such a stream of what an mp4 holds."""
+
 _ENCODERS: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]] = {
     "va": [("vah264lpenc", {}), ("vah264enc", {}), ("qsvh264enc", {})],
     "nv": [("nvh264enc", {})],
@@ -59,6 +62,7 @@ _KEY_FRAMES = {
 
 _LIVE_KEY_FRAMES = "30"
 
+_DOWNLOAD = "cudadownload"
 _CONVERTERS = {"va": "vapostproc", "nv": "videoconvert", "cpu": "videoconvert"}
 
 
@@ -69,9 +73,26 @@ class NoEncoder(FramelaneError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    kind: str
+class Decoder:
+    """An element that decodes ``codec``. ``kind`` of hardware: va, qsv, nv or cpu."""
+
     element: str
+    codec: str
+    kind: str
+
+    def before(self) -> list[Part]:
+        """What gives it the form of stream that it takes, where that isn't the one of files."""
+        return [Part(_PARSERS[self.element])] if self.element in _PARSERS else []
+
+    def behind(self) -> list[Part]:
+        """What gives its frames the form that elements behind expect."""
+        if self.kind in {"va", "qsv"}:
+            return [Part("vapostproc"), Part("video/x-raw(memory:VAMemory)")]
+        return [Part("videoconvert"), Part("video/x-raw")]
+
+    def download(self, available: AbstractSet[str]) -> list[Part]:
+        """What brings its frames into the machine's memory, where that is needed."""
+        return [Part(_DOWNLOAD)] if self.kind == "nv" and _DOWNLOAD in available else []
 
 
 def decoding(graph: Graph, codecs: Mapping[str, str], device: str, available: AbstractSet[str]) -> Graph:
@@ -82,16 +103,20 @@ def decoding(graph: Graph, codecs: Mapping[str, str], device: str, available: Ab
     nothing fits or the decoder's pads are used one by one, it stays: it finds a decoder by itself.
     """
     draft = Draft(graph)
-    for part in draft.of_type("decodebin3", "decodebin"):
+    for part in decodebins(draft):
         source = source_of(draft, part)
-        links = draft.out_of(part)
         codec = codecs.get(source, "") if source is not None else ""
-        if len(links) == 1 and links[0].source_pad is None:
-            family = family_of(_device_behind(draft, part) or device)
-            chain = _raw(family, available) if codec == RAW else _decoder(codec, family, available)
-            if chain:
-                draft.replace(part, chain)
+        family = family_of(_device_behind(draft, part) or device)
+        chain = _raw(family, available) if codec == RAW else _decoder(codec, family, available)
+        if chain:
+            draft.replace(part, chain)
     return draft.graph()
+
+
+def decodebins(draft: Draft) -> list[Part]:
+    """Those that a decoder can stand for: their pads aren't used one by one."""
+    found = [(part, draft.out_of(part)) for part in draft.of_type("decodebin3", "decodebin")]
+    return [part for part, links in found if len(links) == 1 and links[0].source_pad is None]
 
 
 def _device_behind(draft: Draft, part: Part) -> str:
@@ -100,26 +125,37 @@ def _device_behind(draft: Draft, part: Part) -> str:
     )
 
 
-def _decoder(codec: str, family: Device, available: AbstractSet[str]) -> list[Part]:
-    """From a container to raw frames; empty if no decoder is installed."""
+def decoders(codec: str, family: Device, available: AbstractSet[str]) -> list[Decoder]:
+    """Those of a codec that are installed and fit models on ``family``, the one to take first."""
     kinds = ["cpu"] if family is Device.CPU else ["va", "qsv", "nv", "cpu"]
     by_kind = _DECODERS.get(codec, {})
-    found = next(
+    return [
+        Decoder(name, codec, kind)
+        for kind in kinds
+        for name in by_kind.get(kind, ())
+        if name in available and (kind not in {"va", "qsv"} or "vapostproc" in available)
+    ]
+
+
+def decoder_named(element: str) -> Decoder | None:
+    """What is known of an element; None where it is none of the decoders that are put into pipelines."""
+    return next(
         (
-            _Found(kind, name)
-            for kind in kinds
-            for name in by_kind.get(kind, ())
-            if name in available and (kind not in {"va", "qsv"} or "vapostproc" in available)
+            Decoder(element, codec, kind)
+            for codec, by_kind in _DECODERS.items()
+            for kind, names in by_kind.items()
+            if element in names
         ),
         None,
     )
+
+
+def _decoder(codec: str, family: Device, available: AbstractSet[str]) -> list[Part]:
+    """From a container to raw frames; empty if no decoder is installed."""
+    found = next(iter(decoders(codec, family, available)), None)
     if found is None:
         return []
-    decoder = [Part("parsebin"), Part(found.element)]
-    if found.kind in {"va", "qsv"}:
-        return [*decoder, Part("vapostproc"), Part("video/x-raw(memory:VAMemory)")]
-    download = [Part("cudadownload")] if found.kind == "nv" and "cudadownload" in available else []
-    return [*decoder, *download, Part("videoconvert"), Part("video/x-raw")]
+    return [Part("parsebin"), *found.before(), Part(found.element), *found.download(available), *found.behind()]
 
 
 def _raw(family: Device, available: AbstractSet[str]) -> list[Part]:
@@ -166,5 +202,5 @@ def _downloaded(memory: Memory, kind: str) -> list[Part]:
     if memory is Memory.VA and kind != "va":
         return [Part("vapostproc"), Part("video/x-raw")]
     if memory is Memory.CUDA:
-        return [Part("cudadownload")]
+        return [Part(_DOWNLOAD)]
     return []

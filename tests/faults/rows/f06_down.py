@@ -10,8 +10,6 @@ from tests.faults.ledger import Line
 from tests.faults.row import Row, Spec, percentile
 
 _CLIENTS = 20
-_KEPT_S = 2.5
-"""With ``appendfsync everysec`` a killed server has kept what is older than two seconds, however busy its disk."""
 
 
 async def down(row: Row) -> None:
@@ -59,7 +57,7 @@ async def _under(row: Row, fault: Callable[[], Coroutine[None, None, None]]) -> 
     await row.field.crew("cpu", slots=4)
     row.load = f"{jobs} keys from {_CLIENTS} clients that repeat"
     await row.caller.submit(sleep_ms=1)
-    await asyncio.sleep(_KEPT_S)
+    await row.field.until_kept()  # what isn't on its disk yet, a killed server may lose: that is F5's affair
     begun = time.monotonic()
     watching = asyncio.create_task(_health(row))
     faulting = asyncio.create_task(fault())
@@ -93,7 +91,10 @@ def _judge(row: Row, jobs: int, begun: float, over: float) -> None:
         len(tally.accepted) == executed == jobs, f"{len(tally.accepted)} jobs, {executed} executed of {jobs}"
     )
     answers = [a for a in row.field.ledger.lines(row.name, "answer") if begun <= a["mono"] <= over]
-    refused = [a for a in answers if a["status"] not in {200, 202}]
+    # A connection that the gateway closes when it was idle may meet a request on its way: whoever has a key repeats it.
+    broken = [a for a in answers if a["status"] == 0]
+    row.check(len(broken) <= jobs / 50, f"{len(broken)} requests without an answer")
+    refused = [a for a in answers if a["status"] not in {0, 200, 202}]
     row.check(refused, "the fault met no submit")
     other = {(a["status"], a["said"]) for a in refused if a["status"] != 503 or not a["said"]}
     row.check(not other, f"answers other than 503 with Retry-After: {sorted(map(str, other))}")

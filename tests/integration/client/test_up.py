@@ -20,7 +20,7 @@ from client.local import LocalStack, RunFile, StackFailed
 from client.local.embedded import EmbeddedValkey
 from client.local.lanes import default_lanes
 from client.local.runfile import DataDirLock
-from client.sdk import ApiProblem, ConnectionFailed, Framelane
+from client.sdk import ApiProblem, Framelane
 from shared.events import Snapshot, StateChanged
 from shared.specs import ModelDownloadSpec
 from shared.states import TERMINAL
@@ -195,8 +195,7 @@ def test_a_follower_does_not_notice_a_gateway_that_is_killed(up: Up):
             if isinstance(news, Snapshot):
                 os.kill(RunFile.read(up.data_dir).pids["gateway"], signal.SIGKILL)
             elif len(seqs) == 2:
-                # It may have ended by itself meanwhile; or the gateway is met while it dies, then it will.
-                with suppress(ApiProblem, ConnectionFailed):
+                with suppress(ApiProblem):  # it may have ended by itself meanwhile
                     client.cancel(job.id)
         # Of progress, what is told again after a gap is the newest only.
         assert seqs == sorted(set(seqs))

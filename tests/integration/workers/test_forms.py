@@ -34,6 +34,7 @@ def lab(settings: Settings, tmp_path: Path) -> Iterator[Lab]:
 
 def optimize(text: str, space: dict[str, object], **fields: object) -> NewJob:
     nothing = {"batch_size": [], "nireq": [], "inference_interval": [], "queues": False, "converters": False}
+    nothing |= {"decoders": False, "decode_threads": [], "merge_converters": False, "convert_threads": []}
     search = {"duration_s": 10.0, "sample_s": 1.0, "space": nothing | space}
     short = {"warmup_s": 0.3, "repeats": 3, "search": search} | fields
     pipeline = task(text, max_runtime_s=86_400.0)

@@ -7,11 +7,15 @@ from uuid import uuid4
 
 import pytest
 
+from shared.benchmarks import PerformanceResult
 from shared.catalogue import SHIPPED
+from shared.jobs import Completed
+from shared.packing import PerformanceTask
+from shared.ports import NewJob
 from shared.settings import Settings
 from shared.states import JobState
 from tests.support.pipeline_lab import Lab, error_of, frames_in, result_of
-from tests.support.pipelines import needs_gstreamer
+from tests.support.pipelines import needs_gstreamer, task
 from tests.support.polling import eventually
 from tests.support.processes import System
 from tests.support.rtsp import LOGIN, RtspServer, needs_rtsp_server, rtsp_server
@@ -40,6 +44,7 @@ def lab(module_settings: Settings, tmp_path_factory: pytest.TempPathFactory, ser
     }
     yield Lab(
         system,
+        FRAMELANE_MEASURING__FOREIGN_PERCENT="100",
         FRAMELANE_PIPELINES__CAMERAS=json.dumps(cameras),
         FRAMELANE_PIPELINES__LIVE_SERVER=server.url(login=LOGIN),
         FRAMELANE_PIPELINES__LIVE_PUBLIC="rtsp://watch.example:8554/",
@@ -111,3 +116,34 @@ async def test_a_server_that_does_not_take_a_stream_is_told(lab: Lab) -> None:
     code, detail = error_of(await lab.run(SHOW, output_mode="live_stream"))
     assert (code, "not found" in detail.lower()) == ("pipeline-failed", True)
     assert "p4ss" not in detail
+
+
+async def test_cameras_are_measured_beside_a_film(lab: Lab, server: RtspServer) -> None:
+    watched = task(LOOK, streams=2, max_runtime_s=86_400.0, latency_metrics=True)
+    film = task("videotestsrc ! video/x-raw,width=64,height=48 ! fakesink", max_runtime_s=86_400.0)
+    asked = {"duration_s": 2.0, "warmup_s": 0.5, "repeats": 2}
+    job = await lab.system.ended(await lab.send(measuring(PerformanceTask(specs=[watched, film], **asked))))
+
+    assert isinstance(job.outcome, Completed), job.outcome
+    result = job.outcome.result
+    assert isinstance(result, PerformanceResult)
+    cameras, films = result.pipelines
+    assert [each.fps.median for each in cameras.streams] == pytest.approx([25, 25], rel=0.2), "as the camera films"
+    assert films.slowest_fps.median > 50
+    assert len(result.runs) == 2
+    assert str(server.port) not in lab.fetch(job, "result.json").read_text()
+
+
+async def test_a_camera_that_can_not_be_measured_is_told_without_its_address(lab: Lab, server: RtspServer) -> None:
+    for camera, says in (("locked", "Unauthorized"), ("gone", "Not found")):
+        watched = task(LOOK.replace("yard", camera), max_runtime_s=86_400.0)
+        asked = PerformanceTask(specs=[watched], duration_s=1.0, warmup_s=0.0, repeats=1)
+        code, detail = error_of(await lab.system.ended(await lab.send(measuring(asked))))
+        assert code == "pipeline-failed"
+        assert says in detail
+        assert "wr0ng" not in detail
+        assert str(server.port) not in detail
+
+
+def measuring(asked: PerformanceTask) -> NewJob:
+    return NewJob(id=str(uuid4()), task=asked, lane="cpu.long", fingerprint="-")

@@ -144,11 +144,13 @@ async def fast(lab: Lab, settings: Settings) -> str:
 async def test_a_killed_search_for_the_fastest_form_goes_on_with_what_it_measured(
     lab: Lab, module_settings: Settings
 ) -> None:
-    search = {"duration_s": 10.0, "sample_s": 1.0, "space": {"isolation": ["stream"]}}
+    search = {"duration_s": 10.0, "sample_s": 1.0, "space": {"streams_per_process": [1]}}
     paced = pipeline("paced", PACED.format(fps=20), streams=2)
     asked = OptimizeTask.model_validate({"pipeline": paced, "warmup_s": 0.2, "repeats": 2, "search": search})
     job_id = await lab.send(NewJob(id=str(uuid4()), task=asked, lane="cpu.long", fingerprint="-"))
-    await lab.system.when(job_id, lambda job: "alone: isolation" in (job.progress.message or ""), 2 * LIMIT_S)
+    await lab.system.when(
+        job_id, lambda job: "alone: streams-per-process" in (job.progress.message or ""), 2 * LIMIT_S
+    )
     os.kill(lab.worker.child, signal.SIGKILL)
     heard: set[str] = set()
 
@@ -161,7 +163,7 @@ async def test_a_killed_search_for_the_fastest_form_goes_on_with_what_it_measure
     assert len(job.attempts) == 2
     result = result_of(job)
     assert isinstance(result, OptimizeResult)
-    assert [each.changes for each in result.candidates] == [{}, {"isolation": "stream"}]
+    assert [each.changes for each in result.candidates] == [{}, {"streams-per-process": "1"}]
     assert "turn 2 of 2" in " ".join(heard)
     known = {f"{step}: {ORIGINAL}" for step in ("check", "alone")}
     assert not known & heard, "nothing was measured twice"

@@ -127,6 +127,18 @@ async def test_forms_are_compared_by_their_latency_too(client: httpx2.AsyncClien
     assert (task.pipeline.streams, task.pipeline.latency_metrics) == (2, True)
 
 
+async def test_streams_share_processes_as_asked(client: httpx2.AsyncClient, house: House) -> None:
+    task = await accepted(client, house, performance({"pipeline": text(), "streams": 5}, streams_per_process=2))
+    assert isinstance(task, PerformanceTask)
+    assert [(one.streams_per_process, one.most_per_process(5)) for one in task.specs] == [(2, 2)]
+    space = {"decoders": False, "decode_threads": [], "streams_per_process": [1, 2]}
+    task = await accepted(client, house, optimize(streams=4, isolation="stream", search={"space": space}))
+    assert isinstance(task, OptimizeTask)
+    assert task.pipeline.most_per_process(4) == 1
+    assert (task.search.space.decoders, task.search.space.streams_per_process) == (False, [1, 2])
+    assert task.search.space.convert_threads == [2]
+
+
 async def test_what_cannot_run_is_validated_all_the_same(client: httpx2.AsyncClient, house: House) -> None:
     for pipeline in (
         "videotestsrc ! ! fakesink",
@@ -222,6 +234,23 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown pipeline to optimise": (optimize(variant("none"), save_as="fast"),
                                      "/pipeline/pipeline_id", "there is no pipeline"),
     "unknown property": (optimize(search={"space": {"colour": ["red"]}}), "/search/space/colour", "not known"),
+    "threads of 0": (optimize(search={"space": {"decode_threads": [1, 0]}}),
+                     "/search/space/decode_threads/1", "greater than"),
+    "threads that are no list": (optimize(search={"space": {"convert_threads": 2}}),
+                                 "/search/space/convert_threads", "must be a list"),
+    "unknown way to scale": (optimize(search={"space": {"scale_method": ["best"]}}),
+                             "/search/space/scale_method/0", "lanczos"),
+    "decoders by name": (optimize(search={"space": {"decoders": ["avdec_h264"]}}),
+                         "/search/space/decoders", "boolean"),
+    "processes twice": (optimize(search={"space": {"isolation": ["stream"], "streams_per_process": [1]}}),
+                        "/search/space/streams_per_process", "leave `isolation` out"),
+    "processes of 0": (optimize(search={"space": {"streams_per_process": [0]}}),
+                       "/search/space/streams_per_process/0", "greater than"),
+    "one and two in a process": (performance(isolation="stream", streams_per_process=2),
+                                 "/streams_per_process", "exclude each other"),
+    "the same in a suite": (suite(TEST | {"isolation": "stream", "streams_per_process": 2}),
+                            "/tests/0/streams_per_process", "exclude each other"),
+    "none in a process": (density(streams_per_process=0), "/streams_per_process", "greater than"),
     "unknown reference": (validate(expect={"reference_job": "0e0bf1de-1b0c-4bcb-9a47-c2c8f3cf8a2f"}),
                           "/expect/reference_job", "COMPLETED pipeline job"),
     "reference that is no id": (validate(expect={"reference_job": "-" * 32}), "/expect/reference_job", "COMPLETED"),

@@ -88,6 +88,12 @@ async def test_a_search_for_density_tells_every_run(house: House, server: Starte
     assert "9: slowest 10.5 FPS in 3 runs misses" in " ".join(shown.stdout.split())
 
 
+def test_a_number_that_could_not_be_run_is_told() -> None:
+    said = text_of(benchmark_view(benchmark(density(fails=True))))
+    assert "14: couldn't be run: the pipeline's process was killed <by the kernel>\n" in said
+    assert "more of it" not in said
+
+
 async def test_a_test_may_end_when_its_rate_is_known(house: House, server: StartedServer) -> None:
     words = f"performance {PEOPLE}:2 --repeats 20 --precision 0.05"
     task, _ = await measured(house, server, words, performance())
@@ -103,22 +109,25 @@ async def test_pinned_streams_are_no_part_of_the_curve(house: House, server: Sta
 
 
 async def test_a_performance_test(house: House, server: StartedServer) -> None:
-    words = f"performance {PEOPLE}:3 person-tracking/cpu --duration 5 --warmup 1 --latency --isolation stream --name Night"
+    words = f"performance {PEOPLE}:3 person-tracking/cpu --duration 5 --warmup 1 --latency --streams-per-process 2 --name Night"
     task, shown = await measured(house, server, words, performance())
     assert isinstance(task, PerformanceTask)
     assert [each.streams for each in task.specs] == [3, 1]
     assert (task.duration_s, task.warmup_s, task.latency_metrics, task.name) == (5, 1, True, "Night")
+    assert [each.streams_per_process for each in task.specs] == [2, 2]
     assert "/pipelines/people/variants/cpu x2: 58.0 FPS (57.0 to 59.0) in all" in shown.stdout
     assert "1 of 2 runs were disturbed, such as: other programs used 30 %" in shown.stdout
     assert "don't trust these figures" in shown.stdout
 
 
 async def test_an_optimisation(house: House, server: StartedServer) -> None:
-    words = f"optimize {PEOPLE}:2 --seconds 60 --try batch-size=1,8 --try isolation=stream --tolerance 0.9"
+    words = f"optimize {PEOPLE}:2 --seconds 60 --try batch-size=1,8 --try streams-per-process=1,2 --try decoders=false --try scale-method=lanczos --tolerance 0.9"
     task, shown = await measured(house, server, words, optimize())
     assert isinstance(task, OptimizeTask)
     assert (task.streams, task.search.duration_s, task.tolerance) == (2, 60, 0.9)
-    assert (task.search.space.batch_size, task.search.space.isolation) == ([1, 8], ["stream"])
+    space = task.search.space
+    assert (space.batch_size, space.streams_per_process, space.scale_method) == ([1, 8], [1, 2], ["lanczos"])
+    assert (space.decoders, space.merge_converters) == (False, True)
     assert "30.0 FPS (29.0 to 31.0) became 39.0 FPS (38.0 to 40.0): +30.0% (+22.0% to +38.0%)" in shown.stdout
     assert "inference-interval=5  finds other objects" in shown.stdout
 

@@ -336,7 +336,7 @@ async def test_what_there_is(hand: Hand):
 async def test_a_gateway_that_is_gone_is_told_with_its_address(house: House, kind: type):
     async with serving(house) as server:
         url = f"http://{server.address}"
-        hand = Hand(kind(url))
+        hand = Hand(kind(url, patience_s=0))
         await hand.status()
     for asking in (hand.status(), hand.collect("follow", "j"), hand.collect("events", "j")):
         with pytest.raises(ConnectionFailed, match=url):

@@ -83,6 +83,33 @@ def test_an_interrupted_search_goes_on_as_if_nothing_had_happened(seed: int, at:
     assert resumed.found() == whole.found()
 
 
+@given(
+    seed=st.integers(0, 10_000),
+    capacity=st.floats(1, 2_000),
+    most=st.integers(1, 100),
+    repeats=st.integers(1, 4),
+    starts=st.integers(0, 100),
+)
+def test_numbers_that_can_not_be_run_bound_the_answer(
+    seed: int, capacity: float, most: int, repeats: int, starts: int
+) -> None:
+    device = SimulatedDevice(seed, capacity, cores=2)
+    search = DensitySearch(Rules(10.0, most, repeats))
+    failed: list[int] = []
+    while (streams := search.next()) is not None:
+        if streams > starts:
+            failed.append(streams)
+            search.add(Run(streams, failed=True))
+        else:
+            search.add(device.measure(streams))
+    found = search.found()
+    assert len(failed) == len(set(failed)), "once is enough"
+    assert found.streams <= found.at_most <= min([most, *(each - 1 for each in failed)])
+    assert all(step.judgement is Judgement.MISSES for step in search.steps() if step.failed)
+    asked = [*device.asked, *failed]
+    assert len(set(asked)) <= 2 * math.ceil(math.log2(most + 1)) + 4
+
+
 def test_not_even_one() -> None:
     search = searched(SimulatedDevice(1, capacity=5.0), Rules(30.0, MOST))
     assert search.found().streams == 0

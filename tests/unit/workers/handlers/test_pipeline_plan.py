@@ -39,6 +39,8 @@ from workers.model_store import ModelStore, model_key
 
 CPU = frozenset({"avdec_h264", "videoconvert", "openh264enc", "h264parse", "mp4mux"})
 INTEL = CPU | {"vah264dec", "vah264enc", "vapostproc", "gvadetect", "gvawatermark"}
+FILM = "filesrc location=film ! decodebin3 ! fakesink"
+TWO_SINKS = "videotestsrc ! tee name=t  t. ! fakesink  t. ! fakesink"
 DETECT = (
     "filesrc location=film ! decodebin3 ! gvadetect model=person-ssdlite ! gvawatermark ! "
     "gvametaconvert ! gvametapublish method=file ! fakesink name=default_output_sink"
@@ -164,6 +166,28 @@ def test_what_the_client_says_of_inference_stays(desk):
     (detect,) = nodes(desk.plan(text).requests[0], "gvadetect")
     assert detect.data["ie-config"] == f"NUM_STREAMS=2,CACHE_DIR={desk.data / 'compiled'}"
     assert detect.data["threshold"] == "0.7"
+
+
+@pytest.mark.parametrize(
+    ("streams", "most", "numbers"),
+    [(5, 2, [[0], [1, 2], [3, 4]]), (4, 3, [[0, 1], [2, 3]]), (3, 9, [[0, 1, 2]]), (2, 1, [[0], [1]])],
+)
+def test_streams_share_processes(desk, streams, most, numbers):
+    plan = desk.plan(DETECT, streams=streams, streams_per_process=most)
+    assert [[stream.number for stream in each.streams] for each in plan.requests] == numbers
+    for each in plan.requests:
+        assert len(nodes(each, "gvadetect")) == len(each.streams)
+    assert len({stream.sink for each in plan.requests for stream in each.streams}) == streams
+
+
+def test_codecs_of_what_is_read(desk):
+    def codecs(text, **fields):
+        return desk.planner.codecs(task(text, **fields))
+
+    assert codecs(DETECT) == {"h264"}
+    assert codecs(DETECT, streams=2, inputs=[["film", "other"]]) == {"h264", "vp9"}
+    assert codecs(DETECT, inputs=["walk"]) == {"raw"}
+    assert codecs("videotestsrc ! fakesink") == set()
 
 
 @pytest.mark.parametrize(("isolation", "processes"), [("pipeline", 1), ("stream", 3)])
@@ -360,18 +384,8 @@ def test_the_variant_of_a_model_can_be_named(desk):
         (DETECT.replace("person-ssdlite", "asl"), {}, ModelUnusable, "asl can't be used in pipelines"),
         (DETECT, {"output_mode": "live_stream"}, InvalidSpec, "knows no server"),
         (DETECT, {"inputs": ["camera:yard"]}, InvalidSpec, "knows no camera:yard"),
-        (
-            "filesrc location=film ! decodebin3 ! fakesink",
-            {"metadata_mode": "file"},
-            InvalidSpec,
-            "gvametapublish",
-        ),
-        (
-            "videotestsrc ! tee name=t  t. ! fakesink  t. ! fakesink",
-            {"output_mode": "file"},
-            InvalidSpec,
-            "fakesinks",
-        ),
+        (FILM, {"metadata_mode": "file"}, InvalidSpec, "gvametapublish"),
+        (TWO_SINKS, {"output_mode": "file"}, InvalidSpec, "fakesinks"),
     ],
 )
 def test_what_can_not_be_run_is_said(desk, text, fields, error, said):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.measuring.gauges import CounterGauge, CpuGauge, drm_engines, gauges
+from tests.support.polling import eventually
+from workers.measuring.gauges import CounterGauge, CpuGauge, Reading, drm_engines, gauges
 from workers.measuring.watching import MachineWatch, Moment, Summary, disturbance, summed_up
 
 BUSY = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
@@ -31,6 +32,24 @@ def test_work_of_children_is_our_own() -> None:
         child.communicate(b"\n")
     assert 0 < reading["cpu_own_percent"] <= reading["cpu_percent"] + 1e-9
     assert reading["cpu_foreign_percent"] >= -1e-9
+
+
+class Sulky:
+    """Can't be read now and then, as sensors can't."""
+
+    def __init__(self, *errors: type[Exception]) -> None:
+        self._errors = list(errors)
+
+    def read(self) -> Reading:
+        if self._errors:
+            raise self._errors.pop()
+        return {"load": 7.0}
+
+
+def test_a_gauge_that_can_not_be_read_stops_no_other() -> None:
+    with MachineWatch([Sulky(OSError, NotImplementedError), Sulky()], 0.005) as watch:
+        assert eventually(lambda: len(watch.moments) > 5)
+    assert {tuple(moment.figures) for moment in watch.moments} == {("load",)}
 
 
 def test_what_grows_is_a_rate(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Reports of results."""
 
 import csv
+import html
 import io
 import re
 from html.parser import HTMLParser
@@ -65,6 +66,16 @@ def test_density_tells_its_answer_and_every_step() -> None:
     table = list(csv.DictReader(io.StringIO(files[TABLE].decode())))
     assert [row["streams"] for row in table] == ["1", "3", "6", "7", "9"]
     assert [row["judgement"] for row in table] == ["keeps", "keeps", "keeps", "misses", "misses"]
+
+
+def test_a_number_that_could_not_be_run_is_told_with_its_reason() -> None:
+    files = render(made.benchmark(made.density(fails=True)))
+    assert "couldn't be run: the pipeline's process was killed &lt;by" in html.unescape(
+        files[PAGE].decode()
+    ).replace("<", "&lt;")
+    last = list(csv.DictReader(io.StringIO(files[TABLE].decode())))[-1]
+    assert (last["streams"], last["fps_runs"], last["judgement"]) == ("14", "0", "misses")
+    assert last["failed"].startswith("the pipeline's process was killed")
 
 
 def test_figures_of_disturbed_runs_come_with_a_warning() -> None:

@@ -144,7 +144,7 @@ def test_slugs(text: str, expected: str):
             "h264",
             "GPU",
             PLAIN | {"qsvh264dec", "vapostproc"},
-            "parsebin ! qsvh264dec ! vapostproc ! video/x-raw(memory:VAMemory)",
+            "parsebin ! h264parse ! qsvh264dec ! vapostproc ! video/x-raw(memory:VAMemory)",
         ),
         ("h264", "GPU", PLAIN | {"vah264dec"}, "parsebin ! avdec_h264 ! videoconvert ! video/x-raw"),
         ("mjpeg", "CPU", PLAIN, "parsebin ! jpegdec ! videoconvert ! video/x-raw"),
@@ -152,7 +152,7 @@ def test_slugs(text: str, expected: str):
             "h265",
             "GPU",
             PLAIN | {"qsvh265dec", "vapostproc"},
-            "parsebin ! qsvh265dec ! vapostproc ! video/x-raw(memory:VAMemory)",
+            "parsebin ! h265parse ! qsvh265dec ! vapostproc ! video/x-raw(memory:VAMemory)",
         ),
         (
             "mjpeg",
