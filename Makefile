@@ -23,7 +23,7 @@ up: setup ## Start gateway, workers and an embedded Valkey; Ctrl-C stops them (A
 	$(BIN)/framelane up $(ARGS)
 
 test: setup ## Run every test (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m tests.suite $(ARGS)
 
 faults: setup ## Break a running system in every way and count what it lost (ARGS="--short --only F1,F4")
 	$(BIN)/python -m tests.faults $(ARGS)
