@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from client.cli import specs
 from client.cli.audit import audit
+from client.cli.backup import backup, restore
 from client.cli.bench import bench
 from client.cli.dead import dead, requeue
 from client.cli.keys import keys
@@ -53,6 +54,8 @@ app.command()(session)
 app.command()(dead)
 app.command()(requeue)
 app.command()(audit)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(pipelines)
 app.add_typer(media)
 app.add_typer(bench)

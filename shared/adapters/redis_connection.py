@@ -99,6 +99,17 @@ class BlockingRedis:
             except NoScriptError:
                 return self._client.execute_command("EVAL", script.text, 0, *arguments)
 
+    def several(self, commands: Iterable[Sequence[Argument]], *, at_once: bool = False) -> list[Any]:
+        """The raw replies, in one round trip. ``at_once``: nobody else's command comes between them.
+
+        Raises for the first that fails; the others are done nevertheless.
+        """
+        together = self._client.pipeline(transaction=at_once)
+        for words in commands:
+            together.execute_command(*words)
+        with store_errors():
+            return together.execute()
+
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
