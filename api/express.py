@@ -18,6 +18,7 @@ from api.headers import header
 from api.meters import TEMPLATE
 from api.permissions import require
 from api.problems import of_exception
+from api.recording import OPERATION
 from api.routes.gestures import Choices, predict, predict_gesture
 from api.routes.submit import submit, submit_job
 from api.uploads import JSON, MSGPACK, OCTETS
@@ -75,7 +76,7 @@ class Express:
         if way is None:
             await self.app(scope, receive, send)
             return
-        scope[TEMPLATE] = way.template
+        scope[TEMPLATE], scope[OPERATION] = way.template, way.operation
         request = _Plain(scope, receive)
         try:
             require(way.operation)

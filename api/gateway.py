@@ -19,10 +19,12 @@ from api.services.files import JobFiles
 from api.services.follow import Followers
 from api.services.gate import Gate
 from api.services.graphs import Graphs
+from api.services.guests import Guests
 from api.services.health import OK, Health, Phase
 from api.services.intake import Intake
 from api.services.keys import Keys
 from api.services.lanes import Lanes
+from api.services.levels import Levels
 from api.services.lookout import Lookout
 from api.services.measurement_jobs import MeasurementRules
 from api.services.media import MediaShelf
@@ -58,7 +60,9 @@ class Gateway:
         self.settings = settings
         self.parts = parts
         self.gate = Gate(parts.keys, settings.auth, tokens(settings))
+        self.guests = Guests(self.gate, settings.auth.open_recheck_s)
         self.keys = Keys(parts.keys)
+        self.levels = Levels(parts.directory, settings.log)
         self.meters = meters or Meters()
         self.version = own_version()
         self.phase = Phase.STARTING
@@ -138,7 +142,14 @@ class Gateway:
         """Begin to hear events and look for the parts; what isn't there within 3 s is looked for in background."""
         self.phase = Phase.INITIALIZING
         looking = asyncio.create_task(self._look_for_parts())
-        going_on = (self.hub.run(), self.lookout.run(), self._chores.run(), self._keep_counting())
+        going_on = (
+            self.hub.run(),
+            self.lookout.run(),
+            self._chores.run(),
+            self._keep_counting(),
+            self.guests.run(),
+            self.levels.run(),
+        )
         of_sessions = (
             self.sessions.hear(),
             self.sessions.watch(),

@@ -16,6 +16,9 @@ _PREDICTION = re.compile(rf"{PREFIX}/(?:gestures|keypoints)/.+")
 _TARGET = 300
 """Characters of a path that are kept. A query isn't: nothing says what it holds."""
 
+OPERATION = "framelane.operation"
+"""Where a scope says the name of its operation if no route of FastAPI's answers it."""
+
 Who = Callable[[], tuple[str, str]]
 """Name and tenant of the caller of this request, after it was answered; empty where nobody was asked."""
 
@@ -63,7 +66,7 @@ class Recording:
             who=who,
             tenant=tenant,
             address=client[0] if client else "",
-            action=getattr(route, "name", "") or "",
+            action=getattr(route, "name", "") or scope.get(OPERATION, ""),
             target=f"{scope['method'][:20]} {scope['path'][:_TARGET]}",
             status=status,
             outcome=outcome_of(status),

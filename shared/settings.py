@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.access_settings import AuthSettings, JwtSettings, WebSettings
 from shared.audit_settings import AuditSettings
-from shared.observing_settings import MetricsSettings, TracingSettings
+from shared.observing_settings import LogLevel, MetricsSettings, TracingSettings
 from shared.pipeline_settings import PipelineSettings
 from shared.queue_settings import BatchingSettings, QueueSettings
 from shared.session_settings import SessionSettings
@@ -302,7 +302,7 @@ class MeasuringSettings(BaseModel):
 class LogSettings(BaseModel):
     """What is told, and how."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    level: Annotated[LogLevel, Field(description="until another is set for all by `framelane log-level`")] = "INFO"
     format: Annotated[Literal["auto", "json", "console"], Field(description="auto: console on a terminal")] = (
         "auto"
     )

@@ -6,6 +6,7 @@ from api.callers import caller
 from shared.access import scoped, unscoped
 from shared.benchmarks import Benchmark
 from shared.errors import BenchmarkNotFound, PipelineNotFound, UploadNotFound
+from shared.log_levels import LogLevels, NewLogLevels
 from shared.pipelines import Pipeline
 from shared.ports import (
     BenchmarkPage,
@@ -150,3 +151,11 @@ class OwnDirectory:
     async def models(self) -> dict[str, InstalledModel]:
         """See the port."""
         return await self._directory.models()
+
+    async def log_levels(self) -> LogLevels:
+        """See the port. They are everybody's."""
+        return await self._directory.log_levels()
+
+    async def set_log_levels(self, wanted: NewLogLevels) -> LogLevels:
+        """See the port. They are everybody's."""
+        return await self._directory.set_log_levels(wanted)

@@ -27,9 +27,7 @@ class MemoryAuditLog:
         since = now - self._settings.kept_s
         self._kept = [each for each in self._kept[-self._settings.kept :] if each[0] >= since]
 
-    async def newest(
-        self, limit: int, before: str | None = None, tenant: str | None = None
-    ) -> list[KeptEntry]:
+    async def newest(self, limit: int, before: str | None = None, tenant: str | None = None) -> list[KeptEntry]:
         """See the port."""
         end = None if before is None else checked_place(before)
         own = [kept for _, kept in reversed(self._kept) if tenant in {None, kept.tenant}]
