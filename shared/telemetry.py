@@ -80,11 +80,16 @@ class FollowedLevel:
 
     def heed(self, wanted: LogLevel | None) -> None:
         """Let this level hold; None: the own one."""
-        level = wanted or self._own
-        if level != self._now:
-            self._now = level
-            set_level(level)
-            _log.warning("log_level_changed", level=level, own=self._own)
+        level, before = wanted or self._own, self._now
+        if level == before:
+            return
+        self._now = level
+        numbers = logging.getLevelNamesMapping()
+        if quieter := numbers[level] > numbers[before]:
+            _log.error("log_level_changed", log_level=level, own=self._own)
+        set_level(level)
+        if not quieter:
+            _log.error("log_level_changed", log_level=level, own=self._own)
 
 
 @contextmanager
