@@ -31,8 +31,9 @@ _ASK_WORKERS = (
     "+evalsha +time -@dangerous +info -@admin"
 )
 _COPY = (
-    "~{p}:* -@all +@connection +@transaction +@read +@write +eval +evalsha +scan "
-    "-@dangerous +restore +info -@admin -flushall -flushdb -swapdb -migrate -sort"
+    # The channels: a job that ran waits again and says so; who listens is no reason to be disturbed.
+    "~{p}:* &{p}:events -@all +@connection +@transaction +@read +@write +eval +evalsha +scan +time +publish "
+    "-@dangerous +restore +info +pubsub|channels -@admin -flushall -flushdb -swapdb -migrate -sort"
 )
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -43,7 +44,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     # The broker alone, and of it only what Flower needs to ask workers and to hear them.
     "flower": (_ASK_WORKERS, "(%R~{p}:broker:* -@all +llen +exists +type)"),
     # What asks how many jobs wait in a lane, to start workers: it does so with a script.
-    "scaler": ("%R~{p}:pending:* -@all +@connection +eval +evalsha +type +zcard +scard +llen +hlen",),
+    "scaler": ("~{p}:pending:* -@all +@connection -@dangerous +eval +evalsha +type +zcard +scard +llen +hlen",),
     # ``framelane backup`` and ``restore``.
     "backup": (_COPY,),
 }

@@ -108,7 +108,10 @@ class BlockingRedis:
         for words in commands:
             together.execute_command(*words)
         with store_errors():
-            return together.execute()
+            replies = together.execute(raise_on_error=False)
+            if failed := next((each for each in replies if isinstance(each, Exception)), None):
+                raise failed
+            return replies
 
     def close(self) -> None:
         """Let go of connections."""

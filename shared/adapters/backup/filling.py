@@ -11,7 +11,7 @@ from shared.adapters.redis_connection import Argument, BlockingRedis, Script
 from shared.adapters.redis_jobs import RedisAttemptStore
 from shared.adapters.redis_jobs.scripts import prelude
 from shared.adapters.redis_registry import RedisWorkerBeacon
-from shared.backup import BackupError, Manifest, RestoreRefused
+from shared.backup import Manifest, RestoreRefused
 from shared.errors import WorkerLeaves
 from shared.jobs import ErrorInfo
 from shared.settings import Settings
@@ -74,13 +74,10 @@ class StoreFiller:
         self._redis.several([("EVAL", self._adopt.text, 0, self._prefix, "", *[""] * 5, "")])
 
     def put(self, entries: Iterable[Entry], prefix: str) -> None:
-        """``prefix``: the one that these were below. Raises BackupError for what the server doesn't take."""
+        """``prefix``: the one that these were below."""
         for some in _portions(entries):
             commands = [command for entry in some for command in self._commands(entry, prefix)]
-            try:
-                self._redis.several(commands)
-            except ResponseError as error:
-                raise BackupError(f"the store doesn't take a part of the backup: {error}") from error
+            self._redis.several(commands)
 
     def end(self) -> None:
         """Have what ran wait again, at no cost to its attempts; then the store may be used."""

@@ -1,12 +1,14 @@
 """A backup from the first to the last step, and the way back."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
+
+from redis.exceptions import ResponseError
 
 from shared.adapters.backup.entries import Entry, read, written
 from shared.adapters.backup.families import Family
@@ -17,7 +19,7 @@ from shared.adapters.backup.reading import StoreReader
 from shared.adapters.backup.shelves import Shelf, check_parts
 from shared.adapters.redis_jobs.codec import FORMATS
 from shared.adapters.redis_server import check_servers
-from shared.backup import MANIFEST, Manifest, read_manifest
+from shared.backup import MANIFEST, BackupError, Manifest, read_manifest
 from shared.ports import ArtifactStore
 from shared.settings import Settings
 
@@ -38,7 +40,7 @@ def back_up(settings: Settings, artifacts: ArtifactStore | None, shelf: Shelf) -
     """
     shelf.ready()
     began = datetime.now(UTC)
-    with closing(StoreReader(settings)) as reader, Parts(shelf, "store", ".msgpack") as parts:
+    with _told(), closing(StoreReader(settings)) as reader, Parts(shelf, "store", ".msgpack") as parts:
         server = reader.server()
         jobs, others = _copy_store(reader.entries(), parts)
     copied: Copied | None = None
@@ -64,6 +66,14 @@ def back_up(settings: Settings, artifacts: ArtifactStore | None, shelf: Shelf) -
         file.write(content)
     shelf.keep(MANIFEST, sha256(content).hexdigest())
     return manifest
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    try:
+        yield
+    except ResponseError as error:
+        raise BackupError(f"the store refuses: {error}") from error
 
 
 def _copy_store(entries: Iterator[Entry], parts: Parts) -> tuple[Counter[str], int]:
@@ -94,7 +104,7 @@ def restore(
     manifest = read_manifest(b"".join(shelf.read(MANIFEST)), FORMATS)
     check_parts(shelf, manifest)
     check_servers(settings)
-    with closing(StoreFiller(settings)) as filler:
+    with _told(), closing(StoreFiller(settings)) as filler:
         filler.check(force=force)
         if first := next(_entries(shelf, manifest), None):
             filler.try_out(first)
