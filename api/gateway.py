@@ -17,7 +17,7 @@ from api.services.dead import DeadJobs
 from api.services.entries import Entries
 from api.services.files import JobFiles
 from api.services.follow import Followers
-from api.services.gate import Gate
+from api.services.gate import Gate, Tokens
 from api.services.graphs import Graphs
 from api.services.guests import Guests
 from api.services.health import OK, Health, Phase
@@ -41,7 +41,6 @@ from api.services.rules import Rules
 from api.services.session_records import SessionRecords
 from api.services.sessions import Sessions
 from api.services.submit import Submitter
-from api.services.tokens import tokens
 from api.services.uploads import Uploads
 from shared.media_library import MediaLibrary
 from shared.settings import Settings
@@ -52,6 +51,15 @@ _LOOK_AGAIN_S = 1.0
 _COUNT_S = 2.0
 
 
+def _tokens(settings: Settings) -> Tokens | None:
+    """None where they aren't taken: their libraries are 8 MB of every process."""
+    if settings.auth.mode not in {"jwt", "both"}:
+        return None
+    from api.services.tokens import tokens
+
+    return tokens(settings)
+
+
 class Gateway:
     """The services of one process. Runs from ``start`` to ``stop``."""
 
@@ -59,7 +67,7 @@ class Gateway:
         limits, parts = settings.limits, owned(parts)
         self.settings = settings
         self.parts = parts
-        self.gate = Gate(parts.keys, settings.auth, tokens(settings))
+        self.gate = Gate(parts.keys, settings.auth, _tokens(settings))
         self.guests = Guests(self.gate, settings.auth.open_recheck_s)
         self.keys = Keys(parts.keys)
         self.levels = Levels(parts.directory, settings.log)

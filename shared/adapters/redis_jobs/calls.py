@@ -169,7 +169,7 @@ class Creating:
         ]
 
     def read(self, reply: Sequence[Any]) -> Created:
-        """Raises JobConflict, QueueFull, CallerFull, TooManyActive; StoreUnavailable if what was staged is gone."""
+        """Raises JobConflict, QueueFull, CallerFull, TooManyActive; StoreUnavailable if staged inputs are gone."""
         match reply[0]:
             case 1:
                 return Created(self._record(from_micros(int(reply[1]))), fresh=True)
