@@ -1,0 +1,150 @@
+"""One of everything that a tenant can have, at a gateway on parts in memory that asks who calls."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+from websockets.asyncio.client import connect
+
+from shared.access import DEFAULT_TENANT, Role
+from shared.jobs import ArtifactRef, artifact_key
+from shared.media import content_key, thumbnail_key
+from shared.ports import Record
+from shared.results import InstalledFile, InstalledMedium, StreamFigures
+from shared.sessions import part_name, record_key
+from tests.support.access import bearer, key_for
+from tests.support.benchmarks import benchmark, performance
+from tests.support.gateway import SPEC, House, StartedServer, worker
+
+LINES = part_name(0)
+"""Of a recorded session, the one file."""
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """``things``: by what an operation calls them. ``marks``: what of them is in no answer to anybody else."""
+
+    headers: Mapping[str, str]
+    things: Mapping[str, str]
+
+    @property
+    def marks(self) -> set[str]:
+        """Of a variant, which many have one called alike, there is none."""
+        return {value for name, value in self.things.items() if name not in {"artifact", "lines", "variant"}}
+
+
+def nobodys() -> dict[str, str]:
+    """Ids and names that nobody has, in the same places."""
+    return {
+        **{name: str(uuid4()) for name in ("job", "dead", "session", "upload", "benchmark", "other_benchmark")},
+        **{name: f"no-{name}-{uuid4().hex[:8]}" for name in ("video", "image", "pipeline", "key", "lease")},
+        "artifact": "frame.txt",
+        "lines": LINES,
+        "variant": "cpu",
+        "token": "x" * 43,
+        "label": uuid4().hex[:8],
+    }
+
+
+class Tenant:
+    """Makes them by way of the gateway where that is possible."""
+
+    def __init__(self, house: House, server: StartedServer, name: str, role: Role) -> None:
+        self._house, self._server, self._name, self._role = house, server, name, role
+        self._word = uuid4().hex[:8]
+
+    async def settle(self) -> Belongings:
+        """One of everything."""
+        token = await key_for(self._house, self._role, self._name)
+        headers = bearer(token)
+        base = f"http://{self._server.address}/api/v1"
+        async with httpx2.AsyncClient(base_url=base, headers=headers, timeout=60) as client:
+            done, dead = await self._job(client), await self._job(client)
+            self._house.bury(dead)
+            things = {
+                "job": done,
+                "dead": dead,
+                "lease": await self._job(client),
+                "artifact": self._finish(done),
+                **await self._session(headers),
+                "video": self._medium("video"),
+                "image": self._medium("photo"),
+                "upload": await self._upload(client),
+                **await self._pipeline(client),
+                "benchmark": self._benchmark(done),
+                "other_benchmark": self._benchmark(done),
+                "key": token.split("_")[1],
+                "label": self._word,
+            }
+        self._lease(things["lease"])
+        return Belongings(headers, things)
+
+    async def _job(self, client: httpx2.AsyncClient) -> str:
+        answer = await client.post("/jobs", json=SPEC | {"labels": {"word": self._word}})
+        assert answer.status_code == 202, answer.text
+        return answer.json()["id"]
+
+    def _finish(self, job_id: str) -> str:
+        claim = self._house.claim(job_id)
+        key = artifact_key(job_id, claim.fence, "frame.txt")
+        stored = self._house.artifacts.put_bytes(key, self._word.encode(), "text/plain")
+        figures = [StreamFigures(stream=0, frames=1, fps=25.0)]
+        self._house.attempts.measure(claim, figures, [Record(0, json.dumps({"seen": self._word}))])
+        artifact = ArtifactRef(name="frame.txt", size=stored.size, sha256=stored.sha256, media_type="text/plain")
+        self._house.settle(claim, artifacts=(artifact,))
+        return artifact.name
+
+    async def _session(self, headers: Mapping[str, str]) -> dict[str, str]:
+        where = f"ws://{self._server.address}/api/v1/ws/sessions?model=asl&record=true"
+        async with connect(where, additional_headers=headers) as socket:
+            begun = json.loads(await socket.recv())
+        own = begun["session"] if self._name == DEFAULT_TENANT else f"{self._name}.{begun['session']}"
+        self._house.artifacts.put_bytes(record_key(own, LINES), b"{}\n", "application/jsonl")
+        return {"session": begun["session"], "token": begun["token"], "lines": LINES}
+
+    def _medium(self, kind: str) -> str:
+        name, content = f"{kind}-{self._word}", f"{kind} {self._word}".encode()
+        sha256 = hashlib.sha256(content).hexdigest()
+        small = InstalledFile(name="thumbnail.jpg", size=3, sha256=hashlib.sha256(b"jpg").hexdigest())
+        sized = {"width": 64, "height": 48, "fps": 10.0, "frames": 12, "duration_s": 1.2}
+        told = {"container": "mp4", "codec": "h264", "licence": "MIT", "installed_at": "2026-01-01T00:00:00Z"}
+        file = InstalledFile(name=f"{name}.bin", size=len(content), sha256=sha256)
+        whose: dict[str, Any] = {"thumbnail": small, "origin": "upload", "tenant": self._name}
+        medium = {"name": name, "version": sha256[:16], "kind": kind, "file": file, **sized, **told, **whose}
+        self._house.artifacts.put_bytes(content_key(sha256), content, "video/mp4")
+        self._house.artifacts.put_bytes(thumbnail_key(sha256), b"jpg", "image/jpeg")
+        self._house.beacon.add_medium(InstalledMedium.model_validate(medium))
+        return name
+
+    async def _upload(self, client: httpx2.AsyncClient) -> str:
+        tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "4"}
+        where = (await client.post("/uploads", headers=tus)).headers["location"]
+        kind = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        assert (await client.patch(where, headers=kind, content=b"abcd")).status_code == 204
+        return where.rpartition("/")[2]
+
+    async def _pipeline(self, client: httpx2.AsyncClient) -> dict[str, str]:
+        shipped = (await client.get("/pipelines")).json()["pipelines"][0]["variants"][0]
+        variant = {"name": "CPU", "pipeline_graph": shipped["pipeline_graph"]}
+        new = {"name": f"pipeline {self._word}", "description": "d", "variants": [variant]}
+        answer = await client.post("/pipelines", json=new)
+        assert answer.status_code == 201, answer.text
+        made = answer.json()
+        return {"pipeline": made["id"], "variant": made["variants"][0]["id"]}
+
+    def _benchmark(self, job_id: str) -> str:
+        record = benchmark(performance())
+        changes = {"id": str(uuid4()), "job_id": job_id, "tenant": self._name}
+        self._house.benchmarks.keep(record.model_copy(update=changes))
+        return changes["id"]
+
+    def _lease(self, job_id: str) -> None:
+        """A worker of this tenant's own, whose device a job of its has for itself."""
+        lane, holder = f"gpu.{len(self._house.crew.infos)}", f"{job_id}/1"
+        info = worker(lane, leased_by=holder)
+        self._house.beacon.announce(info, 3_600)
+        self._house.crew.leases.acquire(info.host, info.device.key, holder, 3_600)
