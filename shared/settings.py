@@ -5,7 +5,7 @@ Read from the environment: ``FRAMELANE_<SECTION>__<FIELD>``, for example ``FRAME
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AliasChoices,
@@ -16,7 +16,14 @@ from pydantic import (
     PositiveInt,
     SecretStr,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from shared.access_settings import AuthSettings, JwtSettings, WebSettings
 from shared.audit_settings import AuditSettings
@@ -313,6 +320,17 @@ def _auth(value: object) -> object:
     return {"mode": value} if isinstance(value, str) else value
 
 
+class Environment(EnvSettingsSource):
+    """Where ``FRAMELANE_AUTH`` says the mode, the other variables of its section hold too."""
+
+    def prepare_field_value(self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool) -> Any:
+        """As in the library, which takes the one value for all of the section."""
+        found: object = super().prepare_field_value(field_name, field, value, value_is_complex)
+        if field_name == "auth" and isinstance(found, str):
+            return self.explode_env_vars(field_name, field, self.env_vars) | {"mode": found}
+        return found
+
+
 class Settings(BaseSettings):
     """All sections."""
 
@@ -347,6 +365,17 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_others: object,
+        **_more: object,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is said here, then the environment."""
+        return init_settings, Environment(settings_cls)
 
     @property
     def store_url(self) -> str:
