@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo up test faults fuzz check lint types imports format bench bench-peers bench-queues contracts lock clean
+.PHONY: help setup demo up test faults fuzz schemas soak check lint types imports format bench bench-peers bench-queues contracts lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,12 @@ faults: setup ## Break a running system in every way and count what it lost (ARG
 
 fuzz: setup ## Send a gateway 10,000 malformed requests (ARGS="--count 1000 --seed 2")
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+schemas: setup ## Ask each operation of a gateway as its description says, and otherwise (ARGS="--examples 100")
+	$(BIN)/python -m tests.schemas $(ARGS)
+
+soak: setup ## A whole system under load for 20 minutes, and what that leaves (ARGS="--minutes 60")
+	$(BIN)/python -m tests.soak $(ARGS)
 
 check: lint types imports test ## Run what CI runs
 
