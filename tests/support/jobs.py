@@ -32,6 +32,9 @@ def new_job(
             "group",
             "headers",
             "caller",
+            "caller_depth",
+            "caller_active",
+            "tenant",
         )
         if name in fields
     }
