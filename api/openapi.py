@@ -119,8 +119,5 @@ def _guard(operation: dict[str, Any]) -> None:
         always |= {401, 403, 422, 429, 503}  # 503: nobody knows who calls
     if "requestBody" in operation:
         always |= {400, 413, 415}
-    operation["responses"] = dict(sorted((problems(*always) | operation["responses"]).items(), key=_status))
-
-
-def _status(answer: tuple[int | str, Any]) -> str:
-    return str(answer[0])
+    told = {str(status): answer for status, answer in problems(*always).items()} | operation["responses"]
+    operation["responses"] = dict(sorted(told.items()))
