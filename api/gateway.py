@@ -76,7 +76,7 @@ class Gateway:
         self.phase = Phase.STARTING
         self.threads = CapacityLimiter(limits.threads)
         self.hub = Hub(parts.bus, limits.follower_queue)
-        self.overview = Overview(parts.directory, parts.store)
+        self.overview = Overview(parts.directory, parts.store, parts.queue)
         self.lanes = Lanes(parts.directory, parts.store, settings.routing)
         self.entries = Entries(parts.catalogue.by_name)
         self.models = InstalledModels(parts.directory, self.entries)
