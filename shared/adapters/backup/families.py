@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from shared.adapters.redis_server import RESTORING
+
 
 class Family(StrEnum):
     """What becomes of a key."""
@@ -31,7 +33,7 @@ _REBUILT = (
 )
 _PASSING = (
     *("broker:", "worker:", "workers", "device-lease:", "device-leases", "held:", "models:holder", "turns"),
-    *("rate:", "staged:", "ready:", "ready_sent", "identity", "restoring"),
+    *("rate:", "staged:", "ready:", "ready_sent", "identity", RESTORING),
 )
 
 JOB_PARTS = ("", ":blobs", ":told", ":events", ":records", ":checkpoint")
@@ -39,8 +41,6 @@ JOB_PARTS = ("", ":blobs", ":told", ":events", ":records", ":checkpoint")
 TOGETHER: tuple[str, ...] = ("keys", "models", "media", "media:used", "pipelines")
 """Keys that are copied at the same moment, because some speak of others."""
 AUDIT = "audit"
-RESTORING = "restoring"
-"""There as long as a restore goes on, or when it didn't end."""
 _KEPT_OF_SESSIONS = (":record", ":filed")
 """What was recorded and isn't in a file yet. The session itself ends with its gateway."""
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from redis.exceptions import ResponseError
 
 from shared.adapters.backup.entries import Entry
-from shared.adapters.backup.families import AUDIT, RESTORING, Family, counts
+from shared.adapters.backup.families import AUDIT, Family, counts
 from shared.adapters.backup.reading import names, script
 from shared.adapters.redis_connection import Argument, BlockingRedis, Script
 from shared.adapters.redis_jobs import RedisAttemptStore
 from shared.adapters.redis_jobs.scripts import prelude
 from shared.adapters.redis_registry import RedisWorkerBeacon
+from shared.adapters.redis_server import RESTORING
 from shared.backup import Manifest, RestoreRefused
 from shared.errors import WorkerLeaves
 from shared.jobs import ErrorInfo

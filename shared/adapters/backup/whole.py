@@ -103,7 +103,7 @@ def restore(
     """
     manifest = read_manifest(b"".join(shelf.read(MANIFEST)), FORMATS)
     check_parts(shelf, manifest)
-    check_servers(settings)
+    check_servers(settings, to_restore=True)
     with _told(), closing(StoreFiller(settings)) as filler:
         filler.check(force=force)
         if first := next(_entries(shelf, manifest), None):

@@ -20,6 +20,7 @@ from shared.adapters.backup.shelves import FolderShelf
 from shared.adapters.build import artifact_store
 from shared.adapters.redis_jobs import RedisAttemptStore, RedisJobStore
 from shared.adapters.redis_registry import RedisWorkerBeacon
+from shared.adapters.redis_server import UnfitServer, check_servers
 from shared.adapters.redis_sessions import RedisSessionStore
 from shared.backup import MANIFEST, BackupDamaged, BackupNewer, BackupRefused, RestoreRefused
 from shared.errors import StoreUnavailable
@@ -269,9 +270,11 @@ async def test_a_restore_that_did_not_end_says_so(
         bring_back(backup, there, folder_of_files(tmp_path / "taken"))
     with pytest.raises(RestoreRefused, match="didn't end: do it again with --force"):
         bring_back(backup, there, artifacts)
+    with pytest.raises(UnfitServer, match="a restore of this store goes on, or didn't end"):
+        check_servers(there)  # as gateways and workers do when they start
     bring_back(backup, there, artifacts, force=True)
     assert raw(there)["index"] == before["index"]
-    assert "restoring" not in raw(there)
+    check_servers(there)
 
 
 def test_a_folder_is_used_once(backup: Path, settings: Settings, artifacts: ArtifactStore):
