@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from api.services.gate import Gate
 from api.services.guests import Guests
+from client.sdk import ApiProblem, AsyncFramelane
 from shared.access import ApiKey, Role, key_id_of
 from shared.access_settings import AuthSettings
 from shared.adapters.memory import MemoryKeyStore
@@ -135,6 +136,29 @@ async def test_event_streams_end(path: str, house: House, server: StartedServer)
             async for _ in told.aiter_bytes():  # an end that isn't said would be an error
                 pass
     assert server.gateway.guests.open == 0
+
+
+@pytest.mark.parametrize("way", ["follow", "events", "records"])
+async def test_a_client_is_told_why_and_does_not_come_back(way: str, house: House, server: StartedServer) -> None:
+    token = await key_for(house, Role.SUBMITTER)
+    async with AsyncFramelane(f"http://{server.address}", key=token) as client:
+        job = await client.submit(SPEC)
+        news = getattr(client, way)(job.id)
+
+        async def read() -> None:
+            async for _ in news:
+                pass
+
+        reading = asyncio.create_task(read())
+
+        async def here() -> bool:
+            return server.gateway.guests.open == 1
+
+        await soon(here)
+        await _revoke(house, token)
+        with pytest.raises(ApiProblem) as refused:
+            await asyncio.wait_for(reading, _SOON_S)
+        assert refused.value.status == 401
 
 
 async def test_nobody_is_looked_at_where_nobody_is_asked() -> None:
