@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo up test faults fuzz schemas soak check lint types imports format bench bench-peers bench-queues contracts lock clean
+.PHONY: help setup demo up test faults fuzz schemas soak check lint types imports audit format bench bench-peers bench-queues contracts lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ schemas: setup ## Ask each operation of a gateway as its description says, and o
 soak: setup ## A whole system under load for 20 minutes, and what that leaves (ARGS="--minutes 60")
 	$(BIN)/python -m tests.soak $(ARGS)
 
-check: lint types imports test ## Run what CI runs
+check: lint types imports audit test ## Run what CI runs, and the audit
 
 lint: setup
 	$(BIN)/ruff format --check
@@ -48,6 +48,9 @@ types: setup
 
 imports: setup
 	$(BIN)/lint-imports
+
+audit: setup ## List what we are made of, and look up what is known against it (ARGS=--must)
+	$(BIN)/python -m deploy.audit $(ARGS)
 
 format: setup ## Format and mend what can be mended
 	$(BIN)/ruff format
@@ -65,6 +68,7 @@ bench-queues: setup ## No-op jobs through other Python queues (ARGS="--rounds 1 
 contracts: setup ## Render the generated pages of docs/reference anew
 	$(BIN)/python -m api.contracts
 	$(BIN)/python -m shared.settings_reference
+	$(BIN)/python -m deploy.valkey_start
 	$(BIN)/python -m deploy.chart_reference
 	$(BIN)/python -m deploy.dashboards
 	$(BIN)/python -m deploy.metrics_reference
