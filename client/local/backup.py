@@ -26,7 +26,7 @@ class Backups:
     def make(self, place: str, *, artifacts: bool = True) -> Manifest:
         """``place``: a folder or ``s3://bucket/prefix``. Raises BackupError, CannotStart, Unavailable."""
         with self._settings(new=False) as settings, _shelf(place, settings) as shelf, _files_told():
-            return back_up(settings, self._artifacts(settings) if artifacts else None, shelf)
+            return back_up(settings, self._files(settings) if artifacts else None, shelf)
 
     def bring_back(self, place: str, *, force: bool = False) -> Restored:
         """The same, and UnfitServer becomes CannotStart."""
@@ -35,6 +35,17 @@ class Backups:
                 return restore(settings, lambda: self._artifacts(settings), shelf, force=force)
             except UnfitServer as error:
                 raise CannotStart(str(error)) from error
+
+    def _files(self, settings: Settings) -> ArtifactStore:
+        """Of a system that has been started once: then there is a folder."""
+        folder = settings.artifacts.directory
+        if settings.artifacts.kind == "local" and not folder.is_dir():
+            msg = (
+                f"there is no folder {folder} of artifacts: name it with FRAMELANE_ARTIFACTS__DIRECTORY, or their "
+                "S3 server with FRAMELANE_ARTIFACTS__KIND=s3; --no-artifacts leaves them out"
+            )
+            raise CannotStart(msg)
+        return self._artifacts(settings)
 
     @staticmethod
     def _artifacts(settings: Settings) -> ArtifactStore:

@@ -31,13 +31,16 @@ def names(redis: BlockingRedis, prefix: str) -> Iterator[list[str]]:
     pattern = _SPECIAL.sub(r"\\\1", begin) + "*"
     while True:
         cursor, found = redis.command("SCAN", cursor, "MATCH", pattern, "COUNT", 1_000)
-        yield [name.removeprefix(begin) for each in found if (name := _text(each)).startswith(begin)]
+        yield [name.removeprefix(begin) for each in found if (name := _text(each)) is not None]
         if int(cursor) == 0:
             return
 
 
-def _text(name: bytes) -> str:
-    return name.decode(errors="replace") if b"\xff" not in name else ""
+def _text(name: bytes) -> str | None:
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 class StoreReader:

@@ -105,7 +105,7 @@ async def test_what_was_kept_is_there_again(
     assert after["callers"] == {b"c": b"2"}
     assert after["active"] == {b"c": b"2"}
     left = {each: after["retention"][each] - score for each, score in before["retention"].items()}
-    assert max(left.values()) - min(left.values()) < 10e6, "all are kept for as much longer"
+    assert max(left.values()) - min(left.values()) < 60e6, "all are kept for as much longer"
     assert min(left.values()) >= 0
     assert {*after["ended:CANCELLED"]} == {kept.cancelled.encode(), kept.stopping.encode()}
     assert len(after["uploads"]) == len(before["uploads"]) == 1

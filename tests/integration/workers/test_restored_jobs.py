@@ -20,6 +20,13 @@ from tests.support.kept import raw, wipe
 
 pytestmark = pytest.mark.service
 
+PATIENT = {
+    "FRAMELANE_WORKER__LEASE_S": "60",
+    "FRAMELANE_WORKER__RENEW_S": "5",
+    "FRAMELANE_WORKER__HEARTBEAT_S": "5",
+}
+"""A worker that is slow isn't taken for a dead one."""
+
 
 def framelane(*words: str, **env: str) -> Result:
     nowhere = {"REDIS_URL": None, "FRAMELANE_REDIS__URL": None}
@@ -34,7 +41,7 @@ async def times_completed(settings: Settings, job_id: str) -> int:
 
 
 async def test_each_ends_once(system, gate, tmp_path: Path):
-    place, first = str(tmp_path / "backup"), system.start()
+    place, first = str(tmp_path / "backup"), system.start(**PATIENT)
     running = await system.submit("gated")
     await asyncio.to_thread(gate.wait_entered)
     await system.when(running, lambda job: job.state is JobState.RUNNING)
@@ -58,7 +65,7 @@ async def test_each_ends_once(system, gate, tmp_path: Path):
     done = await asyncio.to_thread(framelane, "restore", place, **system.env)
     assert done.exit_code == 0, done.stderr
     assert "1 CANCELLED" in done.stdout
-    second = system.start()
+    second = system.start(**PATIENT)
     for job_id in (running, *waiting):
         job = await system.ended(job_id)
         assert job.state is JobState.COMPLETED, job.outcome
@@ -73,6 +80,7 @@ async def test_each_ends_once(system, gate, tmp_path: Path):
 
 async def test_the_system_of_a_folder_is_copied_while_it_does_not_run(tmp_path: Path):
     here, there = tmp_path / "here", tmp_path / "there"
+    (here / "artifacts").mkdir(parents=True)
     with EmbeddedValkey(here / "valkey") as server:
         front = RedisJobStore(Settings(REDIS_URL=server.url, redis=RedisSettings(answer_s=5, connect_timeout_s=5)))
         job = (await front.create(new_job())).record
@@ -87,7 +95,7 @@ async def test_the_system_of_a_folder_is_copied_while_it_does_not_run(tmp_path: 
         return [
             framelane("backup", str(tmp_path / "backup"), "--data-dir", str(here)),
             framelane("restore", str(tmp_path / "backup"), "--data-dir", str(there)),
-            framelane("backup", str(tmp_path / "backup"), "--data-dir", str(there)),
+            framelane("backup", str(tmp_path / "backup"), "--no-artifacts", "--data-dir", str(there)),
             framelane("backup", str(tmp_path / "x"), "--data-dir", str(tmp_path / "nothing")),
         ]
 
@@ -106,8 +114,15 @@ async def test_the_system_of_a_folder_is_copied_while_it_does_not_run(tmp_path: 
 def test_a_folder_that_can_not_be_written_is_told(tmp_path: Path):
     (tmp_path / "file").write_text("")
     url = {"REDIS_URL": "redis://127.0.0.1:1/0"}
-    done = framelane("backup", str(tmp_path / "file"), **url)
+    done = framelane("backup", str(tmp_path / "file"), "--no-artifacts", **url)
     assert (done.exit_code, str(tmp_path / "file") in done.stderr.replace("\n", "")) == (2, True)
-    done = framelane("backup", str(tmp_path / "new"), **url)
+    done = framelane("backup", str(tmp_path / "new"), "--no-artifacts", **url)
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_no_folder_of_files_is_a_mistake(tmp_path: Path):
+    files = {"FRAMELANE_ARTIFACTS__DIRECTORY": str(tmp_path / "nothing")}
+    done = framelane("backup", str(tmp_path / "new"), REDIS_URL="redis://127.0.0.1:1/0", **files)
+    assert (done.exit_code, "FRAMELANE_ARTIFACTS__DIRECTORY" in done.stderr) == (2, True)
+    assert not (tmp_path / "new").exists()
