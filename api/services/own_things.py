@@ -156,7 +156,7 @@ class OwnDirectory:
         sees, media = caller().sees, await self._directory.media()
         if sees is None:
             return media
-        return {name: each for name, each in media.items() if each.origin == "catalogue" or each.tenant == sees}
+        return {name: each for name, each in media.items() if each.is_for(sees)}
 
     async def models(self) -> dict[str, InstalledModel]:
         """See the port."""

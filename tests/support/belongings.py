@@ -1,5 +1,6 @@
 """One of everything that a tenant can have, at a gateway on parts in memory that asks who calls."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -11,10 +12,10 @@ import httpx2
 from websockets.asyncio.client import connect
 
 from shared.access import DEFAULT_TENANT, Role
-from shared.jobs import ArtifactRef, artifact_key
+from shared.jobs import ArtifactRef, Completed, artifact_key
 from shared.media import content_key, thumbnail_key
 from shared.ports import Record
-from shared.results import InstalledFile, InstalledMedium, StreamFigures
+from shared.results import InstalledFile, InstalledMedium, PipelineResult, StreamFigures
 from shared.sessions import part_name, record_key
 from tests.support.access import bearer, key_for
 from tests.support.benchmarks import benchmark, performance
@@ -22,6 +23,9 @@ from tests.support.gateway import SPEC, House, StartedServer, worker
 
 LINES = part_name(0)
 """Of a recorded session, the one file."""
+
+
+_UPLOADS = {"upload": "a.mp4", "photo_upload": "a.jpg", "network_upload": "a.onnx"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Belongings:
 def nobodys() -> dict[str, str]:
     """Ids and names that nobody has, in the same places."""
     return {
-        **{name: str(uuid4()) for name in ("job", "dead", "session", "upload", "benchmark", "other_benchmark")},
+        **{name: str(uuid4()) for name in ("job", "dead", "reference", "session", "benchmark", "other_benchmark")},
+        **{name: str(uuid4()) for name in _UPLOADS},
         **{name: f"no-{name}-{uuid4().hex[:8]}" for name in ("video", "image", "pipeline", "key", "lease")},
         "artifact": "frame.txt",
         "lines": LINES,
@@ -73,13 +78,14 @@ class Tenant:
                 **await self._session(headers),
                 "video": self._medium("video"),
                 "image": self._medium("photo"),
-                "upload": await self._upload(client),
-                **await self._pipeline(client),
+                **{name: await self._upload(client, filename) for name, filename in _UPLOADS.items()},
                 "benchmark": self._benchmark(done),
                 "other_benchmark": self._benchmark(done),
                 "key": token.split("_")[1],
                 "label": self._word,
             }
+            things |= await self._pipeline(client, things["video"])
+            things["reference"] = await self._reference(client)
         self._lease(things["lease"])
         return Belongings(headers, things)
 
@@ -120,21 +126,34 @@ class Tenant:
         self._house.beacon.add_medium(InstalledMedium.model_validate(medium))
         return name
 
-    async def _upload(self, client: httpx2.AsyncClient) -> str:
-        tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "4"}
+    async def _upload(self, client: httpx2.AsyncClient, filename: str) -> str:
+        called = base64.b64encode(filename.encode()).decode()
+        tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "4", "Upload-Metadata": f"filename {called}"}
         where = (await client.post("/uploads", headers=tus)).headers["location"]
         kind = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
         assert (await client.patch(where, headers=kind, content=b"abcd")).status_code == 204
         return where.rpartition("/")[2]
 
-    async def _pipeline(self, client: httpx2.AsyncClient) -> dict[str, str]:
-        shipped = (await client.get("/pipelines")).json()["pipelines"][0]["variants"][0]
-        variant = {"name": "CPU", "pipeline_graph": shipped["pipeline_graph"]}
+    async def _pipeline(self, client: httpx2.AsyncClient, video: str) -> dict[str, str]:
+        variant = {"name": "CPU", "pipeline_description": f"filesrc location={video} ! decodebin3 ! fakesink"}
         new = {"name": f"pipeline {self._word}", "description": "d", "variants": [variant]}
         answer = await client.post("/pipelines", json=new)
         assert answer.status_code == 201, answer.text
         made = answer.json()
         return {"pipeline": made["id"], "variant": made["variants"][0]["id"]}
+
+    async def _reference(self, client: httpx2.AsyncClient) -> str:
+        """A pipeline that has left records."""
+        source = {"source": "description", "pipeline_description": "videotestsrc num-buffers=9 ! fakesink"}
+        job = {"kind": "pipeline", "pipeline": source}
+        answer = await client.post("/jobs", json=job)
+        assert answer.status_code == 202, answer.text
+        claim = self._house.claim(answer.json()["id"])
+        ended = {"ended": "eos", "total_fps": 25.0, "slowest_fps": 25.0, "run_s": 1.0, "first_frame_ms": None}
+        files = {"outputs": [], "metadata": ["a.jsonl"], "records": 9, "warnings": []}
+        result = PipelineResult.model_validate({"pipeline_id": "x", "streams": [], **ended, **files})
+        self._house.attempts.settle(claim, Completed(result=result))
+        return answer.json()["id"]
 
     def _benchmark(self, job_id: str) -> str:
         record = benchmark(performance())
