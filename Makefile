@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo up test faults fuzz schemas soak check lint types imports audit format bench bench-peers bench-queues contracts lock clean
+.PHONY: help setup demo up test faults fuzz schemas soak images check lint types imports audit format bench bench-peers bench-queues contracts lock clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ schemas: setup ## Ask each operation of a gateway as its description says, and o
 
 soak: setup ## A whole system under load for 20 minutes, and what that leaves (ARGS="--minutes 60")
 	$(BIN)/python -m tests.soak $(ARGS)
+
+images: ## Build our images, run docker-compose.yml from them and see it work (root; needs Podman, see tests/images)
+	$(BIN)/python -m tests.images $(ARGS)
 
 check: lint types imports audit test ## Run what CI runs, and the audit
 

@@ -88,12 +88,13 @@ def look_up(pins: Path) -> tuple[dict[str, Any], str]:
 def judged(report: Mapping[str, Any]) -> tuple[list[str], int]:
     """A line for each known fault, and of how many nothing was told: unknown isn't sound."""
     asked = report.get("dependencies", [])
-    found = [
-        f"{each['name']} {each['version']}: {fault['id']}, mended in {' or '.join(fault['fix_versions']) or 'none'}"
-        for each in asked
-        for fault in each.get("vulns", [])
-    ]
+    found = [_line(each, fault) for each in asked for fault in each.get("vulns", [])]
     return found, sum("skip_reason" in each for each in asked)
+
+
+def _line(package: Mapping[str, Any], fault: Mapping[str, Any]) -> str:
+    mended = " or ".join(fault["fix_versions"]) or "none"
+    return f"{package['name']} {package['version']}: {fault['id']}, mended in {mended}"
 
 
 def _say(line: str) -> None:
