@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.models import ROOT
+from tests.support.polling import eventually
 
 BASE = "localhost/python:3.11-slim-bookworm"
 _COMPOSE = Path(sys.executable).parent / "docker-compose"
@@ -71,7 +72,11 @@ class Engine:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Docker's interface; and health checks, which are timers of systemd elsewhere."""
-        service = subprocess.Popen(["podman", "system", "service", "--time=0", self._socket], env=self._env)
+        command = ["podman", "system", "service", "--time=0", self._socket]
+        service = subprocess.Popen(
+            command, env=self._env, stderr=subprocess.DEVNULL
+        )  # it misses systemd at each step
+        eventually(Path(self._socket.removeprefix("unix://")).exists)
         over = threading.Event()
         beat = threading.Thread(target=self._check_health, args=(over,))
         beat.start()

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.images.making import STAND_INS
 from tests.support.compose import read_env, write_env
 from tests.support.model_jobs import LABELS, PROC, TABLE
 from tests.support.onnx import colours
+from tests.support.polling import eventually
 
 _WAIT_S = 300
 _ADMIN = ("valkey-cli", "--user", "admin")
@@ -47,7 +49,11 @@ class Story:
             yield self._pipeline(client)
         yield self._watchers()
         yield self._rights()
+        yield self._backup("backup")
         yield self._stop()
+        yield self._loss()
+        yield self._start()
+        yield self._found()
 
     def _start(self) -> str:
         began = time.monotonic()
@@ -110,30 +116,46 @@ class Story:
             image = "docker.io/library/framelane-gateway:tried"
             keys.append(self._engine.podman("run", "--rm", *mounted, image, "/key/prometheus.key").strip())
         assert keys[0] == keys[1]
-        with httpx2.Client(trust_env=False) as client:
-            asked = {"Authorization": f"Bearer {keys[0]}"}
-            for url, login, status in (
-                (f"{self._url}/metrics", {}, 401),
-                (f"{self._url}/metrics", {"headers": asked}, 200),
-                ("http://127.0.0.1:5555/api/workers", {}, 401),
-                (
-                    "http://127.0.0.1:5555/api/workers",
-                    {"auth": tuple(self._env["FLOWER_BASIC_AUTH"].split(":"))},
-                    200,
-                ),
-            ):
-                answer = client.get(url, **login)
-                assert answer.status_code == status, (url, answer.status_code)
-        assert len(answer.json()) == 3, "Flower sees the workers"
+        with httpx2.Client(trust_env=False, timeout=30) as client:
+            figures, flower = f"{self._url}/metrics", "http://127.0.0.1:5555/api/workers?refresh=1"
+            assert client.get(figures).status_code == client.get(flower).status_code == 401
+            assert client.get(figures, headers={"Authorization": f"Bearer {keys[0]}"}).status_code == 200
+            name, _, password = self._env["FLOWER_BASIC_AUTH"].partition(":")
+            eventually(lambda: len(client.get(flower, auth=(name, password)).json()) == 3, within_s=60)
         return "Prometheus' key opens /metrics, Flower's login the workers; nothing opens them without"
 
+    def _admin(self, *command: str) -> str:
+        login = ("--env", f"REDISCLI_AUTH={self._env['VALKEY_PASSWORD']}")
+        return self._engine.podman("exec", *login, "framelane-valkey-1", *_ADMIN, *command).strip()
+
     def _rights(self) -> str:
-        admin = ("exec", "--env", f"REDISCLI_AUTH={self._env['VALKEY_PASSWORD']}", "framelane-valkey-1", *_ADMIN)
-        assert self._engine.podman(*admin, "acl", "log").strip() == "", "refused to somebody"
-        clients = self._engine.podman(*admin, "client", "list")
+        assert self._admin("acl", "log") == "", "refused to somebody"
+        clients = self._admin("client", "list")
         users = {word.removeprefix("user=") for word in clients.split() if word.startswith("user=")}
         assert users == {"admin", "gateway", "worker", "flower"}, users
         return f"Valkey knows {', '.join(sorted(users))} and refused nobody"
+
+    def _backup(self, act: str) -> str:
+        """Or restore, as docs/how-to/upgrade-and-backup.md says."""
+        there = self._folder / "backups"
+        there.mkdir(mode=0o700, exist_ok=True)
+        os.chown(there, 10001, -1)
+        url = f"FRAMELANE_REDIS__URL=redis://backup:{self._env['VALKEY_BACKUP_PASSWORD']}@valkey:6379/0"
+        run = ("run", "--rm", "--no-deps", "-T", "-e", url, "-v", f"{there}:/backups", "--entrypoint", "framelane")
+        self._engine.compose(*run, "gateway", act, "/backups/first")
+        assert (there / "first" / "manifest.json").exists()
+        assert self._admin("acl", "log") == "", "refused to somebody"
+        return f"the stack's {act} is done"
+
+    def _loss(self) -> str:
+        assert self._admin("flushall") == "OK"
+        return f"Valkey lost everything, and {self._backup('restore')}"
+
+    def _found(self) -> str:
+        with Framelane(self._url, key=self._env["FRAMELANE_AUTH__ADMIN_KEY"]) as client:
+            jobs = [job for job in client.jobs() if job.state is JobState.COMPLETED]
+            assert {job.kind for job in jobs} >= {"model_upload", "inference", "pipeline"}, jobs
+            return f"{len(jobs)} jobs are there again, and {self._inference(client)}"
 
     def _stop(self) -> str:
         began = time.monotonic()
