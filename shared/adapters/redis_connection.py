@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from shared.adapters.redis_tls import tls_options
+from shared.adapters.redis_wire import Wire
 from shared.circuit import Circuit
 from shared.errors import IllegalTransition, StoreUnavailable
 from shared.settings import Settings
@@ -104,6 +105,10 @@ class BlockingRedis:
         self._client.close()
 
 
+def _is_large(words: Sequence[Argument]) -> bool:
+    return isinstance(words[-1], bytes) and len(words[-1]) > _LARGE
+
+
 class _Connection(redis.asyncio.Connection):
     """Writes commands with hiredis, as redis-py does by itself where it isn't asyncio: a tenth of the time.
 
@@ -112,8 +117,8 @@ class _Connection(redis.asyncio.Connection):
 
     def pack_command(self, *args: Any) -> list[bytes]:
         # Words in one string, as redis-py may send them itself, must be taken apart first.
-        large = isinstance(args[-1], bytes) and len(args[-1]) > _LARGE
-        return super().pack_command(*args) if large or " " in args[0] else [hiredis.pack_command(args)]
+        apart = _is_large(args) or " " in args[0]
+        return super().pack_command(*args) if apart else [hiredis.pack_command(args)]
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         # redis-py makes a task of each writing, to give it a limit. What is small is never waited for.
@@ -125,7 +130,7 @@ class _Connection(redis.asyncio.Connection):
 
 
 class AsyncRedis:
-    """The same for asyncio. Bound to the event loop of its first command.
+    """The same for asyncio. Bound to the event loop of its first command. Scripts share one connection.
 
     A server that answered nobody for ``answer_s`` is silent: its callers, also those that wait for a connection,
     wait no longer. In a crowd that it serves one waits ``socket_timeout_s`` at most. With a ``circuit``, commands
@@ -144,6 +149,8 @@ class AsyncRedis:
         self._circuit = circuit
         self._heard = time.monotonic()
         self._left: set[asyncio.Future[Any]] = set()
+        self._wire: Wire | None = None
+        self._opening: asyncio.Task[Wire] | None = None
 
     async def command(self, *words: Argument) -> Any:
         """The raw reply."""
@@ -168,9 +175,9 @@ class AsyncRedis:
             self._circuit.check()
         with store_errors():
             try:
-                return await self._ask("EVALSHA", script.digest, 0, *arguments)
+                return await self._tell("EVALSHA", script.digest, 0, *arguments)
             except NoScriptError:
-                return await self._ask("EVAL", script.text, 0, *arguments)
+                return await self._tell("EVAL", script.text, 0, *arguments)
 
     async def run_synced(self, script: Script, *arguments: Argument) -> Any:
         """The same, once everything the server did up to then is on its disk; waits ``socket_timeout_s`` at most.
@@ -194,6 +201,11 @@ class AsyncRedis:
         """Let go of connections."""
         if self._left:  # one that is just being made would be overlooked
             await asyncio.wait(self._left, timeout=_END_S)
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+        if self._wire is not None:
+            await self._wire.close()
         await self._client.aclose()
 
     async def _synced(self, *words: Argument) -> Any:
@@ -202,6 +214,34 @@ class AsyncRedis:
         both.execute_command(*words)
         both.execute_command("WAITAOF", 1, 0, round(self._sync_s * 1_000 * _SYNC_SHARE))
         return await self._answer(both.execute(raise_on_error=False), self._sync_s)
+
+    async def _tell(self, *words: Argument) -> Any:
+        """The raw reply. What is small shares a connection, with a limit of its own."""
+        if _is_large(words):
+            return await self._ask(*words)
+        wire = self._wire
+        if wire is None or not wire.usable:
+            wire = await self._answer(self._opened(), self._answer_s)
+        return await wire.ask(hiredis.pack_command(words))  # pyright: ignore[reportArgumentType]  any number
+
+    async def _opened(self) -> Wire:
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(_forget)
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Wire:
+        try:
+            connection = self._client.connection_pool.make_connection()
+            await connection.connect()
+            self._wire = Wire(connection, self._answer_s, self._patience_s, self._fell_silent)
+        finally:
+            self._opening = None
+        return self._wire
+
+    def _fell_silent(self) -> None:
+        if self._circuit is not None:
+            self._circuit.open(self._look)
 
     async def _ask(self, *words: Argument) -> Any:
         return await self._answer(self._client.execute_command(*words), self._answer_s)
@@ -220,9 +260,12 @@ class AsyncRedis:
         finally:
             if not asking.done():
                 self._leave(asking)
-        if self._circuit is not None and time.monotonic() - self._heard >= limit_s:
-            self._circuit.open(self._look)
+        if time.monotonic() - self._last_heard() >= limit_s:
+            self._fell_silent()
         raise silence
+
+    def _last_heard(self) -> float:
+        return max(self._heard, self._wire.heard) if self._wire is not None else self._heard
 
     def _leave(self, asking: "asyncio.Future[Any]") -> None:
         self._left.add(asking)
@@ -239,7 +282,7 @@ class AsyncRedis:
         since = time.monotonic()
         end = since + max(limit_s, self._patience_s)
         while not asking.done():
-            until = min(max(since, self._heard) + limit_s, end)
+            until = min(max(since, self._last_heard()) + limit_s, end)
             if (now := time.monotonic()) >= until:
                 return
             await asyncio.wait({asking}, timeout=until - now)
