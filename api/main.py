@@ -133,6 +133,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         separate_input_output_schemas=False,
         generate_unique_id_function=_operation_id,
         lifespan=_lifespan(settings, parts, meters),
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # else each request asks who might want some
     )
     for module in _ROUTERS:
         app.include_router(module.router, prefix=PREFIX, dependencies=_ALWAYS)
