@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.gateway import Gateway
+from api.meters import OPERATION
 from api.views import PREFIX
 from shared.audit import AuditEntry, outcome_of
 from shared.audit_settings import AuditSettings
@@ -46,8 +47,16 @@ class Recording:
             status = status or 500
             raise
         finally:
-            gateway: Gateway = scope["app"].state.gateway
-            gateway.recorder.note(self._entry(scope, status))
+            self._note(scope, status)
+
+    def note(self, scope: Scope, status: int) -> None:
+        """The call was answered, 0: wasn't; it is told if it is one of those that are."""
+        if self._concerns(scope):
+            self._note(scope, status)
+
+    def _note(self, scope: Scope, status: int) -> None:
+        gateway: Gateway = scope["app"].state.gateway
+        gateway.recorder.note(self._entry(scope, status))
 
     def _concerns(self, scope: Scope) -> bool:
         if scope["type"] != "http" or scope["method"] in _READING or not self._settings.enabled:
@@ -63,7 +72,7 @@ class Recording:
             who=who,
             tenant=tenant,
             address=client[0] if client else "",
-            action=getattr(route, "name", "") or "",
+            action=scope.get(OPERATION) or getattr(route, "name", "") or "",
             target=f"{scope['method'][:20]} {scope['path'][:_TARGET]}",
             status=status,
             outcome=outcome_of(status),
