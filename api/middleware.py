@@ -7,9 +7,9 @@ from collections.abc import Collection, MutableMapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
 from ipaddress import ip_address
+from os import urandom
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -122,7 +122,7 @@ class _Answer:
 def request_id_of(scope: Scope) -> str:
     """The caller's own, if it is a plain word, else a new one."""
     given = header(scope, b"x-request-id") or ""
-    return given if _REQUEST_ID.match(given) else uuid4().hex
+    return given if _REQUEST_ID.match(given) else urandom(16).hex()
 
 
 class OriginGuard:

@@ -11,6 +11,7 @@ from api.meters import OPERATION
 from api.views import PREFIX
 from shared.audit import AuditEntry, outcome_of
 from shared.audit_settings import AuditSettings
+from shared.quick import assembled
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _PREDICTION = re.compile(rf"{PREFIX}/(?:gestures|keypoints)/.+")
@@ -67,14 +68,15 @@ class Recording:
         who, tenant = self._who()
         client = scope.get("client")
         route = scope.get("route")
-        return AuditEntry(
-            at_ms=round(time.time() * 1000),
-            who=who,
-            tenant=tenant,
-            address=client[0] if client else "",
-            action=scope.get(OPERATION) or getattr(route, "name", "") or "",
-            target=f"{scope['method'][:20]} {scope['path'][:_TARGET]}",
-            status=status,
-            outcome=outcome_of(status),
-            request_id=scope["state"]["request_id"],
-        )
+        told = {
+            "at_ms": round(time.time() * 1000),
+            "who": who,
+            "tenant": tenant,
+            "address": client[0] if client else "",
+            "action": scope.get(OPERATION) or getattr(route, "name", "") or "",
+            "target": f"{scope['method'][:20]} {scope['path'][:_TARGET]}",
+            "status": status,
+            "outcome": outcome_of(status),
+            "request_id": scope["state"]["request_id"],
+        }
+        return assembled(AuditEntry, told)

@@ -1,7 +1,7 @@
 """Plain questions and plain new jobs, before anything else sees them.
 
-What stands before the routes, one after the other, takes as long together as making a job does. Here the same is
-asked of all of them at once. Whoever is refused, unknown or counted, or asks for anything out of the ordinary, goes
+What stands before the routes, one after the other, takes as long together as making a job does. Here
+the same is asked at once. Whoever is refused, unknown or counted, or asks for anything out of the ordinary, goes
 the long way, and is answered there.
 """
 
@@ -23,6 +23,7 @@ from api.callers import ANYBODY, CALLER, Caller
 from api.connection import WHOLE, Whole
 from api.express import Plain, Way, way_of
 from api.gateway import Gateway
+from api.headers import NAMED
 from api.meters import Meters
 from api.middleware import DEFAULT_HEADERS, OriginGuard, request_id_of
 from api.permissions import may
@@ -80,6 +81,7 @@ class Shortcut:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if len(headers) < len(scope["headers"]) or not _OUT_OF_THE_ORDINARY.isdisjoint(headers):
             return None
+        scope[NAMED] = headers
         length = headers.get(b"content-length", b"")
         if not length.isdigit() or len(length) > len(str(_LARGEST)) or int(length) > self._largest:
             return None

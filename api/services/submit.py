@@ -144,8 +144,8 @@ class Submitter:
 
     def _small(self, document: bytes) -> Prepared | AnySpec:
         """As ``Preparer.from_document``: most are questions that differ in their numbers only."""
-        spec = self._preparer.spec_of(document)
-        return self._questions.of_spec(spec) or self._preparer.unless_looked_up(spec, {})
+        found = self._questions.of_document(document, self._preparer.spec_of)
+        return found if isinstance(found, Prepared) else self._preparer.unless_looked_up(found, {})
 
     async def _look_up(self, spec: AnySpec) -> LookedUp:
         variants: dict[VariantSource, Graph | InvalidSpec] = {}

@@ -62,6 +62,7 @@ from shared.ports import (
     Record,
     RecordPage,
 )
+from shared.quick import changed
 from shared.results import StreamFigures
 from shared.states import JobState
 from shared.workers import LaneBacklog
@@ -186,8 +187,13 @@ class Creating:
 
     def _record(self, created: datetime) -> JobRecord:
         new = self.new
-        own = {"id": new.id, "fingerprint": new.fingerprint, "retry_of": new.retry_of, "created_at": created}
-        return self.form.record.model_copy(update=own)
+        return changed(
+            self.form.record,
+            id=new.id,
+            fingerprint=new.fingerprint,
+            retry_of=new.retry_of,
+            created_at=created,
+        )
 
 
 def read_known(reply: Sequence[Any] | None) -> JobRecord | None:
