@@ -111,9 +111,9 @@ class LaneState(BaseModel):
     service_ms: dict[str, float] = {}
     beside: float = 0.0
 
-    def with_one_more(self) -> "LaneState":
-        """The lane with another job in its queue."""
-        deeper = changed(self.backlog, depth=self.backlog.depth + 1)
+    def with_more(self, jobs: int) -> "LaneState":
+        """The lane with so many more in its queue."""
+        deeper = changed(self.backlog, depth=self.backlog.depth + jobs)
         return changed(self, backlog=deeper)
 
 

@@ -43,8 +43,8 @@ from shared.packing import AnyTask, InferenceTask, ValidateTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, Envelope, JobStore, NewJob, WorkerDirectory
 from shared.ports.queue import ABOUT
-from shared.results import PipelineResult
-from shared.routing import Route
+from shared.results import InstalledModel, PipelineResult
+from shared.routing import Needs, Route
 from shared.settings import JobSettings
 from shared.specs import (
     AnySpec,
@@ -72,7 +72,21 @@ _NOT_NOW = (
     DeviceUnavailable,
 )
 
+_ADMISSIONS = 256
+
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Admission:
+    """What a task was found to need, with the models that were ``installed`` then."""
+
+    task: InferenceTask
+    changes: int
+    models: Sequence[str]
+    needs: Needs | None = None
+    installed: Mapping[str, InstalledModel] | None = None
+
 
 _log = structlog.stdlib.get_logger()
 
@@ -120,6 +134,7 @@ class Submitter:
         self._settings = settings
         self._threads = threads
         self._one_huge = CapacityLimiter(1)
+        self._admissions: dict[int, _Admission] = {}
 
     async def read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
         """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable."""
@@ -231,15 +246,29 @@ class Submitter:
 
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
-        rules = self._preparer.rules
         if isinstance(task, InferenceTask):  # by far the most, and nothing below is about them
-            await self._models.require(rules.needs(task))
-            if any(item.media for item in task.inputs):
-                require_images(task, await self._directory.media())
+            needs = await self._admitted(task)
         else:
             await self._require_for_others(task)
-        needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
+            needs = needs_of(task, self._preparer.rules.entries, self._models.known, self._lanes.settings)
         return await self._lanes.route(task.kind, task, needs)
+
+    async def _admitted(self, task: InferenceTask) -> Needs:
+        rules, kept = self._preparer.rules, self._admissions.get(id(task))
+        if kept is None or kept.task is not task or kept.changes != rules.entries.changes:
+            kept = _Admission(task, rules.entries.changes, rules.needs(task))
+            if len(task.inputs) == 1:  # as questions have, of which many are the very same task
+                if len(self._admissions) >= _ADMISSIONS:
+                    self._admissions.clear()
+                self._admissions[id(task)] = kept
+        await self._models.require(kept.models)
+        if any(item.media for item in task.inputs):
+            require_images(task, await self._directory.media())
+        installed = self._models.known
+        if kept.needs is None or kept.installed is not installed:
+            kept.needs = needs_of(task, rules.entries, installed, self._lanes.settings)
+            kept.installed = installed
+        return kept.needs
 
     async def _require_for_others(self, task: AnyTask) -> None:
         await self._require_for_pipelines(task)
