@@ -18,6 +18,14 @@ class OwnJobs:
     def __init__(self, store: JobStore) -> None:
         self._store = store
 
+    async def stage(self, blobs: Sequence[bytes]) -> object | None:
+        """See the port. Nobody can name what is staged."""
+        return await self._store.stage(blobs)
+
+    async def unstage(self, staged: object) -> None:
+        """See the port."""
+        await self._store.unstage(staged)
+
     async def create(self, new: NewJob) -> Created:
         """See the port. An id that another tenant has used is a JobConflict."""
         who = caller()

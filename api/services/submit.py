@@ -1,6 +1,8 @@
 """Accepting a job: check, keep, queue, in this order, so that what was accepted is kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -58,6 +60,9 @@ from shared.states import JobState
 
 SMALL_BYTES = 32 * 1024
 """Larger requests are checked in a thread, so that others aren't kept waiting."""
+
+LARGE_BYTES = 1024 * 1024
+"""From here on a file is brought to the store while it is checked."""
 
 HUGE_BYTES = 2 * 1024 * 1024
 """Of larger ones one is checked at a time: as objects they are many times their size."""
@@ -135,9 +140,35 @@ class Submitter:
         self._threads = threads
         self._one_huge = CapacityLimiter(1)
         self._admissions: dict[int, _Admission] = {}
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     async def read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
-        """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable."""
+        """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable.
+
+        A large file goes to the store meanwhile: looking at it and bringing it there take about as long.
+        """
+        if len(files) != 1 or size < LARGE_BYTES:
+            return await self._known_or_new(document, files, size)
+        content = list(files.values())
+        staging = asyncio.create_task(self._store.stage(content))
+        try:
+            prepared = await self._known_or_new(document, files, size)
+        except BaseException:
+            staging.add_done_callback(self._forget)
+            raise
+        if len(prepared.blobs) == 1 and prepared.blobs[0] is content[0]:
+            return replace(prepared, staged=await staging)
+        staging.add_done_callback(self._forget)
+        return prepared
+
+    def _forget(self, staging: asyncio.Task[object | None]) -> None:
+        """What was staged in vain."""
+        if not staging.cancelled() and staging.exception() is None and (staged := staging.result()):
+            task = asyncio.create_task(_tolerant(self._store.unstage(staged)))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
+
+    async def _known_or_new(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
         changes = self._models.changes
         try:
             return await self._read(document, files, size)
@@ -225,6 +256,7 @@ class Submitter:
                 idempotency_ttl_s=self._settings.idempotency_ttl_s,
                 retry_of=ticket.retry_of,
                 message=message,
+                staged=prepared.staged,
                 group=group,
                 headers=ticket.headers,
                 caller=ticket.caller,
@@ -329,3 +361,8 @@ class Submitter:
             await self._store.published(job_id)
         except StoreUnavailable as error:  # then it is sent once more
             _log.warning("a sent message couldn't be noted", job_id=job_id, reason=error.detail)
+
+
+async def _tolerant(call: Awaitable[None]) -> None:
+    with suppress(StoreUnavailable):
+        await call

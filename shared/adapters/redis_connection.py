@@ -4,7 +4,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1
@@ -28,6 +29,8 @@ Argument = str | bytes | int | float
 
 _POOL = 64
 _LARGE = 64 * 1024
+_AHEAD = 8
+"""Large commands that are sent before the first of them is answered."""
 _LAG_S = 0.05
 _END_S = 1.0
 """For callers that were told to give up."""
@@ -105,6 +108,15 @@ class BlockingRedis:
         self._client.close()
 
 
+def _parts(words: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """A command as it is sent."""
+    yield b"*%d\r\n" % len(words)
+    for word in words:
+        yield b"$%d\r\n" % len(word)
+        yield word
+        yield b"\r\n"
+
+
 def _is_large(words: Sequence[Argument]) -> bool:
     return isinstance(words[-1], bytes) and len(words[-1]) > _LARGE
 
@@ -159,15 +171,26 @@ class AsyncRedis:
         with store_errors():
             return await self._ask(*words)
 
-    async def send(self, commands: Iterable[Sequence[Argument]]) -> None:
-        """Have all done, one after the other, in one round trip. Raises for the first that fails."""
+    async def send(self, commands: Iterable[Sequence[bytes | memoryview]]) -> None:
+        """Have all done, one after the other; a few are on their way at a time. Raises for the first that fails.
+
+        They may be large: they aren't copied.
+        """
         if self._circuit is not None:
             self._circuit.check()
-        together = self._client.pipeline(transaction=False)
-        for words in commands:
-            together.execute_command(*words)
+        asked: deque[asyncio.Future[Any]] = deque()
         with store_errors():
-            await self._answer(together.execute(), self._answer_s)
+            try:
+                for words in commands:
+                    wire = await self._connected()
+                    if len(asked) == _AHEAD:
+                        await asked.popleft()
+                    asked.append(wire.ask(*_parts(words)))
+                while asked:
+                    await asked.popleft()
+            finally:
+                for each in asked:
+                    each.cancel()
 
     async def run(self, script: Script, *arguments: Argument) -> Any:
         """The script's reply; one round trip once the server has it (it may forget it at any time)."""
@@ -219,10 +242,13 @@ class AsyncRedis:
         """The raw reply. What is small shares a connection, with a limit of its own."""
         if _is_large(words):
             return await self._ask(*words)
-        wire = self._wire
-        if wire is None or not wire.usable:
-            wire = await self._answer(self._opened(), self._answer_s)
+        wire = await self._connected()
         return await wire.ask(hiredis.pack_command(words))  # pyright: ignore[reportArgumentType]  any number
+
+    async def _connected(self) -> Wire:
+        if self._wire is not None and self._wire.usable:
+            return self._wire
+        return await self._answer(self._opened(), self._answer_s)
 
     async def _opened(self) -> Wire:
         if self._opening is None:

@@ -50,12 +50,12 @@ class Wire(asyncio.Protocol):
         """Whether commands can be sent."""
         return not (self._given_up or self._transport.is_closing())
 
-    def ask(self, command: bytes) -> "asyncio.Future[Any]":
-        """The reply, in time; a reply that is an error is raised. Raises redis-py's errors."""
+    def ask(self, *command: bytes | memoryview) -> "asyncio.Future[Any]":
+        """The reply to a command in parts, in time; one that is an error is raised. Raises redis-py's errors."""
         answer = self._loop.create_future()
         now = time.monotonic()
         self._asked.append((now, answer))
-        self._transport.write(command)
+        self._transport.writelines(command)
         if self._alarm is None:
             self._wait(now + self._limit_s)
         return answer

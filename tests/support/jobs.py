@@ -32,6 +32,7 @@ def new_job(
             "group",
             "headers",
             "caller",
+            "staged",
         )
         if name in fields
     }

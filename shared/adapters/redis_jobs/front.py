@@ -44,10 +44,22 @@ class RedisJobStore:
         call, size = calls.Creating.of(new), sum(map(len, new.blobs))
         if size < STAGED_BYTES:
             return call.read(await self._creating.ask(call, size))
-        staged = Staged(self._prefix, new.blobs)
-        for commands in staged.batches():
-            await self._redis.send(commands)
+        staged = new.staged if isinstance(new.staged, Staged) else await self._staged(new.blobs)
         return call.read((await self._create([call], staged))[0])
+
+    async def stage(self, blobs: Sequence[bytes]) -> object | None:
+        """See the port."""
+        return await self._staged(blobs) if sum(map(len, blobs)) >= STAGED_BYTES else None
+
+    async def unstage(self, staged: object) -> None:
+        """See the port."""
+        if isinstance(staged, Staged):
+            await self._redis.command("UNLINK", staged.key)
+
+    async def _staged(self, blobs: Sequence[bytes]) -> Staged:
+        staged = Staged(self._prefix, blobs)
+        await self._redis.send(staged.commands())
+        return staged
 
     async def _create(self, jobs: Sequence[calls.Creating], staged: Staged | None = None) -> list[Any]:
         arguments = calls.create_arguments(jobs, staged)
