@@ -65,7 +65,9 @@ class AsyncFramelane(AsyncMediaMethods, AsyncBenchmarkMethods):
         self._who = Credentials(key_of(key), self.url)
         self._patience_s = patience_s
         self._met = False
-        self._http = httpx2.AsyncClient(base_url=self.url, transport=transport, follow_redirects=True, auth=self._who)
+        self._http = httpx2.AsyncClient(
+            base_url=self.url, transport=transport, follow_redirects=True, auth=self._who
+        )
 
     async def close(self) -> None:
         """Let go of connections."""
