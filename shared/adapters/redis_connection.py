@@ -19,6 +19,7 @@ import redis.retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
+from shared.adapters.redis_items import joined_items
 from shared.adapters.redis_tls import tls_options
 from shared.adapters.redis_wire import Wire
 from shared.circuit import Circuit
@@ -102,6 +103,19 @@ class BlockingRedis:
                 return self._client.execute_command("EVALSHA", script.digest, 0, *arguments)
             except NoScriptError:
                 return self._client.execute_command("EVAL", script.text, 0, *arguments)
+
+    def joined(self, key: str, counts: Sequence[int], usual: int) -> list[bytearray]:
+        """What the first items of a list are put together, so many each; ``usual``: bytes of most of them."""
+        pool = self._client.connection_pool
+        with store_errors():
+            connection = pool.get_connection()
+            try:
+                return joined_items(connection, key, counts, usual)
+            except BaseException:
+                connection.disconnect()
+                raise
+            finally:
+                pool.release(connection)
 
     def close(self) -> None:
         """Let go of connections."""
