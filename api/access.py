@@ -68,6 +68,13 @@ class Access:
         await self.app(scope, receive, send)
 
 
+def known_caller(said: str, here: Gateway) -> Caller | None:
+    """Whose the header ``Authorization`` is, where that was found out a moment ago."""
+    if said[: len(_SCHEME)].lower() != _SCHEME or len(said) > _LONGEST:
+        return None
+    return here.gate.remembered(said[len(_SCHEME) :].strip())
+
+
 async def _caller(scope: Scope, here: Gateway, token: str | None) -> Caller:
     if token is not None:
         return here.gate.remembered(token) or await here.gate.identify(token)

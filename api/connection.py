@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from shared.settings import LimitSettings
 
@@ -22,6 +22,9 @@ _MEANT = 1_024
 """Bytes that must come within ``limits.body_s``."""
 _BESIDE = 4
 """Bytes of a header beside its name and value."""
+
+WHOLE = "framelane.whole"
+"""The extension of a scope that is a ``Whole``: for answers that are there at once, in one piece."""
 
 _MALFORMED, _TOO_SLOW, _HEAD_TOO_LARGE = 400, 408, 431
 
@@ -47,6 +50,42 @@ _ANSWERS: Mapping[int, bytes] = {
         431, "Request Header Fields Too Large", "headers-too-large", "the headers are over the limit"
     ),
 }
+
+
+class Whole:
+    """A request that has come, and an answer that is sent, in one piece each."""
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def body(self) -> bytes | None:
+        """Of the request; None while it hasn't come, or its client wants to be told to send it."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue:
+            return None
+        body, cycle.body = bytes(cycle.body), bytearray()
+        cycle.flow.resume_reading()
+        return body
+
+    def answer(self, head: bytes, body: bytes) -> bool:
+        """Send it; False, and nothing is sent, where that isn't possible now.
+
+        ``head``: the lines before the body, but for the empty one, and whether the connection is kept.
+        """
+        cycle = self._cycle
+        if cycle.response_started or cycle.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        if cycle.disconnected:
+            return True
+        cycle.transport.write(head + (b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n") + body)
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+        return True
 
 
 class GuardedHttp(HttpToolsProtocol):
@@ -117,6 +156,9 @@ class GuardedHttp(HttpToolsProtocol):
             self._fault = _HEAD_TOO_LARGE
             raise httptools.HttpParserError
         super().on_headers_complete()
+        cycle: Any = self.cycle  # None before the first request, whatever its type says
+        if cycle is not None and cycle.scope is self.scope:
+            cycle.scope["extensions"] = {WHOLE: Whole(cycle)}
 
     def on_body(self, body: bytes) -> None:
         """A piece of it."""

@@ -15,10 +15,9 @@ from typing_extensions import override
 
 from api.gateway import Gateway
 from api.headers import header
-from api.meters import TEMPLATE
+from api.meters import OPERATION, TEMPLATE
 from api.permissions import require
 from api.problems import of_exception
-from api.recording import OPERATION
 from api.routes.gestures import Choices, predict, predict_gesture
 from api.routes.submit import submit, submit_job
 from api.uploads import JSON, MSGPACK, OCTETS
@@ -34,23 +33,35 @@ _SPECS = frozenset({JSON, MSGPACK})
 _LONGEST_QUERY = 200
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """Past the routes: what answers, for which operation, at which address (as metrics and traces name it)."""
 
     operation: str
     template: str
     answer: Answer
 
+    def mark(self, scope: Scope) -> None:
+        """Say so to whoever looks for a route."""
+        scope[TEMPLATE] = self.template
+        scope[OPERATION] = self.operation
 
-_SUBMIT = _Way(submit_job.__name__, _JOBS, submit)
+
+_SUBMIT = Way(submit_job.__name__, _JOBS, submit)
 _PREDICTS = f"{PREFIX}/gestures/{{model}}/predict"
 
 
-class _Plain(Request):
+class Plain(Request):
     """Its body is small, and read once."""
+
+    def __init__(self, scope: Scope, receive: Receive, whole: bytes | None = None) -> None:
+        """``whole``: its body, if that has come."""
+        super().__init__(scope, receive)
+        self._whole = whole
 
     @override
     async def body(self) -> bytes:
+        if self._whole is not None:
+            return self._whole
         chunks: list[bytes] = []
         while True:
             message = await self.receive()
@@ -72,12 +83,12 @@ class Express:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
-        way = _plain(scope)
+        way = way_of(scope)
         if way is None:
             await self.app(scope, receive, send)
             return
-        scope[TEMPLATE], scope[OPERATION] = way.template, way.operation
-        request = _Plain(scope, receive)
+        way.mark(scope)
+        request = Plain(scope, receive)
         try:
             require(way.operation)
             response = await way.answer(request, scope["app"].state.gateway)
@@ -86,7 +97,7 @@ class Express:
         await response(scope, receive, send)
 
 
-def _plain(scope: Scope) -> _Way | None:
+def way_of(scope: Scope) -> Way | None:
     """What answers the request, if path, query and media type are all there is to know."""
     if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
         return None
@@ -98,7 +109,7 @@ def _plain(scope: Scope) -> _Way | None:
     choices = _choices(query) if found else None
     if not found or not choices:
         return None
-    return _Way(predict_gesture.__name__, _PREDICTS, partial(predict, model=found[1], choices=choices))
+    return Way(predict_gesture.__name__, _PREDICTS, partial(predict, model=found[1], choices=choices))
 
 
 @lru_cache(maxsize=256)

@@ -63,6 +63,7 @@ from api.routes import (
 )
 from api.safety import UnsafeSettings, require_safe
 from api.server import allow_files, configuration, serve
+from api.shortcut import Application, Shortcut
 from api.views import PREFIX
 from shared import tracing
 from shared.adapters.build import artifact_store
@@ -126,7 +127,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     """The application. Without ``parts`` it makes the real ones when it starts, and closes them at its end."""
     settings = settings or Settings()
     meters = Meters()
-    app = FastAPI(
+    app = Application(
         title="Framelane",
         version=own_version(),
         docs_url=None,
@@ -135,6 +136,11 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         separate_input_output_schemas=False,
         generate_unique_id_function=_operation_id,
         lifespan=_lifespan(settings, parts, meters),
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # else each request asks who might want some
     )
     for module in _ROUTERS:
         app.include_router(module.router, prefix=PREFIX, dependencies=_ALWAYS)
@@ -161,6 +167,8 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.add_middleware(OriginGuard, loopback_only=not asks, origins=settings.web.origins)
     app.add_middleware(Recording, settings=settings.audit, who=_who)
     app.add_middleware(RequestContext, meters=meters)  # the last one added sees a request first
+    recording, guard = Recording(app, settings=settings.audit, who=_who), OriginGuard(app, loopback_only=not asks)
+    app.shortcut = Shortcut(app, settings, meters, recording, guard)
     return app
 
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, MutableMapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache
 from ipaddress import ip_address
+from os import urandom
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -27,7 +27,7 @@ _NOTHING = re.compile(r"(?!)")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DRAIN_S = 2.0
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-_DEFAULT_HEADERS = {
+DEFAULT_HEADERS = {
     b"cache-control": b"no-store",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
     b"referrer-policy": b"no-referrer",
@@ -67,7 +67,7 @@ class RequestContext:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         answer = _Answer(send, request_id, scope, self._meters)
         with bound(request_id=request_id):
@@ -104,7 +104,7 @@ class _Answer:
             self.started = True
             headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
             given = {name.lower() for name, _ in headers}
-            headers += [item for item in _DEFAULT_HEADERS.items() if item[0] not in given]
+            headers += [item for item in DEFAULT_HEADERS.items() if item[0] not in given]
             headers.append((b"x-request-id", self._request_id))
             message = {**message, "headers": headers}
             if self._scope["type"] == "http":
@@ -119,9 +119,10 @@ class _Answer:
         tracing.note(about, f"{self._scope['method']} {route}")
 
 
-def _request_id(scope: Scope) -> str:
+def request_id_of(scope: Scope) -> str:
+    """The caller's own, if it is a plain word, else a new one."""
     given = header(scope, b"x-request-id") or ""
-    return given if _REQUEST_ID.match(given) else uuid4().hex
+    return given if _REQUEST_ID.match(given) else urandom(16).hex()
 
 
 class OriginGuard:
@@ -139,13 +140,14 @@ class OriginGuard:
         self.origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
-        refused = None if scope["type"] == "lifespan" else self._refusal(scope)
+        refused = None if scope["type"] == "lifespan" else self.refusal(scope)
         if refused is None:
             await self.app(scope, receive, send)
         else:
             await _refuse(refused, scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Refused | None:
+    def refusal(self, scope: Scope) -> Refused | None:
+        """Why the request isn't taken; None if it is."""
         host = _authority(f"//{header(scope, b'host') or ''}", scope["scheme"])
         if self.loopback_only:
             client = scope.get("client")

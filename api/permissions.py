@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
-from api.callers import caller
+from api.callers import Caller, caller
 from shared.access import Role
 from shared.specs import JobKind
 
@@ -143,6 +143,12 @@ def require(operation: str) -> None:
     needed = NEEDED.get(operation, Role.ADMIN)
     if needed is not None:
         caller().must_be(needed)
+
+
+def may(who: Caller, operation: str) -> bool:
+    """Whether the caller may do it."""
+    needed = NEEDED.get(operation, Role.ADMIN)
+    return needed is None or (who.role is not None and who.role.may(needed))
 
 
 def require_kind(kind: JobKind) -> None:

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.gateway import Gateway
+from api.meters import OPERATION
 from api.views import PREFIX
 from shared.audit import AuditEntry, outcome_of
 from shared.audit_settings import AuditSettings
+from shared.quick import assembled
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _PREDICTION = re.compile(rf"{PREFIX}/(?:gestures|keypoints)/.+")
 _TARGET = 300
 """Characters of a path that are kept. A query isn't: nothing says what it holds."""
-
-OPERATION = "framelane.operation"
-"""Where a scope says the name of its operation if no route of FastAPI's answers it."""
 
 Who = Callable[[], tuple[str, str]]
 """Name and tenant of the caller of this request, after it was answered; empty where nobody was asked."""
@@ -49,8 +48,16 @@ class Recording:
             status = status or 500
             raise
         finally:
-            gateway: Gateway = scope["app"].state.gateway
-            gateway.recorder.note(self._entry(scope, status))
+            self._note(scope, status)
+
+    def note(self, scope: Scope, status: int) -> None:
+        """The call was answered, 0: wasn't; it is told if it is one of those that are."""
+        if self._concerns(scope):
+            self._note(scope, status)
+
+    def _note(self, scope: Scope, status: int) -> None:
+        gateway: Gateway = scope["app"].state.gateway
+        gateway.recorder.note(self._entry(scope, status))
 
     def _concerns(self, scope: Scope) -> bool:
         if scope["type"] != "http" or scope["method"] in _READING or not self._settings.enabled:
@@ -61,14 +68,15 @@ class Recording:
         who, tenant = self._who()
         client = scope.get("client")
         route = scope.get("route")
-        return AuditEntry(
-            at_ms=round(time.time() * 1000),
-            who=who,
-            tenant=tenant,
-            address=client[0] if client else "",
-            action=getattr(route, "name", "") or scope.get(OPERATION, ""),
-            target=f"{scope['method'][:20]} {scope['path'][:_TARGET]}",
-            status=status,
-            outcome=outcome_of(status),
-            request_id=scope["state"]["request_id"],
-        )
+        told = {
+            "at_ms": round(time.time() * 1000),
+            "who": who,
+            "tenant": tenant,
+            "address": client[0] if client else "",
+            "action": scope.get(OPERATION) or getattr(route, "name", "") or "",
+            "target": f"{scope['method'][:20]} {scope['path'][:_TARGET]}",
+            "status": status,
+            "outcome": outcome_of(status),
+            "request_id": scope["state"]["request_id"],
+        }
+        return assembled(AuditEntry, told)

@@ -86,19 +86,20 @@ def job_url(base: str, job_id: str) -> str:
 
 def job_json(record: JobRecord, base: str) -> str:
     """JSON of a ``JobView``."""
-    self = job_url(base, record.id)
-    # http becomes ws, https wss
-    stream = f"ws{base.removeprefix('http')}{PREFIX}/ws/jobs/{record.id}"
-    return f'{bare_job(record)[:-1]},"links":{_links(self, stream)}}}'
-
-
-def _links(self: str, stream: str) -> str:
-    """JSON of ``Links``."""
-    job, its_stream = json.dumps(self)[1:-1], json.dumps(stream)
+    jobs, streams = _escaped(base)
+    job = f"{jobs}/{record.id}"  # an id needs no escaping
     return (
-        f'{{"self": "{job}", "events": "{job}/events", "stream": {its_stream}, '
-        f'"cancel": "{job}/cancel", "artifacts": "{job}/artifacts"}}'
+        f'{bare_job(record)[:-1]},"links":{{"self": "{job}", "events": "{job}/events", '
+        f'"stream": "{streams}/{record.id}", "cancel": "{job}/cancel", "artifacts": "{job}/artifacts"}}}}'
     )
+
+
+@lru_cache(maxsize=256)
+def _escaped(base: str) -> tuple[str, str]:
+    """Where jobs are, and their streams, as they stand in a JSON string."""
+    # http becomes ws, https wss
+    jobs, streams = f"{base}{PREFIX}/jobs", f"ws{base.removeprefix('http')}{PREFIX}/ws/jobs"
+    return json.dumps(jobs)[1:-1], json.dumps(streams)[1:-1]
 
 
 def page_json(records: Iterable[JobRecord], next_cursor: str | None, base: str) -> str:

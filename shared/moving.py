@@ -88,4 +88,4 @@ def _count(lanes: list[LaneState], name: str) -> None:
     """The next job sees this one in its lane, so that not all go to one."""
     for at, lane in enumerate(lanes):
         if lane.name == name:
-            lanes[at] = lane.with_one_more()
+            lanes[at] = lane.with_more(1)

@@ -301,13 +301,18 @@ def frame_floats(frames: Iterable[Frame]) -> bytes:
 
 def all_moderate(raw: bytes) -> bool:
     """Whether every little-endian float32 in ``raw`` is finite and as near to 0 as a ``Coordinate``."""
-    if not raw[3::4].translate(None, _SMALL):
+    if all_small(raw):
         return True  # as nearly always, in a twentieth of the time
     values = array("f", raw)
     if sys.byteorder == "big":
         values.byteswap()
     # Comparisons may skip NaN. A sum of float32 can't overflow a double, so it is finite if each of them is.
     return min(values) >= -MAX_COORDINATE and max(values) <= MAX_COORDINATE and math.isfinite(sum(values))
+
+
+def all_small(raw: bytes) -> bool:
+    """Whether every little-endian float32 in ``raw`` is within ±524,288, and therefore moderate."""
+    return not raw[3::4].translate(None, _SMALL)
 
 
 def decode_base64(text: str) -> bytes | None:

@@ -89,26 +89,37 @@ def route(
     AUTO takes the lane that fits and is expected to answer first. Raises DeviceUnavailable, naming the lanes that
     live and what is against each, or DeviceMemory when nothing but memory is in the way.
     """
-    if spec.device == AUTO:
-        candidates = [lane for lane in lanes if _is_of(lane, LANE_CLASSES[kind], needs.families)]
-    else:
-        wanted = Lane.of(spec.device, LANE_CLASSES[kind]).name
-        candidates = [lane for lane in lanes if lane.name == wanted]
+    candidates = candidates_of(kind, spec.device, lanes, needs)
     chosen = choose(candidates, needs, policy)
     if chosen is None:
         raise _refusal(kind, spec.device, lanes, candidates, needs)
     return Route(task=task_name(kind), queue=chosen.name, priority=spec.priority)
 
 
+def candidates_of(
+    kind: JobKind, device: str, lanes: Sequence[LaneState], needs: Needs = ANYTHING
+) -> list[LaneState]:
+    """Lanes for such jobs on the device."""
+    if device == AUTO:
+        return [lane for lane in lanes if _is_of(lane, LANE_CLASSES[kind], needs.families)]
+    wanted = Lane.of(device, LANE_CLASSES[kind]).name
+    return [lane for lane in lanes if lane.name == wanted]
+
+
 def choose(candidates: Sequence[LaneState], needs: Needs, policy: Policy = DEFAULT_POLICY) -> LaneState | None:
     """The lane that is expected to answer first; one whose device is leased only where there is no other."""
-    fitting = [lane for lane in candidates if obstacle(lane, needs) is None]
-    free = [lane for lane in fitting if not lane.leased] or fitting
+    free = free_of(candidates, needs)
     if len(free) <= 1:
         return free[0] if free else None
     waits = expected_ms(free, needs.work)
     limit = min(waits.values()) * (1 + policy.close)
     return min((lane for lane in free if waits[lane.name] <= limit), key=policy.rank)
+
+
+def free_of(candidates: Sequence[LaneState], needs: Needs) -> list[LaneState]:
+    """Those between which nothing but the wait decides."""
+    fitting = [lane for lane in candidates if obstacle(lane, needs) is None]
+    return [lane for lane in fitting if not lane.leased] or fitting
 
 
 def expected_ms(lanes: Iterable[LaneState], work: str) -> dict[str, float]:

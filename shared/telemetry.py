@@ -103,6 +103,11 @@ def bound(**values: str | None) -> Generator[None]:
         _BOUND.reset(given)
 
 
+def bind(**values: str) -> None:
+    """The same for every line that is logged in this task from now on."""
+    _BOUND.set({**_BOUND.get(), **values})
+
+
 def _merge(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {**_BOUND.get(), **event}
 

@@ -7,6 +7,7 @@ from statistics import fmean
 from pydantic import BaseModel, ConfigDict
 
 from shared.devices import DeviceInfo
+from shared.quick import changed
 
 
 class PipelineRate(BaseModel):
@@ -110,10 +111,10 @@ class LaneState(BaseModel):
     service_ms: dict[str, float] = {}
     beside: float = 0.0
 
-    def with_one_more(self) -> "LaneState":
-        """The lane with another job in its queue."""
-        deeper = self.backlog.model_copy(update={"depth": self.backlog.depth + 1})
-        return self.model_copy(update={"backlog": deeper})
+    def with_more(self, jobs: int) -> "LaneState":
+        """The lane with so many more in its queue."""
+        deeper = changed(self.backlog, depth=self.backlog.depth + jobs)
+        return changed(self, backlog=deeper)
 
 
 def live_lanes(workers: Iterable[WorkerInfo], backlog: Mapping[str, LaneBacklog]) -> list[LaneState]:

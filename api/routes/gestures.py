@@ -24,6 +24,7 @@ from api.routes.asking import (
 )
 from api.routes.models import ModelList, catalogue, entry_of
 from api.services.documents import parse
+from api.services.plain import landmarks_of
 from api.services.questions import Numbers
 from api.uploads import MSGPACK, MULTIPART, OCTETS, PHOTOS, Upload, media_type, read_photo
 from shared.errors import InvalidSpec
@@ -140,7 +141,9 @@ async def predict(request: Request, here: Gateway, model: str, choices: Choices)
 async def _question(request: Request, here: Gateway) -> Numbers | Upload:
     kind = media_type(request)
     if kind == JSON:
-        return parse(_PREDICT, await request.body()).numbers
+        document = await request.body()
+        plain = landmarks_of(document)
+        return parse(_PREDICT, document).numbers if plain is None else Numbers(plain)
     if kind == OCTETS:
         return Numbers.of_bytes(await request.body())
     if kind == MSGPACK:

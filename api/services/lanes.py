@@ -5,7 +5,7 @@ import time
 
 from shared.errors import DeviceUnavailable
 from shared.ports import JobStore, WorkerDirectory
-from shared.routing import Needs, Policy, Route, drain_s, route
+from shared.routing import Needs, Policy, Route, candidates_of, drain_s, free_of, route
 from shared.settings import RoutingSettings
 from shared.specs import CommonSpec, JobKind
 from shared.workers import DeviceLease, LaneState, WorkerInfo, live_lanes
@@ -29,6 +29,9 @@ class Lanes:
         self._read_at = float("-inf")
         self._workers: list[WorkerInfo] = []
         self._lanes: list[LaneState] = []
+        self._come: dict[str, int] = {}
+        self._only: dict[tuple[JobKind, str, int, Needs], Route] = {}
+        self._several: set[tuple[JobKind, str, int, Needs]] = set()
         self._reading = asyncio.Lock()
 
     async def route(self, kind: JobKind, spec: CommonSpec, needs: Needs) -> Route:
@@ -37,16 +40,32 @@ class Lanes:
         Raises DeviceUnavailable or DeviceMemory naming the lanes that live, looked at anew before that.
         """
         await self._refresh(self._ttl_s)
-        try:
-            chosen = route(kind, spec, self._lanes, needs, self._policy)
-        except DeviceUnavailable:
-            await self._refresh(0.0)
-            chosen = route(kind, spec, self._lanes, needs, self._policy)
-        self._count(chosen.queue)
+        key = (kind, spec.device, spec.priority, needs)
+        chosen = self._only.get(key)
+        if chosen is None:
+            self._settle()
+            try:
+                chosen = route(kind, spec, self._lanes, needs, self._policy)
+            except DeviceUnavailable:
+                await self._refresh(0.0)
+                chosen = route(kind, spec, self._lanes, needs, self._policy)
+            self._note(key, chosen)
+        self._come[chosen.queue] = self._come.get(chosen.queue, 0) + 1
         return chosen
+
+    def _note(self, key: tuple[JobKind, str, int, Needs], chosen: Route) -> None:
+        """Where there is nothing to choose from, the next such job goes there too until lanes are read again."""
+        if key in self._several:
+            return
+        kind, device, _, needs = key
+        if len(free_of(candidates_of(kind, device, self._lanes, needs), needs)) == 1:
+            self._only[key] = chosen
+        else:
+            self._several.add(key)
 
     def room_in_s(self, queue: str) -> float:
         """Seconds until a tenth of what waits in the lane will be done, as far as was read last; 1 … 60."""
+        self._settle()
         wait_s = next((drain_s(lane) / 10 for lane in self._lanes if lane.name == queue), 0.0)
         return min(max(wait_s, 1.0), 60.0)
 
@@ -70,9 +89,13 @@ class Lanes:
             begun = time.monotonic()
             workers, backlog = await asyncio.gather(self._directory.workers(), self._store.backlog())
             self._workers, self._lanes, self._read_at = workers, live_lanes(workers, backlog), begun
+            self._only.clear()
+            self._several.clear()
+            self._come.clear()
 
-    def _count(self, queue: str) -> None:
-        # Until the next reading, so that a burst doesn't go to one lane only.
+    def _settle(self) -> None:
+        """Count what was sent since the last reading, so that a burst doesn't go to one lane only."""
         for at, lane in enumerate(self._lanes):
-            if lane.name == queue:
-                self._lanes[at] = lane.with_one_more()
+            if come := self._come.get(lane.name):
+                self._lanes[at] = lane.with_more(come)
+        self._come.clear()

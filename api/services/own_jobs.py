@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from api.callers import Caller, caller
 from shared.access import scoped
@@ -17,20 +18,27 @@ class OwnJobs:
     def __init__(self, store: JobStore) -> None:
         self._store = store
 
+    async def stage(self, blobs: Sequence[bytes]) -> object | None:
+        """See the port. Nobody can name what is staged."""
+        return await self._store.stage(blobs)
+
+    async def unstage(self, staged: object) -> None:
+        """See the port."""
+        await self._store.unstage(staged)
+
     async def create(self, new: NewJob) -> Created:
         """See the port. An id that another tenant has used is a JobConflict."""
         who = caller()
         limits = who.limits
-        return await self._store.create(
-            replace(
-                new,
-                tenant=who.tenant,
-                fingerprint=scoped(who.tenant, new.fingerprint),
-                idempotency_key=_key(who, new.idempotency_key),
-                caller_depth=limits.depth,
-                caller_active=limits.active,
-            )
-        )
+        own: dict[str, Any] = {
+            "tenant": who.tenant,
+            "fingerprint": scoped(who.tenant, new.fingerprint),
+            "idempotency_key": _key(who, new.idempotency_key),
+            "caller_depth": limits.depth,
+            "caller_active": limits.active,
+        }
+        changed = any(getattr(new, name) != value for name, value in own.items())
+        return await self._store.create(replace(new, **own) if changed else new)
 
     async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:
         """See the port."""

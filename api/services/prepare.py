@@ -22,11 +22,15 @@ from shared.specs import AnySpec, InferenceSpec, PipelineSpec
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A task with its inputs. ``fingerprint`` is equal for requests that ask for the same."""
+    """A task with its inputs. ``fingerprint`` is equal for requests that ask for the same.
+
+    ``staged``: what the store gave for the inputs, if it has them already.
+    """
 
     task: AnyTask
     blobs: Sequence[bytes]
     fingerprint: str
+    staged: object | None = None
 
 
 @dataclass(frozen=True, slots=True)

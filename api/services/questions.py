@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
+from api.services.plain import spec_of_hand
 from api.services.prepare import Fingerprint, Prepared, Preparer
 from shared.errors import InvalidSpec
 from shared.inputs import (
@@ -23,6 +24,7 @@ from shared.packing import AnyTask, all_moderate, frame_floats, hand_floats
 from shared.specs import AnySpec, InferenceFields, InferenceSpec
 
 _KEPT = 256
+_LONGEST_TEXT = 2_000
 _beside_inputs = attrgetter(*(name for name in InferenceFields.model_fields if name != "labels"))
 _FLOAT_BYTES = 4
 HAND_BYTES = LANDMARK_COLUMNS * _FLOAT_BYTES
@@ -94,6 +96,12 @@ class _Known:
     task: AnyTask
     fingerprint: Fingerprint
 
+    def prepared(self, blob: bytes) -> Prepared:
+        """With these numbers."""
+        fingerprint = self.fingerprint.copy()
+        fingerprint.add(blob)
+        return Prepared(self.task, [blob], fingerprint.hexdigest())
+
 
 class Questions:
     """Prepares questions of one hand or movement. Rules are looked at anew when models became known."""
@@ -101,6 +109,7 @@ class Questions:
     def __init__(self, preparer: Preparer) -> None:
         self._preparer = preparer
         self._known: dict[tuple[int, str, int, object], _Known] = {}
+        self._by_text: dict[tuple[int, str], _Known] = {}
 
     def prepared(
         self, model: str, numbers: Numbers, choices: object, spec_of: Callable[[InferenceInput], InferenceSpec]
@@ -109,17 +118,36 @@ class Questions:
 
         ``choices``: everything else that the question says; hashable. ``spec_of``: the whole question.
         """
+        return self._like(model, numbers, choices, spec_of).prepared(numbers.blob)
+
+    def _like(
+        self, model: str, numbers: Numbers, choices: object, spec_of: Callable[[InferenceInput], InferenceSpec]
+    ) -> _Known:
         key = (self._preparer.rules.entries.changes, model, numbers.frames, choices)
         known = self._known.get(key)
         if known is None:
             task = self._preparer.from_spec(spec_of(numbers.form), {}).task
-            known = _Known(task, Fingerprint(task))
-            if len(self._known) >= _KEPT:
+            known = self._known[key] = _Known(task, Fingerprint(task))
+            if len(self._known) > _KEPT:
                 self._known.clear()
-            self._known[key] = known
-        fingerprint = known.fingerprint.copy()
-        fingerprint.add(numbers.blob)
-        return Prepared(known.task, [numbers.blob], fingerprint.hexdigest())
+        return known
+
+    def of_document(self, document: bytes, spec_of: Callable[[bytes], AnySpec]) -> Prepared | AnySpec:
+        """As ``of_spec``; of any other document what ``spec_of`` makes of it, which may raise."""
+        plain = spec_of_hand(document)
+        key = None if plain is None else (self._preparer.rules.entries.changes, plain[0])
+        known = self._by_text.get(key) if key is not None else None
+        if plain is not None and known is not None:
+            return known.prepared(plain[1])
+        spec = spec_of(document)
+        prepared = self.of_spec(spec)
+        if prepared is None:
+            return spec
+        if key is not None and len(key[1]) <= _LONGEST_TEXT:
+            if len(self._by_text) >= _KEPT:
+                self._by_text.clear()
+            self._by_text[key] = _Known(prepared.task, Fingerprint(prepared.task))
+        return prepared
 
     def of_spec(self, spec: AnySpec) -> Prepared | None:
         """As ``Preparer.from_spec``, and raises as that does; None for a spec that isn't such a question."""

@@ -1,6 +1,8 @@
 """Accepting a job: check, keep, queue, in this order, so that what was accepted is kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -43,8 +45,8 @@ from shared.packing import AnyTask, InferenceTask, ValidateTask
 from shared.pipelines import VariantSource
 from shared.ports import Created, Envelope, JobStore, NewJob, WorkerDirectory
 from shared.ports.queue import ABOUT
-from shared.results import PipelineResult
-from shared.routing import Route
+from shared.results import InstalledModel, PipelineResult
+from shared.routing import Needs, Route
 from shared.settings import JobSettings
 from shared.specs import (
     AnySpec,
@@ -59,6 +61,9 @@ from shared.states import JobState
 SMALL_BYTES = 32 * 1024
 """Larger requests are checked in a thread, so that others aren't kept waiting."""
 
+LARGE_BYTES = 1024 * 1024
+"""From here on a file is brought to the store while it is checked."""
+
 HUGE_BYTES = 2 * 1024 * 1024
 """Of larger ones one is checked at a time: as objects they are many times their size."""
 
@@ -72,7 +77,21 @@ _NOT_NOW = (
     DeviceUnavailable,
 )
 
+_ADMISSIONS = 256
+
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Admission:
+    """What a task was found to need, with the models that were ``installed`` then."""
+
+    task: InferenceTask
+    changes: int
+    models: Sequence[str]
+    needs: Needs | None = None
+    installed: Mapping[str, InstalledModel] | None = None
+
 
 _log = structlog.stdlib.get_logger()
 
@@ -120,9 +139,36 @@ class Submitter:
         self._settings = settings
         self._threads = threads
         self._one_huge = CapacityLimiter(1)
+        self._admissions: dict[int, _Admission] = {}
+        self._forgetting: set[asyncio.Task[None]] = set()
 
     async def read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
-        """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable."""
+        """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable.
+
+        A large file goes to the store meanwhile: looking at it and bringing it there take about as long.
+        """
+        if len(files) != 1 or size < LARGE_BYTES:
+            return await self._known_or_new(document, files, size)
+        content = list(files.values())
+        staging = asyncio.create_task(self._store.stage(content))
+        try:
+            prepared = await self._known_or_new(document, files, size)
+        except BaseException:
+            staging.add_done_callback(self._forget)
+            raise
+        if len(prepared.blobs) == 1 and prepared.blobs[0] is content[0]:
+            return replace(prepared, staged=await staging)
+        staging.add_done_callback(self._forget)
+        return prepared
+
+    def _forget(self, staging: asyncio.Task[object | None]) -> None:
+        """What was staged in vain."""
+        if not staging.cancelled() and staging.exception() is None and (staged := staging.result()):
+            task = asyncio.create_task(_tolerant(self._store.unstage(staged)))
+            self._forgetting.add(task)
+            task.add_done_callback(self._forgetting.discard)
+
+    async def _known_or_new(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
         changes = self._models.changes
         try:
             return await self._read(document, files, size)
@@ -144,8 +190,8 @@ class Submitter:
 
     def _small(self, document: bytes) -> Prepared | AnySpec:
         """As ``Preparer.from_document``: most are questions that differ in their numbers only."""
-        spec = self._preparer.spec_of(document)
-        return self._questions.of_spec(spec) or self._preparer.unless_looked_up(spec, {})
+        found = self._questions.of_document(document, self._preparer.spec_of)
+        return found if isinstance(found, Prepared) else self._preparer.unless_looked_up(found, {})
 
     async def _look_up(self, spec: AnySpec) -> LookedUp:
         variants: dict[VariantSource, Graph | InvalidSpec] = {}
@@ -210,6 +256,7 @@ class Submitter:
                 idempotency_ttl_s=self._settings.idempotency_ttl_s,
                 retry_of=ticket.retry_of,
                 message=message,
+                staged=prepared.staged,
                 group=group,
                 headers=ticket.headers,
                 caller=ticket.caller,
@@ -231,15 +278,29 @@ class Submitter:
 
     async def _admit(self, prepared: Prepared) -> Route:
         task = prepared.task
-        rules = self._preparer.rules
         if isinstance(task, InferenceTask):  # by far the most, and nothing below is about them
-            await self._models.require(rules.needs(task))
-            if any(item.media for item in task.inputs):
-                require_images(task, await self._directory.media())
+            needs = await self._admitted(task)
         else:
             await self._require_for_others(task)
-        needs = needs_of(task, rules.entries, self._models.known, self._lanes.settings)
+            needs = needs_of(task, self._preparer.rules.entries, self._models.known, self._lanes.settings)
         return await self._lanes.route(task.kind, task, needs)
+
+    async def _admitted(self, task: InferenceTask) -> Needs:
+        rules, kept = self._preparer.rules, self._admissions.get(id(task))
+        if kept is None or kept.task is not task or kept.changes != rules.entries.changes:
+            kept = _Admission(task, rules.entries.changes, rules.needs(task))
+            if len(task.inputs) == 1:  # as questions have, of which many are the very same task
+                if len(self._admissions) >= _ADMISSIONS:
+                    self._admissions.clear()
+                self._admissions[id(task)] = kept
+        await self._models.require(kept.models)
+        if any(item.media for item in task.inputs):
+            require_images(task, await self._directory.media())
+        installed = self._models.known
+        if kept.needs is None or kept.installed is not installed:
+            kept.needs = needs_of(task, rules.entries, installed, self._lanes.settings)
+            kept.installed = installed
+        return kept.needs
 
     async def _require_for_others(self, task: AnyTask) -> None:
         await self._require_for_pipelines(task)
@@ -300,3 +361,8 @@ class Submitter:
             await self._store.published(job_id)
         except StoreUnavailable as error:  # then it is sent once more
             _log.warning("a sent message couldn't be noted", job_id=job_id, reason=error.detail)
+
+
+async def _tolerant(call: Awaitable[None]) -> None:
+    with suppress(StoreUnavailable):
+        await call

@@ -26,11 +26,13 @@ from client.sdk.answers import (
     WorkerList,
 )
 from client.sdk.problems import ConnectionFailed, WaitTimeout, problem_of
+from client.sdk.tensors import unpacked, with_binaries, without_binaries
 from shared.audit import AuditList
 from shared.dead import RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
-from shared.specs import AnySpec, Runtime
+from shared.msgpacked import packed
+from shared.specs import AnySpec, InferenceSpec, Runtime
 from shared.workers import WorkerInfo
 
 T = TypeVar("T")
@@ -46,7 +48,7 @@ _ACCEPTED = 202
 _ERROR = 400
 
 Spec = AnySpec | Mapping[str, Any]
-"""A typed spec, or one as it stands in a JSON file."""
+"""A typed spec, or one as it stands in a JSON file, in which a ``tensor`` may be an array and ``data`` bytes."""
 
 Files = Mapping[str, bytes | Path]
 """Parts of a request: the name that a spec's ``file`` inputs use, to the content."""
@@ -102,12 +104,15 @@ class Call(Generic[T]):
 def submit(
     spec: Spec, *, wait: float | None, idempotency_key: str | None, files: Files | None, job_id: str | None
 ) -> Call[Job]:
-    """``job_id``: the client's own (a UUID); then the same request again is harmless."""
+    """``job_id``: the client's own (a UUID); then the same request again is harmless.
+
+    Numbers in arrays, photos in bytes and tensors go in msgpack, or with ``files`` in base64.
+    """
     seconds = _wait_seconds(wait)
     headers = _submission_headers(seconds, idempotency_key)
-    body = _spec_json(spec)
+    body, media_type = (_spec_json(spec), "") if files else _spec_body(spec)
     if not files:
-        headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = media_type
     return Call(
         "PUT" if job_id else "POST",
         _job(job_id) if job_id else f"{API}/jobs",
@@ -316,9 +321,19 @@ def _wait_seconds(wait: float | None) -> int:
     return max(0, min(math.ceil(wait or 0), LONGEST_WAIT_S))
 
 
+def _spec_body(spec: Spec) -> tuple[bytes, str]:
+    """The spec, and its media type."""
+    if isinstance(spec, Mapping):
+        plain, binary = with_binaries(spec)
+    else:
+        found = unpacked(spec) if isinstance(spec, InferenceSpec) else None
+        plain, binary = found or {}, found is not None
+    return (packed(plain), "application/msgpack") if binary else (_spec_json(spec), "application/json")
+
+
 def _spec_json(spec: Spec) -> bytes:
     if isinstance(spec, Mapping):
-        return json.dumps(spec).encode()
+        return json.dumps(without_binaries(spec)).encode()
     return spec.model_dump_json(exclude_none=True).encode()
 
 

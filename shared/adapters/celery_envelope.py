@@ -71,7 +71,7 @@ class Scribe:
         self._alone = threading.Lock()
         self._forms: dict[Route, _Form] = {}
         self._number = count()
-        self._summons: dict[tuple[Route, str], tuple[str, list[bytes]]] = {}
+        self._summons: dict[tuple[Route, str], tuple[str, tuple[bytes, ...]]] = {}
 
     def write(self, route: Route, job_id: str, headers: Mapping[str, str]) -> Envelope:
         """The list it goes to is the queue's of its priority."""
@@ -84,9 +84,9 @@ class Scribe:
             if len(self._summons) >= _PLACES:
                 self._summons.clear()
             key, text = self._addressed(route, place, {})
-            self._summons[route, place] = key, text.replace(_ID, _TAG).encode().split(_TAG.encode())
-        key, parts = self._summons[route, place]
-        return Envelope(key, f"{_OURS}-{next(self._number)}".encode().join(parts))
+            self._summons[route, place] = key, tuple(text.replace(_ID, _TAG).encode().split(_TAG.encode()))
+        key, form = self._summons[route, place]
+        return Envelope(key, form=form, tag=f"{_OURS}-{next(self._number)}".encode())
 
     def _addressed(self, route: Route, argument: str, headers: Mapping[str, str]) -> tuple[str, str]:
         """The list, and the message without its ids."""

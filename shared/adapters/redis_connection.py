@@ -4,7 +4,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Generator, Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha1
@@ -18,7 +19,9 @@ import redis.retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 
+from shared.adapters.redis_items import joined_items
 from shared.adapters.redis_tls import tls_options
+from shared.adapters.redis_wire import Wire
 from shared.circuit import Circuit
 from shared.errors import IllegalTransition, StoreUnavailable
 from shared.settings import Settings
@@ -27,6 +30,8 @@ Argument = str | bytes | int | float
 
 _POOL = 64
 _LARGE = 64 * 1024
+_AHEAD = 8
+"""Large commands that are sent before the first of them is answered."""
 _LAG_S = 0.05
 _END_S = 1.0
 """For callers that were told to give up."""
@@ -113,9 +118,35 @@ class BlockingRedis:
                 raise failed
             return replies
 
+    def joined(self, key: str, counts: Sequence[int], usual: int) -> list[bytearray]:
+        """What the first items of a list are put together, so many each; ``usual``: bytes of most of them."""
+        pool = self._client.connection_pool
+        with store_errors():
+            connection = pool.get_connection()
+            try:
+                return joined_items(connection, key, counts, usual)
+            except BaseException:
+                connection.disconnect()
+                raise
+            finally:
+                pool.release(connection)
+
     def close(self) -> None:
         """Let go of connections."""
         self._client.close()
+
+
+def _parts(words: Sequence[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """A command as it is sent."""
+    yield b"*%d\r\n" % len(words)
+    for word in words:
+        yield b"$%d\r\n" % len(word)
+        yield word
+        yield b"\r\n"
+
+
+def _is_large(words: Sequence[Argument]) -> bool:
+    return isinstance(words[-1], bytes) and len(words[-1]) > _LARGE
 
 
 class _Connection(redis.asyncio.Connection):
@@ -126,8 +157,8 @@ class _Connection(redis.asyncio.Connection):
 
     def pack_command(self, *args: Any) -> list[bytes]:
         # Words in one string, as redis-py may send them itself, must be taken apart first.
-        large = isinstance(args[-1], bytes) and len(args[-1]) > _LARGE
-        return super().pack_command(*args) if large or " " in args[0] else [hiredis.pack_command(args)]
+        apart = _is_large(args) or " " in args[0]
+        return super().pack_command(*args) if apart else [hiredis.pack_command(args)]
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         # redis-py makes a task of each writing, to give it a limit. What is small is never waited for.
@@ -139,7 +170,7 @@ class _Connection(redis.asyncio.Connection):
 
 
 class AsyncRedis:
-    """The same for asyncio. Bound to the event loop of its first command.
+    """The same for asyncio. Bound to the event loop of its first command. Scripts share one connection.
 
     A server that answered nobody for ``answer_s`` is silent: its callers, also those that wait for a connection,
     wait no longer. In a crowd that it serves one waits ``socket_timeout_s`` at most. With a ``circuit``, commands
@@ -158,6 +189,8 @@ class AsyncRedis:
         self._circuit = circuit
         self._heard = time.monotonic()
         self._left: set[asyncio.Future[Any]] = set()
+        self._wire: Wire | None = None
+        self._opening: asyncio.Task[Wire] | None = None
 
     async def command(self, *words: Argument) -> Any:
         """The raw reply."""
@@ -166,15 +199,26 @@ class AsyncRedis:
         with store_errors():
             return await self._ask(*words)
 
-    async def send(self, commands: Iterable[Sequence[Argument]]) -> None:
-        """Have all done, one after the other, in one round trip. Raises for the first that fails."""
+    async def send(self, commands: Iterable[Sequence[bytes | memoryview]]) -> None:
+        """Have all done, one after the other; a few are on their way at a time. Raises for the first that fails.
+
+        They may be large: they aren't copied.
+        """
         if self._circuit is not None:
             self._circuit.check()
-        together = self._client.pipeline(transaction=False)
-        for words in commands:
-            together.execute_command(*words)
+        asked: deque[asyncio.Future[Any]] = deque()
         with store_errors():
-            await self._answer(together.execute(), self._answer_s)
+            try:
+                for words in commands:
+                    wire = await self._connected()
+                    if len(asked) == _AHEAD:
+                        await asked.popleft()
+                    asked.append(wire.ask(*_parts(words)))
+                while asked:
+                    await asked.popleft()
+            finally:
+                for each in asked:
+                    each.cancel()
 
     async def run(self, script: Script, *arguments: Argument) -> Any:
         """The script's reply; one round trip once the server has it (it may forget it at any time)."""
@@ -182,9 +226,9 @@ class AsyncRedis:
             self._circuit.check()
         with store_errors():
             try:
-                return await self._ask("EVALSHA", script.digest, 0, *arguments)
+                return await self._tell("EVALSHA", script.digest, 0, *arguments)
             except NoScriptError:
-                return await self._ask("EVAL", script.text, 0, *arguments)
+                return await self._tell("EVAL", script.text, 0, *arguments)
 
     async def run_synced(self, script: Script, *arguments: Argument) -> Any:
         """The same, once everything the server did up to then is on its disk; waits ``socket_timeout_s`` at most.
@@ -208,6 +252,11 @@ class AsyncRedis:
         """Let go of connections."""
         if self._left:  # one that is just being made would be overlooked
             await asyncio.wait(self._left, timeout=_END_S)
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+        if self._wire is not None:
+            await self._wire.close()
         await self._client.aclose()
 
     async def _synced(self, *words: Argument) -> Any:
@@ -216,6 +265,37 @@ class AsyncRedis:
         both.execute_command(*words)
         both.execute_command("WAITAOF", 1, 0, round(self._sync_s * 1_000 * _SYNC_SHARE))
         return await self._answer(both.execute(raise_on_error=False), self._sync_s)
+
+    async def _tell(self, *words: Argument) -> Any:
+        """The raw reply. What is small shares a connection, with a limit of its own."""
+        if _is_large(words):
+            return await self._ask(*words)
+        wire = await self._connected()
+        return await wire.ask(hiredis.pack_command(words))  # pyright: ignore[reportArgumentType]  any number
+
+    async def _connected(self) -> Wire:
+        if self._wire is not None and self._wire.usable:
+            return self._wire
+        return await self._answer(self._opened(), self._answer_s)
+
+    async def _opened(self) -> Wire:
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(_forget)
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Wire:
+        try:
+            connection = self._client.connection_pool.make_connection()
+            await connection.connect()
+            self._wire = Wire(connection, self._answer_s, self._patience_s, self._fell_silent)
+        finally:
+            self._opening = None
+        return self._wire
+
+    def _fell_silent(self) -> None:
+        if self._circuit is not None:
+            self._circuit.open(self._look)
 
     async def _ask(self, *words: Argument) -> Any:
         return await self._answer(self._client.execute_command(*words), self._answer_s)
@@ -234,9 +314,12 @@ class AsyncRedis:
         finally:
             if not asking.done():
                 self._leave(asking)
-        if self._circuit is not None and time.monotonic() - self._heard >= limit_s:
-            self._circuit.open(self._look)
+        if time.monotonic() - self._last_heard() >= limit_s:
+            self._fell_silent()
         raise silence
+
+    def _last_heard(self) -> float:
+        return max(self._heard, self._wire.heard) if self._wire is not None else self._heard
 
     def _leave(self, asking: "asyncio.Future[Any]") -> None:
         self._left.add(asking)
@@ -253,7 +336,7 @@ class AsyncRedis:
         since = time.monotonic()
         end = since + max(limit_s, self._patience_s)
         while not asking.done():
-            until = min(max(since, self._heard) + limit_s, end)
+            until = min(max(since, self._last_heard()) + limit_s, end)
             if (now := time.monotonic()) >= until:
                 return
             await asyncio.wait({asking}, timeout=until - now)

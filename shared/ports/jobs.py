@@ -23,7 +23,7 @@ class NewJob:
     ``message`` is one of the whole place, queued only when the place needs another; "": the job waits alone.
     ``headers``: kept for whoever claims it. ``caller``: who may have so many jobs waiting; "": isn't counted.
     ``caller_depth``, ``caller_active``: how many of the caller's may wait, and wait or run; None: the setting's,
-    and any number. ``tenant``: whose the job is.
+    and any number. ``tenant``: whose the job is. ``staged``: what ``JobStore.stage`` gave for the very same blobs.
     """
 
     id: str
@@ -41,6 +41,7 @@ class NewJob:
     caller_depth: int | None = None
     caller_active: int | None = None
     tenant: str = DEFAULT_TENANT
+    staged: object | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,17 @@ class JobStore(Protocol):
 
     async def ping(self) -> None:
         """Return if the store answers."""
+        ...
+
+    async def stage(self, blobs: Sequence[bytes]) -> object | None:
+        """Bring large inputs to the store while their job is still looked at; None for those that come with it.
+
+        What no job was made of is forgotten by itself, minutes later. Raises StoreUnavailable.
+        """
+        ...
+
+    async def unstage(self, staged: object) -> None:
+        """No job will be made of it. Raises StoreUnavailable."""
         ...
 
     async def create(self, new: NewJob) -> Created:

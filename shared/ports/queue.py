@@ -14,10 +14,21 @@ ABOUT = "about"
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message as the broker keeps it: ``body`` is to be pushed to the left of the list ``key``."""
+    """A message as the broker keeps it: ``body`` is to be pushed to the left of the list ``key``.
+
+    Messages that differ by a ``tag`` alone have their ``form`` in common, the very same tuple: what stands before,
+    between and after the tags. Others are ``whole``.
+    """
 
     key: str
-    body: bytes
+    whole: bytes = b""
+    form: tuple[bytes, ...] = ()
+    tag: bytes = b""
+
+    @property
+    def body(self) -> bytes:
+        """The message."""
+        return self.whole or self.tag.join(self.form)
 
 
 class RejectedMessage(BaseModel):

@@ -70,13 +70,35 @@ async def test_inputs_that_went_meanwhile_make_no_job(
 ):
     class Nothing(Staged):
         def commands(self):
-            return iter([("PING",)])
+            return iter([(b"PING",)])
 
     monkeypatch.setattr(front, "Staged", Nothing)
     new = new_job(blobs=tuple(BLOBS))
     with pytest.raises(StoreUnavailable, match="send it again"):
         await own.front.create(new)
     assert await own.front.known(new.id, new.fingerprint) is None
+
+
+async def test_what_was_staged_before_makes_the_job(jobs: Jobs):
+    handle = await jobs.front.stage(BLOBS)
+    made = await jobs.front.create(new_job(blobs=tuple(BLOBS), staged=handle))
+    assert made.fresh
+    assert await jobs.front.blobs(made.record.id) == BLOBS
+
+
+async def test_small_inputs_come_with_their_job(jobs: Jobs):
+    assert await jobs.front.stage([b"small", b""]) is None
+
+
+async def test_what_is_unstaged_is_gone(own: Jobs, settings: Settings):
+    handle = await own.front.stage(BLOBS)
+    assert len(staged(settings)) == 1
+    assert handle is not None
+    await own.front.unstage(handle)
+    assert staged(settings) == []
+    new = new_job(blobs=tuple(BLOBS), staged=handle)
+    with pytest.raises(StoreUnavailable, match="send it again"):
+        await own.front.create(new)
 
 
 async def test_what_becomes_no_job_goes_by_itself(own: Jobs, settings: Settings):

@@ -35,6 +35,7 @@ def new_job(
             "caller_depth",
             "caller_active",
             "tenant",
+            "staged",
         )
         if name in fields
     }

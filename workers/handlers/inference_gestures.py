@@ -12,7 +12,7 @@ from workers.helpers import Helpers
 from workers.runtimes.contract import FoundHand, GestureModel, HandFinder
 from workers.runtimes.loaded import Loaded, LoadedModels
 from workers.vision import answers
-from workers.vision.answers import Wanted
+from workers.vision.answers import Best, Wanted
 from workers.vision.drawing import Canvas
 from workers.vision.features import Floats, hand_features, word_features
 
@@ -42,13 +42,22 @@ def letters(inputs: Inputs, models: LoadedModels, device: str, helpers: Helpers)
 
     def some(first: int) -> Floats:
         inputs.context.check()
-        return loaded.model.predict(hand_features(rows[first : first + ROWS_AT_ONCE]))
+        found = loaded.model.predict(hand_features(rows[first : first + ROWS_AT_ONCE]))
+        inputs.require_finite(found, lambda row: _name(parts, first + row))
+        return found
 
-    with inputs.timed("model_ms"):
-        pieces = helpers.each(some, range(0, len(rows), ROWS_AT_ONCE))
-    probabilities = np.concatenate(pieces) if pieces else _none(inputs)
-    inputs.require_finite(probabilities, lambda row: _name(parts, row))
-    predictions = list(_by_part(parts, probabilities, wanted(inputs)))
+    predictions: list[Prediction]
+    starts = range(0, len(rows), ROWS_AT_ONCE)
+    if len(parts) == 1 and parts[0].item.packed.kind == "tensor":
+        # Of many rows nobody needs more than the best: it is looked for where the rest still is.
+        with inputs.timed("model_ms"):
+            best = helpers.each(lambda first: Best.of(some(first)), starts)
+        predictions = [answers.batch(best, wanted(inputs))]
+    else:
+        with inputs.timed("model_ms"):
+            pieces = helpers.each(some, starts)
+        probabilities = np.concatenate(pieces) if pieces else _none(inputs)
+        predictions = list(_by_part(parts, probabilities, wanted(inputs)))
     if inputs.options.annotate:
         _draw(inputs, parts, predictions)
     return _result(inputs, loaded, device, predictions)
@@ -99,7 +108,7 @@ def _by_part(parts: list[_Part], probabilities: Floats, wanted: Wanted) -> Itera
         own = probabilities[at : at + part.rows]
         at += part.rows
         if part.item.packed.kind == "tensor":
-            yield answers.batch(own, wanted)
+            yield answers.batch([Best.of(own)], wanted)
         elif part.item.packed.kind == "landmarks":
             yield from answers.gestures(own, wanted)
         elif part.hand is None:

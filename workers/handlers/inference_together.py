@@ -18,6 +18,7 @@ from workers.handlers.inference_inputs import Inputs
 from workers.runtimes.contract import GestureModel
 from workers.runtimes.loaded import Loaded
 from workers.vision import answers
+from workers.vision.answers import Best
 from workers.vision.features import Floats, hand_features, word_features
 
 TOGETHER = frozenset({"alphabet_mlp", "word_lstm"})
@@ -146,7 +147,9 @@ def _told(jobs: Sequence[_Job], probabilities: Floats) -> list[tuple[_Job, list[
             predictions: list[Prediction] = []
             for part in job.parts:
                 if part.kind == "tensor":
-                    predictions.append(answers.batch(probabilities[part.at : part.at + part.rows], asked))
+                    predictions.append(
+                        answers.batch([Best.of(probabilities[part.at : part.at + part.rows])], asked)
+                    )
                 else:
                     predictions += [next(gestures) for _ in range(part.rows)]
             told.append((job, predictions))

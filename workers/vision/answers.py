@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from shared.inputs import Point, PosePoint
 from shared.quick import assembled
@@ -49,13 +50,25 @@ def _gesture(order: list[int], scores: list[float], wanted: Wanted) -> GesturePr
     return assembled(GesturePrediction, told)
 
 
-def batch(probabilities: Floats, wanted: Wanted) -> BatchPrediction:
-    """One answer for all rows of [N, classes]."""
-    order = probabilities.argmax(axis=1)
-    best = np.take_along_axis(probabilities, order[:, None], axis=1)[
-        :, 0
-    ]  # looking for it again takes ten times this
-    indices: list[int | None] = order.tolist()
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best class of each row, by its number, and its probability."""
+
+    classes: npt.NDArray[np.intp]
+    probabilities: Floats
+
+    @classmethod
+    def of(cls, probabilities: Floats) -> "Best":
+        """Of rows of [N, classes]."""
+        order = probabilities.argmax(axis=1)
+        # Looking for it again takes ten times this.
+        return cls(order, np.take_along_axis(probabilities, order[:, None], axis=1)[:, 0])
+
+
+def batch(pieces: Sequence[Best], wanted: Wanted) -> BatchPrediction:
+    """One answer for the rows of all pieces, of which there is one at least."""
+    best = np.concatenate([piece.probabilities for piece in pieces])
+    indices: list[int | None] = np.concatenate([piece.classes for piece in pieces]).tolist()
     scores: list[float] = best.astype(np.float64).round(_DIGITS).tolist()
     if wanted.min_confidence > 0:
         pairs = zip(indices, scores, strict=True)

@@ -62,6 +62,7 @@ from shared.ports import (
     Record,
     RecordPage,
 )
+from shared.quick import changed
 from shared.results import StreamFigures
 from shared.states import JobState
 from shared.workers import LaneBacklog
@@ -136,35 +137,47 @@ class Creating:
         """The record's creation time is still to come."""
         return cls(new, _forms.of(new))
 
-    def arguments(self, staged: Staged | None = None) -> list[Argument]:
-        """For the script, after the limits; ``staged``: where the inputs are already."""
-        new, blobs = self.new, () if staged else self.new.blobs
-        own = ["id", new.id, "fingerprint", new.fingerprint, "retry_of", new.retry_of or ""]
-        if new.headers:
-            own += ["headers", HEADERS.dump_json(dict(new.headers)).decode()]
+    @property
+    def common(self) -> tuple[int, int]:
+        """Equal for jobs of one call whose ``common_arguments`` are."""
+        message = self.new.message
+        return id(self.form), id(message.form or message) if message else 0
+
+    def common_arguments(self, staged: Staged | None) -> list[Argument]:
+        """What many jobs of a call say alike."""
+        new, message = self.new, self.new.message
         fields = self.form.fields
         if staged:  # what is said last counts
             fields = [*fields, *staged.fields(), "format", str(FORMATS[new.task.kind])]
-        priority, expires, head = self.form.of_script
+        parts = (message.form or (message.whole,)) if message else ()
+        return [
+            new.lane,
+            *self.form.of_script,
+            new.tenant,
+            *((message.key, new.group) if message else ("", "")),
+            len(parts),
+            *parts,
+            len(fields),
+            *fields,
+        ]
+
+    def arguments(self, common: int, staged: Staged | None) -> list[Argument]:
+        """What is the job's own."""
+        new, blobs = self.new, () if staged else self.new.blobs
         return [
             new.id,
+            common,
             new.fingerprint,
             new.idempotency_key or "",
             new.idempotency_ttl_s,
-            new.lane,
-            priority,
-            expires,
-            _head_of(new.id) + head,
-            *((new.message.key, new.message.body, new.group) if new.message else ("", "", "")),
             new.caller,
-            staged.key if staged else "",
             "" if new.caller_depth is None else new.caller_depth,
             "" if new.caller_active is None else new.caller_active,
-            new.tenant,
-            len(own) + len(fields),
+            staged.key if staged else "",
+            new.retry_of or "",
+            HEADERS.dump_json(dict(new.headers)) if new.headers else "",
+            new.message.tag if new.message else "",
             len(blobs),
-            *own,
-            *fields,
             *blobs,
         ]
 
@@ -186,8 +199,26 @@ class Creating:
 
     def _record(self, created: datetime) -> JobRecord:
         new = self.new
-        own = {"id": new.id, "fingerprint": new.fingerprint, "retry_of": new.retry_of, "created_at": created}
-        return self.form.record.model_copy(update=own)
+        return changed(
+            self.form.record,
+            id=new.id,
+            fingerprint=new.fingerprint,
+            retry_of=new.retry_of,
+            created_at=created,
+        )
+
+
+def create_arguments(jobs: Sequence[Creating], staged: Staged | None = None) -> list[Argument]:
+    """For the script, after the limits; ``staged``: where the inputs of the only job are already."""
+    numbers: dict[tuple[int, int], int] = {}
+    common, own = list[Argument](), list[Argument]()
+    for job in jobs:
+        number = numbers.get(job.common)
+        if number is None:
+            number = numbers[job.common] = len(numbers) + 1
+            common += job.common_arguments(staged)
+        own += job.arguments(number, staged)
+    return [len(numbers), *common, *own]
 
 
 def read_known(reply: Sequence[Any] | None) -> JobRecord | None:

@@ -1,7 +1,6 @@
 """The awaitable face of the job store. One round trip per call."""
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +8,7 @@ from shared.access import DEFAULT_TENANT
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
 from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.codec import decode
-from shared.adapters.redis_jobs.gathering import Arguments, Gathering
+from shared.adapters.redis_jobs.gathering import Gathering
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.adapters.redis_jobs.staging import STAGED_BYTES, Staged
 from shared.circuit import Circuit
@@ -44,14 +43,26 @@ class RedisJobStore:
         """
         call, size = calls.Creating.of(new), sum(map(len, new.blobs))
         if size < STAGED_BYTES:
-            return call.read(await self._creating.ask(call.arguments(), size))
-        staged = Staged(self._prefix, new.blobs)
-        for commands in staged.batches():
-            await self._redis.send(commands)
-        return call.read((await self._create([call.arguments(staged)]))[0])
+            return call.read(await self._creating.ask(call, size))
+        staged = new.staged if isinstance(new.staged, Staged) else await self._staged(new.blobs)
+        return call.read((await self._create([call], staged))[0])
 
-    async def _create(self, jobs: list[Arguments]) -> list[Any]:
-        arguments = chain.from_iterable(jobs)
+    async def stage(self, blobs: Sequence[bytes]) -> object | None:
+        """See the port."""
+        return await self._staged(blobs) if sum(map(len, blobs)) >= STAGED_BYTES else None
+
+    async def unstage(self, staged: object) -> None:
+        """See the port."""
+        if isinstance(staged, Staged):
+            await self._redis.command("UNLINK", staged.key)
+
+    async def _staged(self, blobs: Sequence[bytes]) -> Staged:
+        staged = Staged(self._prefix, blobs)
+        await self._redis.send(staged.commands())
+        return staged
+
+    async def _create(self, jobs: Sequence[calls.Creating], staged: Staged | None = None) -> list[Any]:
+        arguments = calls.create_arguments(jobs, staged)
         return await self._accept(self._scripts.create, self._prefix, "", *self._limits, *arguments)
 
     async def known(self, job_id: str, fingerprint: str, idempotency_key: str | None = None) -> JobRecord | None:

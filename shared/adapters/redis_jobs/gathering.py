@@ -3,28 +3,25 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from shared.adapters.redis_connection import Argument
-
-Arguments = Sequence[Argument]
-Send = Callable[[list[Arguments]], Awaitable[Sequence[Any]]]
-"""Sends the arguments of several calls; gives the answer of each."""
+Call = TypeVar("Call")
 
 SMALL_BYTES = 32 * 1024
 """Larger calls go alone, so that nobody waits behind them."""
 _MOST = 256
 
 
-class Gathering:
+class Gathering(Generic[Call]):
     """Nobody waits while nothing is on its way. Used from one event loop."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Callable[[list[Call]], Awaitable[Sequence[Any]]]) -> None:
+        """``send`` makes several calls together, and gives the answer of each."""
         self._send = send
-        self._waiting: deque[tuple[Arguments, asyncio.Future[Any]]] = deque()
+        self._waiting: deque[tuple[Call, asyncio.Future[Any]]] = deque()
         self._sender: asyncio.Task[None] | None = None
 
-    async def ask(self, call: Arguments, size: int) -> Any:
+    async def ask(self, call: Call, size: int) -> Any:
         """The answer of a call of ``size`` bytes. Raises what sending raises, for all that were sent together."""
         if size > SMALL_BYTES:
             return (await self._send([call]))[0]
@@ -48,7 +45,7 @@ class Gathering:
         finally:
             self._sender = None
 
-    async def _send_some(self, together: Sequence[tuple[Arguments, "asyncio.Future[Any]"]]) -> None:
+    async def _send_some(self, together: Sequence[tuple[Call, "asyncio.Future[Any]"]]) -> None:
         if not together:
             return
         try:

@@ -8,14 +8,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from uuid import uuid4
 
-from shared.adapters.redis_connection import Argument
-
 STAGED_BYTES = 1024 * 1024
 """Inputs from this size on are staged."""
 
-_PIECE = 256 * 1024
-TOGETHER = 8
-"""Pieces that are sent, or read, at a time."""
+PIECE = 256 * 1024
+"""Bytes of each piece but an input's last."""
 
 _KEPT_S = 300
 """So long a request has to become a job of what it staged; what is left of one that doesn't goes by itself."""
@@ -37,21 +34,17 @@ class Staged:
     @property
     def counts(self) -> list[int]:
         """Pieces of each input."""
-        return [max(1, -(-len(blob) // _PIECE)) for blob in self.blobs]
+        return [max(1, -(-len(blob) // PIECE)) for blob in self.blobs]
 
-    def commands(self) -> Iterator[tuple[Argument, ...]]:
+    def commands(self) -> Iterator[tuple[bytes | memoryview, ...]]:
         """What writes them."""
+        key = self.key.encode()
         for blob in self.blobs:
-            for at in range(0, max(len(blob), 1), _PIECE):
-                yield "RPUSH", self.key, blob[at : at + _PIECE]
+            content = memoryview(blob)
+            for at in range(0, max(len(blob), 1), PIECE):
+                yield b"RPUSH", key, content[at : at + PIECE]
                 if at == 0:
-                    yield "EXPIRE", self.key, _KEPT_S
-
-    def batches(self) -> Iterator[list[tuple[Argument, ...]]]:
-        """The same in parts: a server that is busy with megabytes mustn't seem silent."""
-        commands = self.commands()
-        while some := list(islice(commands, TOGETHER)):
-            yield some
+                    yield b"EXPIRE", key, b"%d" % _KEPT_S
 
     def fields(self) -> list[str]:
         """Of the record."""
@@ -64,4 +57,9 @@ def joined(items: Sequence[bytes], pieces: bytes) -> list[bytes]:
     if not pieces:
         return list(items)
     rest = iter(items)
-    return [b"".join(islice(rest, int(count))) for count in pieces.split(b",")]
+    return [b"".join(islice(rest, count)) for count in counts_of(pieces)]
+
+
+def counts_of(pieces: bytes) -> list[int]:
+    """Of the pieces of each input, as a record's field says."""
+    return [int(count) for count in pieces.split(b",")]

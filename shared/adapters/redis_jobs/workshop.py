@@ -7,7 +7,7 @@ from shared.adapters.redis_connection import BlockingRedis
 from shared.adapters.redis_jobs import attempt_calls, calls
 from shared.adapters.redis_jobs.codec import report_newer
 from shared.adapters.redis_jobs.scripts import load_scripts
-from shared.adapters.redis_jobs.staging import TOGETHER, joined
+from shared.adapters.redis_jobs.staging import PIECE, counts_of
 from shared.adapters.redis_jobs.upkeep import RedisUpkeep
 from shared.errors import StaleClaim, StoreUnavailable
 from shared.jobs import ArtifactRef, Cancelled, Completed, ErrorInfo, Failed, Progress
@@ -46,18 +46,12 @@ class RedisAttemptStore(RedisUpkeep):
                 report_newer(job_id)
                 continue
             if told := attempt_calls.pieces(reply):
-                reply[12] = joined(self._items(job_id), told)
+                key = f"{self._prefix}:job:{job_id}:blobs"
+                reply[12] = self._redis.joined(key, counts_of(told), PIECE)
             try:
                 yield attempt_calls.read_claim(worker, reply)
             except StoreUnavailable as error:
                 self.give_up(job_id, reply[1], worker, calls.broken(error))
-
-    def _items(self, job_id: str) -> list[bytes]:
-        """Of the list of a job's inputs; a few at a time, so that the server's answers stay in its caches."""
-        key, items = f"{self._prefix}:job:{job_id}:blobs", list[bytes]()
-        while some := self._redis.command("LRANGE", key, len(items), len(items) + TOGETHER - 1):
-            items += some
-        return items
 
     def renew(self, claim: Claim, lease_s: float) -> bool:
         """See the port."""

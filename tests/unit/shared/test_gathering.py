@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.adapters.redis_jobs.gathering import SMALL_BYTES, Arguments, Gathering
+from shared.adapters.redis_jobs.gathering import SMALL_BYTES, Gathering
 from shared.errors import StoreUnavailable
 
 
@@ -12,11 +12,11 @@ class Server:
     """Answers each call with its arguments doubled, when it is let."""
 
     def __init__(self) -> None:
-        self.sent: list[list[Arguments]] = []
+        self.sent: list[list[list[str]]] = []
         self.open = asyncio.Event()
         self.broken = False
 
-    async def __call__(self, calls: list[Arguments]) -> list[object]:
+    async def __call__(self, calls: list[list[str]]) -> list[object]:
         self.sent.append(calls)
         await self.open.wait()
         if self.broken:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from shared.results import BatchPrediction, GesturePrediction
 from workers.vision import answers
-from workers.vision.answers import Wanted
+from workers.vision.answers import Best, Wanted
 
 _LABELS = ["a", "b", "c", "d"]
 
@@ -33,11 +33,12 @@ def test_an_answer_is_valid_sorted_and_above_the_threshold(rows: int, top_k: int
             assert abs(answer.confidence - row.max()) < 1e-6
 
 
-@given(st.integers(1, 6), st.floats(0, 1), st.integers(0, 99))
-def test_a_batch_says_what_single_answers_say(rows: int, least: float, seed: int) -> None:
+@given(st.integers(1, 6), st.integers(0, 6), st.floats(0, 1), st.integers(0, 99))
+def test_a_batch_says_what_single_answers_say(rows: int, cut: int, least: float, seed: int) -> None:
     probabilities = _probabilities(rows, seed)
     wanted = Wanted(_LABELS, 1, least)
-    batch = answers.batch(probabilities, wanted)
+    pieces = [Best.of(piece) for piece in (probabilities[:cut], probabilities[cut:])]
+    batch = answers.batch(pieces, wanted)
     assert BatchPrediction.model_validate_json(batch.model_dump_json()) == batch
     labels = [None if index is None else batch.classes[index] for index in batch.indices]
     assert labels == [answer.label for answer in answers.gestures(probabilities, wanted)]
