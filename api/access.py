@@ -10,6 +10,8 @@ from api.callers import ANYBODY, CALLER, STRANGER, Caller
 from api.gateway import Gateway
 from api.headers import header
 from api.problems import of_error
+from api.services.guests import may_stay
+from api.sockets import came_with
 from api.views import PREFIX
 from shared.access_errors import TooManyRequests, Unauthenticated
 from shared.errors import FramelaneError
@@ -49,13 +51,17 @@ class Access:
         # Never reset: each request is a task of its own, and a socket goes on after its request is over.
         CALLER.set(STRANGER)
         try:
-            caller = await _caller(scope, here)
+            token = _token(scope)
+            caller = await _caller(scope, here, token)
             CALLER.set(caller)
             spent = await _count(caller, here) if caller.limits.rate else None
         except FramelaneError as error:
             await _refusal(error, scope)(scope, receive, send)
             return
+        if token is not None:
+            may_stay(scope, here.guests, token)
         if scope["type"] == "websocket":
+            came_with(scope, token)
             send = _greeting(scope, send)
         if spent is not None:
             send = _telling(spent, caller.limits.rate or 0, send)
@@ -69,8 +75,7 @@ def known_caller(said: str, here: Gateway) -> Caller | None:
     return here.gate.remembered(said[len(_SCHEME) :].strip())
 
 
-async def _caller(scope: Scope, here: Gateway) -> Caller:
-    token = _token(scope)
+async def _caller(scope: Scope, here: Gateway, token: str | None) -> Caller:
     if token is not None:
         return here.gate.remembered(token) or await here.gate.identify(token)
     if _is_open(scope["path"].removeprefix(scope.get("root_path", "")), here):

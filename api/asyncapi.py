@@ -36,6 +36,7 @@ _CLOSE_CODES = {
     "1000": "the job has ended; its last event came before",
     "1001": "the gateway stops: come back with after_seq",
     "1013": "too slow, after a lagged message, or the store doesn't answer: come back with after_seq",
+    "4401": "the key was revoked, or its time is over",
     "4404": "there is no such job, or, after a gone message, no longer",
 }
 _FEED_CLOSE_CODES = {

@@ -51,6 +51,7 @@ _CLOSE_CODES = {
     "1000": "the client ended the session",
     "1001": "the gateway stops: resume, and another goes on",
     "1009": "a message of more than twice the largest frame",
+    "4401": "the key was revoked, or its time is over",
     "4404": "no such model or session, or another's token",
     "4408": "no frame came for too long",
     "4409": "the model isn't installed, or another connection has the session now",

@@ -24,6 +24,11 @@ class Caller:
     sees: str | None = DEFAULT_TENANT
     limits: KeyLimits = NO_LIMITS
 
+    @property
+    def oversees(self) -> str | None:
+        """Whose doings may be seen, by a role that may: those of the own tenant; of ``default`` all, None."""
+        return None if is_default(self.tenant) else self.tenant
+
     def must_be(self, needed: Role) -> None:
         """Raises Forbidden, Unauthenticated."""
         if self.role is None:
@@ -55,6 +60,12 @@ def own_session(session_id: str) -> str:
 def told_session(session_id: str) -> str:
     """The same as its callers call it."""
     return session_id.rpartition(_DOT)[2]
+
+
+def must_oversee() -> None:
+    """What concerns all tenants is for callers of the default one. Raises Forbidden."""
+    if caller().oversees is not None:
+        raise Forbidden(f"this is everybody's: it is for callers of the tenant {DEFAULT_TENANT}")
 
 
 def caller() -> Caller:

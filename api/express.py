@@ -15,9 +15,10 @@ from typing_extensions import override
 
 from api.gateway import Gateway
 from api.headers import header
-from api.meters import OPERATION, TEMPLATE
+from api.meters import TEMPLATE
 from api.permissions import require
 from api.problems import of_exception
+from api.recording import OPERATION
 from api.routes.gestures import Choices, predict, predict_gesture
 from api.routes.submit import submit, submit_job
 from api.uploads import JSON, MSGPACK, OCTETS

@@ -17,12 +17,14 @@ from api.services.dead import DeadJobs
 from api.services.entries import Entries
 from api.services.files import JobFiles
 from api.services.follow import Followers
-from api.services.gate import Gate
+from api.services.gate import Gate, Tokens
 from api.services.graphs import Graphs
+from api.services.guests import Guests
 from api.services.health import OK, Health, Phase
 from api.services.intake import Intake
 from api.services.keys import Keys
 from api.services.lanes import Lanes
+from api.services.levels import Levels
 from api.services.lookout import Lookout
 from api.services.measurement_jobs import MeasurementRules
 from api.services.media import MediaShelf
@@ -39,7 +41,6 @@ from api.services.rules import Rules
 from api.services.session_records import SessionRecords
 from api.services.sessions import Sessions
 from api.services.submit import Submitter
-from api.services.tokens import tokens
 from api.services.uploads import Uploads
 from shared.media_library import MediaLibrary
 from shared.settings import Settings
@@ -50,6 +51,15 @@ _LOOK_AGAIN_S = 1.0
 _COUNT_S = 2.0
 
 
+def _tokens(settings: Settings) -> Tokens | None:
+    """None where they aren't taken: their libraries are 8 MB of every process."""
+    if settings.auth.mode not in {"jwt", "both"}:
+        return None
+    from api.services.tokens import tokens
+
+    return tokens(settings)
+
+
 class Gateway:
     """The services of one process. Runs from ``start`` to ``stop``."""
 
@@ -57,14 +67,16 @@ class Gateway:
         limits, parts = settings.limits, owned(parts)
         self.settings = settings
         self.parts = parts
-        self.gate = Gate(parts.keys, settings.auth, tokens(settings))
+        self.gate = Gate(parts.keys, settings.auth, _tokens(settings))
+        self.guests = Guests(self.gate, settings.auth.open_recheck_s)
         self.keys = Keys(parts.keys)
+        self.levels = Levels(parts.directory, settings.log)
         self.meters = meters or Meters()
         self.version = own_version()
         self.phase = Phase.STARTING
         self.threads = CapacityLimiter(limits.threads)
         self.hub = Hub(parts.bus, limits.follower_queue)
-        self.overview = Overview(parts.directory, parts.store)
+        self.overview = Overview(parts.directory, parts.store, parts.queue)
         self.lanes = Lanes(parts.directory, parts.store, settings.routing)
         self.entries = Entries(parts.catalogue.by_name)
         self.models = InstalledModels(parts.directory, self.entries)
@@ -138,7 +150,14 @@ class Gateway:
         """Begin to hear events and look for the parts; what isn't there within 3 s is looked for in background."""
         self.phase = Phase.INITIALIZING
         looking = asyncio.create_task(self._look_for_parts())
-        going_on = (self.hub.run(), self.lookout.run(), self._chores.run(), self._keep_counting())
+        going_on = (
+            self.hub.run(),
+            self.lookout.run(),
+            self._chores.run(),
+            self._keep_counting(),
+            self.guests.run(),
+            self.levels.run(),
+        )
         of_sessions = (
             self.sessions.hear(),
             self.sessions.watch(),

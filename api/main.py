@@ -45,6 +45,7 @@ from api.routes import (
     jobs,
     keypoints,
     keys,
+    levels,
     media,
     media_upload,
     metadata,
@@ -110,6 +111,7 @@ _ROUTERS = (
     suites,
     metrics,
     oversight,
+    levels,
     keys,
 )
 

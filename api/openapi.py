@@ -23,6 +23,7 @@ from api.services.definitions import (
     VariantChange,
     VariantDefinition,
 )
+from shared.log_levels import NewLogLevels
 from shared.new_keys import NewKey
 from shared.specs import JOB_SPEC
 
@@ -35,6 +36,7 @@ _BODIES: tuple[type[BaseModel], ...] = (
     GraphToConvert,
     MetricsNews,
     NewKey,
+    NewLogLevels,
     PipelineChange,
     PipelineDefinition,
     TextToConvert,
@@ -63,6 +65,7 @@ _TAGS = [
     {"name": "benchmarks", "description": "What was measured, and how two results differ"},
     {"name": "devices", "description": "Hardware and workers"},
     {"name": "keys", "description": "Who may call"},
+    {"name": "oversight", "description": "Who changed what, and messages that nobody takes"},
     {"name": "operation", "description": "How the gateway is"},
 ]
 
@@ -107,15 +110,14 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _guard(operation: dict[str, Any]) -> None:
-    """Say who may do it, and what others are told."""
+    """Say who may do it, and what is told of whatever is behind it: to others, of its query and of its body."""
     role = NEEDED.get(operation["operationId"])
-    if role is None:
-        operation["security"] = []
-        return
-    operation["security"] = [{name: []} for name in _SCHEMES]
-    operation["x-role"] = role.value
-    operation["responses"] = dict(sorted((problems(401, 403, 429) | operation["responses"]).items(), key=_status))
-
-
-def _status(answer: tuple[int | str, Any]) -> str:
-    return str(answer[0])
+    operation["security"] = [] if role is None else [{name: []} for name in _SCHEMES]
+    always: set[int] = set()
+    if role is not None:
+        operation["x-role"] = role.value
+        always |= {401, 403, 422, 429, 503}  # 503: nobody knows who calls
+    if "requestBody" in operation:
+        always |= {400, 413, 415}
+    told = {str(status): answer for status, answer in problems(*always).items()} | operation["responses"]
+    operation["responses"] = dict(sorted(told.items()))

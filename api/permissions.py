@@ -112,7 +112,15 @@ _BY_ROLE: Mapping[Role, frozenset[str]] = {
         }
     ),
     Role.OPERATOR: frozenset(
-        {"requeue_job", "requeue_jobs", "delete_benchmark", "upload_model", "delete_model", "set_log_level"}
+        {
+            "requeue_job",
+            "requeue_jobs",
+            "delete_benchmark",
+            "upload_model",
+            "delete_model",
+            "get_log_level",
+            "set_log_level",
+        }
     ),
     Role.ADMIN: frozenset({"create_key", "list_keys", "get_key", "revoke_key", "list_audit", "list_rejected"}),
 }

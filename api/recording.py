@@ -7,7 +7,6 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.gateway import Gateway
-from api.meters import OPERATION
 from api.views import PREFIX
 from shared.audit import AuditEntry, outcome_of
 from shared.audit_settings import AuditSettings
@@ -17,6 +16,9 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _PREDICTION = re.compile(rf"{PREFIX}/(?:gestures|keypoints)/.+")
 _TARGET = 300
 """Characters of a path that are kept. A query isn't: nothing says what it holds."""
+
+OPERATION = "framelane.operation"
+"""Where a scope says the name of its operation if no route of FastAPI's answers it."""
 
 Who = Callable[[], tuple[str, str]]
 """Name and tenant of the caller of this request, after it was answered; empty where nobody was asked."""

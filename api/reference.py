@@ -118,13 +118,13 @@ def json_body(model: str) -> dict[str, Any]:
 
 def yaml_body() -> dict[str, Any]:
     """A YAML file as the body."""
-    return {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}}
+    return {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "object"}}}}}
 
 
 EVENT_STREAM: Responses = {
     200: {
         "description": "Server-sent events; asyncapi.json describes them",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
     },
     204: {"description": "The job has ended and nothing was missed"},
 }

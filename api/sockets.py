@@ -7,11 +7,13 @@ buffer, and no timer looks at a connection that works: the kernel looks for peer
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastapi import WebSocket
+from starlette.types import Scope
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -28,6 +30,9 @@ _TEXT: Final = 0x81
 _BYTE, _SHORT = 126, 1 << 16
 """Sizes from which on the length takes two bytes more, and eight."""
 _HAND_OVER = "framelane.hand-over"
+_CAME_WITH = "framelane.came-with"
+_NOBODY = 4401
+"""The close code of a socket whose key is no good any more."""
 _RECENT = 128
 """Messages that are kept as bytes while they go out to everybody who follows."""
 _LARGEST_SHARED = 32 * 1024
@@ -60,7 +65,9 @@ class LeanSocket(WebSocketsSansIOProtocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         gateway: Gateway = self.app_state["gateway"]
-        self._sockets = gateway.meters.sockets
+        self._sockets, self._guests = gateway.meters.sockets, gateway.guests
+        self._token: str | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self._patience_s = gateway.settings.limits.ping_s
         self._buffer_bytes = gateway.settings.sockets.buffer_bytes
         self._application, self.app = self.app, self._run
@@ -75,11 +82,14 @@ class LeanSocket(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:  # noqa: D102  uvicorn's
         super().handle_connect(event)
         if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
-            cast("Any", self.scope)["extensions"][_HAND_OVER] = {_HAND_OVER: self._take_over}
+            extensions = cast("Any", self.scope)["extensions"]
+            extensions[_HAND_OVER] = {_HAND_OVER: self._take_over, _CAME_WITH: self._come}
 
     async def send(self, message: "ASGISendEvent") -> None:  # noqa: D102  ASGI's
         if not self.writable.is_set():
             await self._until_writable()
+        if self._leaving is not None and self.close_sent:
+            raise ClientDisconnected  # sent away while it was told something
         await super().send(message)
         if self.close_timer is not None:
             # Closing waits for the buffer to empty, for ever where nobody reads.
@@ -90,11 +100,11 @@ class LeanSocket(WebSocketsSansIOProtocol):
         """Send a message. Raises ClientDisconnected."""
         if not self.writable.is_set():
             await self._until_writable()
+        if self.gone:
+            raise ClientDisconnected
         if self.conn.extensions:
             await super().send({"type": "websocket.send", "text": text})
             return
-        if self.gone:
-            raise ClientDisconnected
         frame = text_frame if len(text) <= _LARGEST_SHARED else text_frame.__wrapped__
         self.transport.write(frame(text))
 
@@ -124,9 +134,25 @@ class LeanSocket(WebSocketsSansIOProtocol):
     def _take_over(self, telling: "Telling") -> None:
         self._telling = telling
 
+    def _come(self, token: str) -> None:
+        self._token = token
+        self._guests.come(token, self._leave)
+
+    def _leave(self) -> None:
+        if self._leaving is None or self._leaving.done():
+            self._leaving = self.loop.create_task(self._end_for_nobody())
+
+    async def _end_for_nobody(self) -> None:
+        with suppress(ClientDisconnected):
+            await self.end(_NOBODY, "the key was revoked, or its time is over")
+
     async def _run(self, scope: Any, receive: Any, send: Any) -> None:
         with self._sockets.track_inprogress():
-            await self._serve(scope, receive, send)
+            try:
+                await self._serve(scope, receive, send)
+            finally:
+                if self._token is not None:
+                    self._guests.go(self._token, self._leave)
 
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         await self._application(scope, receive, send)
@@ -162,6 +188,13 @@ def hand_over(socket: WebSocket, telling: Telling) -> None:
     """Let ``telling`` go on with the accepted socket, one of ``api.server``, when the request is over."""
     extension: Any = socket.scope["extensions"][_HAND_OVER]
     extension[_HAND_OVER](telling)
+
+
+def came_with(scope: Scope, token: str | None) -> None:
+    """A socket of ``api.server`` came with this token: it is closed once that is no good any more."""
+    extension: Any = scope["extensions"].get(_HAND_OVER)
+    if token is not None and extension is not None:
+        extension[_CAME_WITH](token)
 
 
 class _Exit:

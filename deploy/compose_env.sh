@@ -49,6 +49,9 @@ put FRAMELANE_HOST uname -n
 [ -z "$render_group" ] || put RENDER_GROUP_ID echo "$render_group"
 [ -z "$accel_group" ] || put ACCEL_GROUP_ID echo "$accel_group"
 put VALKEY_PASSWORD secret
+for part in GATEWAY WORKER FLOWER SCALER BACKUP; do
+  put "VALKEY_${part}_PASSWORD" secret
+done
 put S3_ACCESS_KEY secret
 put S3_SECRET_KEY secret
 put FRAMELANE_CALLBACKS__SECRET echo "whsec_$(head -c 32 /dev/urandom | base64 -w0)"

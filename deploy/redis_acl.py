@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -31,17 +31,20 @@ _ASK_WORKERS = (
     "+evalsha +time -@dangerous +info -@admin"
 )
 _COPY = (
-    "~{p}:* -@all +@connection +@transaction +@read +@write +eval +evalsha +scan "
-    "-@dangerous +restore +info -@admin -flushall -flushdb -swapdb -migrate -sort"
+    # The channels: a job that ran waits again and says so; who listens is no reason to be disturbed.
+    "~{p}:* &{p}:events -@all +@connection +@transaction +@read +@write +eval +evalsha +scan +time +publish "
+    "-@dangerous +restore +info +pubsub|channels -@admin -flushall -flushdb -swapdb -migrate -sort"
 )
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     # Adding to the audit log and cutting its old end, but not removing it, or an entry.
-    "gateway": (f"~{{p}}:[^a]* ~{{p}}:active* &{{p}}:* &{{p}}:events:* {{c}} -@all {_WORK}", _AUDIT),
+    "gateway": (f"~{{p}}:[^a]* ~{{p}}:active* &{{p}}:* &{{p}}:events* {{c}} -@all {_WORK}", _AUDIT),
     # Neither the audit log nor the keys of callers.
-    "worker": (f"~{{p}}:[^ak]* ~{{p}}:active* &{{p}}:* &{{p}}:events:* {{c}} -@all {_WORK}",),
+    "worker": (f"~{{p}}:[^ak]* ~{{p}}:active* &{{p}}:* &{{p}}:events* {{c}} -@all {_WORK}",),
     # The broker alone, and of it only what Flower needs to ask workers and to hear them.
     "flower": (_ASK_WORKERS, "(%R~{p}:broker:* -@all +llen +exists +type)"),
+    # What asks how many jobs wait in a lane, to start workers: it does so with a script.
+    "scaler": ("~{p}:pending:* -@all +@connection -@dangerous +eval +evalsha +type +zcard +scard +llen +hlen",),
     # ``framelane backup`` and ``restore``.
     "backup": (_COPY,),
 }
@@ -52,20 +55,21 @@ def lines(prefix: str, passwords: Mapping[str, str], db: int = 0) -> list[str]:
     if not _PREFIX.match(prefix):
         msg = f"a prefix of letters, digits, - and _ is needed, not {prefix!r}: others mean something in a pattern"
         raise ValueError(msg)
-    channels = " ".join(f"&{prefix}:broker:/{db}.{name}" for name in _CHANNELS)
-    made = ["user default reset off"]
+    short = [role for role in ROLES if len(passwords[role]) < _SHORTEST]
+    if short:
+        msg = f"passwords of at least {_SHORTEST} characters are needed for: {', '.join(short)}"
+        raise ValueError(msg)
+    secret = {role: f"#{hashlib.sha256(passwords[role].encode()).hexdigest()}" for role in ROLES}
+    return list(users(prefix, secret, str(db)))
+
+
+def users(prefix: str, secret: Mapping[str, str], db: str) -> Iterator[str]:
+    """A line for each, by what stands for its secret: ``#`` and a hash, or ``>`` and the password."""
+    listened = " ".join((f"&{prefix}:broker:*", *(f"&{prefix}:broker:/{db}.{name}" for name in _CHANNELS)))
+    yield "user default reset off"
     for role, rights in ROLES.items():
-        password = passwords[role]
-        if len(password) < _SHORTEST:
-            msg = f"the password of {role} needs at least {_SHORTEST} characters"
-            raise ValueError(msg)
-        digest = hashlib.sha256(password.encode()).hexdigest()
-        made.append(f"user {role} reset on #{digest} sanitize-payload " + _filled(rights, prefix, channels))
-    return made
-
-
-def _filled(rights: Sequence[str], prefix: str, channels: str) -> str:
-    return " ".join(rights).replace("{p}", prefix).replace("{c}", f"&{prefix}:broker:* {channels}")
+        may = " ".join(rights).replace("{p}", prefix).replace("{c}", listened)
+        yield f"user {role} reset on {secret[role]} sanitize-payload {may}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

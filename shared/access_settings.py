@@ -38,6 +38,14 @@ class AuthSettings(BaseModel):
     recheck_s: Annotated[
         PositiveFloat, Field(le=60, description="a key that was revoked may still be used for so long")
     ] = 2.0
+    open_recheck_s: Annotated[
+        PositiveFloat,
+        Field(
+            le=600,
+            description="sockets and event streams are looked at this often: they are closed when their key was "
+            "revoked, or its time is over",
+        ),
+    ] = 5.0
     rate: Annotated[
         PositiveInt | None,
         Field(description="requests a minute of a caller whose key says nothing else; none: no limit"),

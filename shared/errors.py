@@ -218,6 +218,11 @@ class UploadNotFound(UploadError):
 
     code = "upload-not-found"
 
+    @classmethod
+    def of(cls, upload_id: str) -> "UploadNotFound":
+        """In the same words, whyever it isn't there."""
+        return cls(f"there is no upload {upload_id[:100]!r}; it was removed, or never begun")
+
 
 class UploadChanged(UploadError):
     """The upload has another offset by now."""

@@ -1,8 +1,10 @@
 """Settings of what is told about a running system."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
 class MetricsSettings(BaseModel):

@@ -218,6 +218,10 @@ class InstalledMedium(Answer):
         DEFAULT_TENANT
     )
 
+    def is_for(self, tenant: str) -> bool:
+        """Whether the tenant may see it: what isn't of the catalogue is its uploader's."""
+        return self.origin == "catalogue" or self.tenant == tenant
+
 
 class MediaUploadResult(Answer):
     """The medium that the upload became. ``known``: the library had this content already."""

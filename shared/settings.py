@@ -5,7 +5,7 @@ Read from the environment: ``FRAMELANE_<SECTION>__<FIELD>``, for example ``FRAME
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AliasChoices,
@@ -16,11 +16,18 @@ from pydantic import (
     PositiveInt,
     SecretStr,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from shared.access_settings import AuthSettings, JwtSettings, WebSettings
 from shared.audit_settings import AuditSettings
-from shared.observing_settings import MetricsSettings, TracingSettings
+from shared.observing_settings import LogLevel, MetricsSettings, TracingSettings
 from shared.pipeline_settings import PipelineSettings
 from shared.queue_settings import BatchingSettings, QueueSettings
 from shared.session_settings import SessionSettings
@@ -302,7 +309,7 @@ class MeasuringSettings(BaseModel):
 class LogSettings(BaseModel):
     """What is told, and how."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    level: Annotated[LogLevel, Field(description="until another is set for all by `framelane log-level`")] = "INFO"
     format: Annotated[Literal["auto", "json", "console"], Field(description="auto: console on a terminal")] = (
         "auto"
     )
@@ -311,6 +318,17 @@ class LogSettings(BaseModel):
 def _auth(value: object) -> object:
     """``FRAMELANE_AUTH=off`` says the mode itself."""
     return {"mode": value} if isinstance(value, str) else value
+
+
+class Environment(EnvSettingsSource):
+    """Where ``FRAMELANE_AUTH`` says the mode, the other variables of its section hold too."""
+
+    def prepare_field_value(self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool) -> Any:
+        """As in the library, which takes the one value for all of the section."""
+        found: object = super().prepare_field_value(field_name, field, value, value_is_complex)
+        if field_name == "auth" and isinstance(found, str):
+            return self.explode_env_vars(field_name, field, self.env_vars) | {"mode": found}
+        return found
 
 
 class Settings(BaseSettings):
@@ -347,6 +365,17 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     tracing: TracingSettings = TracingSettings()
     redis_url: Annotated[str | None, Field(validation_alias=AliasChoices("REDIS_URL"))] = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_others: object,
+        **_more: object,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is said here, then the environment."""
+        return init_settings, Environment(settings_cls)
 
     @property
     def store_url(self) -> str:

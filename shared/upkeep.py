@@ -31,6 +31,8 @@ ALONE = "alone"
 
 _NO_BACKOFF = {Lost.code, WorkerLeaves.code}
 _BATCH = 500
+_LISTED, _LISTS = 1_000, 5
+"""Jobs a script looks at, and how often in a round."""
 _WAITS_S = 1.0
 """A lane with a job that was sent so long ago may have some that wait for others all the time."""
 
@@ -115,7 +117,14 @@ class Upkeep:
     def tend(self) -> None:
         """Every step once; the first error is raised when all were tried."""
         failed: list[Exception] = []
-        for step in (self._reap, self._store.expire, self._note_lost, self._send_waiting, self._age):
+        for step in (
+            self._reap,
+            self._store.expire,
+            self._note_lost,
+            self._send_waiting,
+            self._age,
+            self._list_older,
+        ):
             _try(step, failed)
         if failed:
             raise failed[0]
@@ -161,6 +170,12 @@ class Upkeep:
         for lane in self._store.waiting_lanes(min(self._ageing_s, _WAITS_S)):
             if raised := self._queue.age(lane, self._ageing_s):
                 log.info("messages_aged", lane=lane, messages=raised)
+
+    def _list_older(self) -> None:
+        """While versions are mixed. All that are kept are looked at once, then those that come."""
+        for _ in range(_LISTS):
+            if self._store.list_older(_LISTED) < _LISTED:
+                return
 
     def _send_waiting(self) -> None:
         now = datetime.now(UTC)

@@ -29,7 +29,7 @@ from shared.moving import Movers
 from shared.ports import ArtifactStore
 from shared.settings import ArtifactSettings, Settings, WorkerSettings
 from shared.specs import JobKind
-from shared.telemetry import configure_logging
+from shared.telemetry import FollowedLevel, configure_logging
 from shared.upkeep import Upkeep
 from shared.workers import WorkerInfo
 from workers import arguments as arguments_of_worker
@@ -182,6 +182,7 @@ def assemble(settings: Settings, lane: Lane, device: DeviceInfo, build: BuildHan
             Scrape(settings.metrics),
             LeaseVigil(me, host, device, doors.leases, intake, worker.lease_look_s),
             *_upkeep(settings, doors, environment.catalogue),
+            _levels(settings, doors.beacon),
             *errands(settings, lane, store, doors.queue, lambda: RedisJobStore(settings)),
         ],
         closers=[*(one.close for one in handlers.values()), scratch.close, *doors.closers],
@@ -228,6 +229,12 @@ def _upkeep(settings: Settings, doors: _Doors, catalogue: Catalogue) -> list[Loo
         Loop("upkeep", upkeep.every_s, upkeep.round, _UPKEEP_PAUSE_S),
         Loop("moving", MOVE_EVERY_S, movers.round, _UPKEEP_PAUSE_S),
     ]
+
+
+def _levels(settings: Settings, beacon: RedisWorkerBeacon) -> Loop:
+    """Logs as much as workers shall."""
+    level = FollowedLevel(settings.log.level)
+    return Loop("log-level", settings.worker.heartbeat_s, lambda: level.heed(beacon.log_levels().workers))
 
 
 def _state(intake: Intake, times: ServiceTimes, vigil: DeviceVigil, machine: MachineLook) -> dict[str, object]:

@@ -78,6 +78,11 @@ class JobContext:
         return self.claim.job
 
     @property
+    def tenant(self) -> str:
+        """Whose the job is."""
+        return self.claim.job.tenant
+
+    @property
     def task(self) -> AnyTask:
         """What is asked for."""
         return self.claim.job.spec

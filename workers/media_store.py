@@ -33,12 +33,12 @@ class MediaStore:
         self._cache = Cache(directory, artifacts, limit)
         self._beacon = beacon
 
-    def ensure(self, name: str) -> MediumFile:
-        """A medium by its name, fetched first if need be. Asks the library each time.
+    def ensure(self, name: str, tenant: str) -> MediumFile:
+        """A medium that the tenant may see, by its name, fetched first if need be. Asks the library each time.
 
         Raises MediumNotInstalled (also when its file is gone), ChecksumMismatch, OutOfSpace and StoreUnavailable.
         """
-        known = self._beacon.media()
+        known = {each: medium for each, medium in self._beacon.media().items() if medium.is_for(tenant)}
         if name not in known:
             msg = f"{name} isn't in the library; there are: {', '.join(sorted(known)) or 'none'}"
             raise MediumNotInstalled(msg)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import lru_cache
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from api.dependencies import Here, JobId
 from api.reference import EVENT_STREAM, problems
 from api.services.follow import End, Frame, Watch
+from api.services.guests import staying
 from shared.errors import InvalidSpec
 
 router = APIRouter(tags=["events"])
@@ -58,22 +59,41 @@ def number_of(last_event_id: str) -> int:
 
 
 class Patient(EventSourceResponse):
-    """Waits ``within_s`` seconds for its reader to take what it is sent, then lets go of it."""
+    """Waits ``within_s`` seconds for its reader to take what it is sent, then lets go of it.
+
+    It ends, too, when the key it was asked for with is no good any more.
+    """
 
     def __init__(self, content: AsyncIterator[bytes], within_s: float, headers: Mapping[str, str]) -> None:
         super().__init__(content, headers=headers)
         self._within_s = within_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102  ASGI
+        begun = False
+
         async def send_in_time(message: Message) -> None:
+            nonlocal begun
             async with asyncio.timeout(self._within_s):
                 await send(message)
+            begun = True
 
+        stay = asyncio.timeout(None)
         try:
-            await super().__call__(scope, receive, send_in_time)
+            async with stay:
+                with staying(scope, lambda: _end(stay)):
+                    await super().__call__(scope, receive, send_in_time)
         except (ClientDisconnect, TimeoutError):
+            if stay.expired() and begun:
+                with suppress(TimeoutError, OSError):
+                    await send_in_time({"type": "http.response.body", "body": b"", "more_body": False})
+                return
             # From ASGI 2.4 on Starlette takes a timeout for a client that left, which comes to the same.
             _log.info("an event stream's reader left, or reads no more", path=scope["path"])
+
+
+def _end(stay: asyncio.Timeout) -> None:
+    if not stay.expired():
+        stay.reschedule(asyncio.get_running_loop().time())
 
 
 @router.get(

@@ -79,14 +79,14 @@ class Status(BaseModel):
 
 
 @router.head("/health/live", include_in_schema=False)
-@router.get("/health/live")
+@router.get("/health/live", responses=problems(422))
 async def live() -> Alive:
     """200 as long as the process answers."""
     return Alive()
 
 
 @router.head("/health/ready", include_in_schema=False)
-@router.get("/health/ready", responses={200: {"model": Ready}} | problems(503))
+@router.get("/health/ready", responses={200: {"model": Ready}} | problems(422, 503))
 async def ready(request: Request, here: Here) -> Response:
     """200 if every part answers; else 503, naming those that don't."""
     checks = await here.health.check()

@@ -25,7 +25,7 @@ from shared.specs import CommonSpec, MediaUploadSpec, Name, UploadId
 router = APIRouter(tags=["media"])
 
 _FIELDS = ("name", "licence", "replace")
-_REFUSALS = problems(400, 409, 413, 415, 422, 429, 503)
+_REFUSALS = problems(400, 404, 409, 413, 415, 422, 429, 503)
 
 
 class UploadUse(Wire):

@@ -24,7 +24,7 @@ _TEXT: Responses = {
 }
 _STREAM: Responses = {
     200: {
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
         "description": "Server-sent events called `metrics`; the data of each is a MetricsNews",
     }
 }

@@ -66,7 +66,7 @@ _BODY: dict[str, Any] = {
 @router.post(
     "/models/upload",
     status_code=202,
-    responses=ACCEPTED | problems(400, 409, 413, 415, 422, 429, 503),
+    responses=ACCEPTED | problems(400, 404, 409, 413, 415, 422, 429, 503),
     openapi_extra=_BODY,
 )
 async def upload_model(request: Request, here: Here, prefer: Prefer = None) -> Response:

@@ -111,10 +111,11 @@ async def delete_pipeline(here: Here, pipeline_id: str, if_match: IfMatch = None
 
 @router.get(
     "/pipelines/{pipeline_id}/export",
+    response_class=Response,
     responses={
         200: {
             "description": "The pipeline as a file that can be imported",
-            "content": {YAML: {"schema": {"type": "string"}}},
+            "content": {YAML: {"schema": {"type": "object"}}},
         }
     }
     | problems(404, 503),

@@ -24,7 +24,7 @@ from shared.errors import InvalidSpec
 
 router = APIRouter(tags=["jobs"])
 
-_REFUSALS = problems(400, 409, 413, 415, 422, 429, 503)
+_REFUSALS = problems(400, 404, 409, 413, 415, 422, 429, 503)
 
 
 @router.post("/jobs", status_code=202, responses=ACCEPTED | _REFUSALS, openapi_extra=SPEC_BODY)

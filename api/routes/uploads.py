@@ -141,7 +141,7 @@ async def complete_upload(here: Here, upload_id: str) -> UploadView:
     return UploadView.of(await here.uploads.finish_direct(upload_id))
 
 
-@router.head("/uploads/{upload_id}", responses=problems(404, 412, 503))
+@router.head("/uploads/{upload_id}", response_class=Response, responses=problems(404, 412, 503))
 async def ask_upload(here: Here, upload_id: str, version: TusResumable = None) -> Response:
     """Where to go on: `Upload-Offset`."""
     _check_version(version)

@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from prometheus_client.core import GaugeMetricFamily
+from anyio import CapacityLimiter, to_thread
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from shared.errors import StoreUnavailable
+from shared.errors import BrokerUnavailable, StoreUnavailable
 from shared.machine import FIGURES, of_device
-from shared.ports import JobStore, WorkerDirectory
+from shared.ports import JobQueue, JobStore, WorkerDirectory
 from shared.workers import DeviceLease, LaneBacklog, LaneState, WorkerInfo, live_lanes
 
 READ_S = 0.9
 """A store that doesn't answer within this tells nothing."""
+_BROKER_S = 0.5
+"""Nor does a broker within this, which may be elsewhere."""
 
 _TTL_S = 0.5
 
@@ -24,21 +27,27 @@ _log = structlog.stdlib.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """``answered``: whether the store did; else all is empty. ``at``: seconds since the epoch."""
+    """``answered``: whether the store did; else all is empty. ``at``: seconds since the epoch.
+
+    ``rejected``: messages that workers didn't take, ever; None: the broker doesn't answer.
+    """
 
     at: float
     answered: bool = False
     workers: Sequence[WorkerInfo] = ()
     backlog: Mapping[str, LaneBacklog] = field(default_factory=dict[str, LaneBacklog])
     leases: Sequence[DeviceLease] = ()
+    rejected: int | None = None
 
 
 class Overview:
     """One per process. Whoever asks within half a second after another is told the same."""
 
-    def __init__(self, directory: WorkerDirectory, store: JobStore) -> None:
+    def __init__(self, directory: WorkerDirectory, store: JobStore, queue: JobQueue) -> None:
         self._directory = directory
         self._store = store
+        self._queue = queue
+        self._thread = CapacityLimiter(1)
         self._reading = asyncio.Lock()
         self._read_at = float("-inf")
         self._moment = Moment(0.0)
@@ -54,19 +63,30 @@ class Overview:
     async def _read(self) -> Moment:
         try:
             async with asyncio.timeout(READ_S):
-                workers, backlog, leases = await asyncio.gather(
-                    self._directory.workers(), self._store.backlog(), self._directory.leases()
+                workers, backlog, leases, rejected = await asyncio.gather(
+                    self._directory.workers(), self._store.backlog(), self._directory.leases(), self._rejected()
                 )
         except (StoreUnavailable, TimeoutError) as error:
             _log.warning("overview_without_store", reason=str(error))
             return Moment(time.time())
-        return Moment(time.time(), True, workers, backlog, leases)  # noqa: FBT003  it is what the field says
+        return Moment(time.time(), True, workers, backlog, leases, rejected)  # noqa: FBT003  it is what the field says
+
+    async def _rejected(self) -> int | None:
+        try:
+            async with asyncio.timeout(_BROKER_S):
+                found = await to_thread.run_sync(
+                    self._queue.rejected, 1, limiter=self._thread, abandon_on_cancel=True
+                )
+        except (BrokerUnavailable, TimeoutError):
+            return None
+        return found.total
 
 
 def families(moment: Moment) -> list[Metric]:
     """The moment as gauges of Prometheus."""
     up = GaugeMetricFamily("framelane_store_up", "1: the job store answered.", value=float(moment.answered))
-    return [up, *_of_lanes(moment), *_of_workers(moment.workers), _of_leases(moment.leases), *_of_hosts(moment)]
+    of_lanes = [_of_messages(moment.rejected), *_of_lanes(moment)]
+    return [up, *of_lanes, *_of_workers(moment.workers), _of_leases(moment.leases), *_of_hosts(moment)]
 
 
 def machines(workers: Iterable[WorkerInfo]) -> dict[str, dict[str, float]]:
@@ -85,6 +105,11 @@ def devices(workers: Iterable[WorkerInfo]) -> dict[tuple[str, str], dict[str, fl
         if own := {name: value for name, value in worker.machine.items() if of_device(name)}:
             found.setdefault((worker.host, worker.device.key), {}).update(own)
     return found
+
+
+def _of_messages(rejected: int | None) -> Metric:
+    about = "Messages in the queues that workers didn't take, since somebody else wrote them."
+    return CounterMetricFamily("framelane_messages_rejected", about, value=rejected)
 
 
 _LANES: Mapping[str, tuple[str, Callable[[LaneState], float]]] = {

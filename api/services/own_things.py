@@ -1,11 +1,14 @@
 """Pipelines, uploads, results and media of whoever calls, and nobody else's."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from api.callers import caller
 from shared.access import scoped, unscoped
 from shared.benchmarks import Benchmark
-from shared.errors import BenchmarkNotFound, PipelineNotFound, UploadNotFound
+from shared.errors import BenchmarkNotFound, PipelineError, PipelineNotFound, UploadNotFound
+from shared.log_levels import LogLevels, NewLogLevels
 from shared.pipelines import Pipeline
 from shared.ports import (
     BenchmarkPage,
@@ -34,31 +37,39 @@ class OwnPipelines:
 
     async def get(self, pipeline_id: str) -> Pipeline:
         """See the port."""
-        return _named(await self._store.get(_own(pipeline_id)), pipeline_id)
+        with _own(pipeline_id) as own:
+            return _named(await self._store.get(own), pipeline_id)
 
     async def add(self, pipeline: Pipeline) -> Pipeline:
         """See the port."""
-        return _named(await self._store.add(_named(pipeline, _own(pipeline.id))), pipeline.id)
+        with _own(pipeline.id) as own:
+            return _named(await self._store.add(_named(pipeline, own)), pipeline.id)
 
     async def replace(self, pipeline: Pipeline, expected_version: int) -> Pipeline:
         """See the port."""
-        return _named(
-            await self._store.replace(_named(pipeline, _own(pipeline.id)), expected_version), pipeline.id
-        )
+        with _own(pipeline.id) as own:
+            return _named(await self._store.replace(_named(pipeline, own), expected_version), pipeline.id)
 
     async def remove(self, pipeline_id: str, expected_version: int | None = None) -> None:
         """See the port."""
-        await self._store.remove(_own(pipeline_id), expected_version)
+        with _own(pipeline_id) as own:
+            await self._store.remove(own, expected_version)
 
     async def close(self) -> None:
         """See the port."""
         await self._store.close()
 
 
-def _own(pipeline_id: str) -> str:
+@contextmanager
+def _own(pipeline_id: str) -> Generator[str]:
+    """What it is called in the store. Errors call it as its tenant does."""
     if pipeline_id.startswith("@"):
-        raise PipelineNotFound(f"there is no pipeline {pipeline_id[:100]!r}")
-    return scoped(caller().tenant, pipeline_id)
+        raise PipelineNotFound(f"there is no pipeline {pipeline_id!r}")
+    own = scoped(caller().tenant, pipeline_id)
+    try:
+        yield own
+    except PipelineError as error:
+        raise type(error)(error.detail.replace(repr(own), repr(pipeline_id))) from error
 
 
 def _named(pipeline: Pipeline, name: str) -> Pipeline:
@@ -79,7 +90,7 @@ class OwnUploads:
         """See the port."""
         upload = self._store.get(upload_id)
         if caller().sees not in {None, upload.tenant}:
-            raise UploadNotFound(f"there is no upload {upload_id}")
+            raise UploadNotFound.of(upload_id)
         return upload
 
     def replace(self, upload: Upload, keep_s: float | None = None) -> Upload:
@@ -145,8 +156,16 @@ class OwnDirectory:
         sees, media = caller().sees, await self._directory.media()
         if sees is None:
             return media
-        return {name: each for name, each in media.items() if each.origin == "catalogue" or each.tenant == sees}
+        return {name: each for name, each in media.items() if each.is_for(sees)}
 
     async def models(self) -> dict[str, InstalledModel]:
         """See the port."""
         return await self._directory.models()
+
+    async def log_levels(self) -> LogLevels:
+        """See the port. They are everybody's."""
+        return await self._directory.log_levels()
+
+    async def set_log_levels(self, wanted: NewLogLevels) -> LogLevels:
+        """See the port. They are everybody's."""
+        return await self._directory.set_log_levels(wanted)

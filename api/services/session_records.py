@@ -2,10 +2,12 @@
 
 import asyncio
 import re
+from contextlib import suppress
 
 import structlog
 from anyio import CapacityLimiter, to_thread
 
+from api.callers import told_session
 from shared.errors import ArtifactNotFound, FramelaneError
 from shared.jobs import ArtifactRef
 from shared.ports import ArtifactStore, ObjectInfo
@@ -60,15 +62,16 @@ class SessionRecords:
         """What was written. Raises SessionNotFound where nothing was, nor will be."""
         found = await to_thread.run_sync(self._found, session_id, limiter=self._threads)
         if not found and session_id not in await self._store.recorded():
-            raise SessionNotFound(f"there is no recorded session {session_id}; begin one with record=true")
+            says = f"there is no recorded session {told_session(session_id)}; begin one with record=true"
+            raise SessionNotFound(says)
         return [_reference(each) for each in found]
 
     async def link(self, session_id: str, name: str) -> str:
         """A short-lived URL (or a path below our root) of one file. Raises ArtifactNotFound."""
-        key = record_key(session_id, name) if _NAME.match(name) else ""
-        if not key:
-            raise ArtifactNotFound(f"the session has no artifact {name[:100]!r}")
-        return await to_thread.run_sync(self._link, key, name, limiter=self._threads)
+        if _NAME.match(name):
+            with suppress(ArtifactNotFound):  # its words would have the store's own names
+                return await to_thread.run_sync(self._link, session_id, name, limiter=self._threads)
+        raise ArtifactNotFound(f"the session has no artifact {name[:100]!r}")
 
     async def _write(self, session_id: str, part: RecordPart) -> None:
         if part.lines:
@@ -79,7 +82,8 @@ class SessionRecords:
     def _found(self, session_id: str) -> list[ObjectInfo]:
         return [self._artifacts.stat(key) for key in self._artifacts.keys(record_key(session_id, ""))]
 
-    def _link(self, key: str, name: str) -> str:
+    def _link(self, session_id: str, name: str) -> str:
+        key = record_key(session_id, name)
         self._artifacts.stat(key)
         return self._artifacts.link(key, self._link_ttl_s, name)
 

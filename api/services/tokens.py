@@ -125,8 +125,6 @@ class JwtTokens:
         return roles[-1]
 
 
-def tokens(settings: Settings) -> JwtTokens | None:
-    """None where they aren't taken."""
-    if settings.auth.mode not in {"jwt", "both"}:
-        return None
+def tokens(settings: Settings) -> JwtTokens:
+    """Of the issuer that the settings name."""
     return JwtTokens(settings.jwt, ProviderKeys(settings.jwt), settings.auth.rate)

@@ -217,7 +217,7 @@ def canonical(upload_id: str) -> str:
     try:
         return str(UUID(upload_id))
     except ValueError:
-        raise UploadNotFound(f"there is no upload {upload_id[:100]!r}") from None
+        raise UploadNotFound.of(upload_id) from None
 
 
 def _shown(filename: str) -> str:

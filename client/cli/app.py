@@ -9,9 +9,11 @@ from typer.core import TyperGroup
 
 from client.cli import specs
 from client.cli.audit import audit
+from client.cli.backup import backup, restore
 from client.cli.bench import bench
 from client.cli.dead import dead, requeue
 from client.cli.keys import keys
+from client.cli.levels import log_level
 from client.cli.media import media
 from client.cli.models import models
 from client.cli.output import EXIT_CODES, INTERRUPTED, PROBLEM, complain, err, out, print_json
@@ -53,6 +55,9 @@ app.command()(session)
 app.command()(dead)
 app.command()(requeue)
 app.command()(audit)
+app.command()(log_level)
+app.command()(backup)
+app.command()(restore)
 app.add_typer(pipelines)
 app.add_typer(media)
 app.add_typer(bench)

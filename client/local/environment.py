@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
 from shared.errors import FramelaneError
-from shared.settings import Settings
+from shared.settings import Environment, Settings
 
 _PREFIX = "FRAMELANE"
 
@@ -17,7 +17,7 @@ class CannotStart(FramelaneError):
     code = "cannot-start"
 
 
-class _Environ(EnvSettingsSource):
+class _Environ(Environment):
     def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
         self._environ = environ
         super().__init__(settings_cls)

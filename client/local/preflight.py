@@ -14,7 +14,7 @@ from client.local.supervisor import told_reason
 from shared.adapters.redis_connection import BlockingRedis
 from shared.devices import Device, Lane
 from shared.errors import StoreUnavailable
-from shared.settings import ArtifactSettings, RedisSettings, Settings
+from shared.settings import ArtifactSettings, Settings
 
 _REDIS_S = 2.0
 """For connecting and for answering; a name with two addresses takes twice as long to connect to."""
@@ -130,7 +130,8 @@ def _check_redis(settings: Settings, environ: Mapping[str, str]) -> None:
 
 
 def _ping(variable: str, url: str, settings: Settings) -> None:
-    short = RedisSettings(connect_timeout_s=_REDIS_S, socket_timeout_s=_REDIS_S)
+    limits = {"connect_timeout_s": _REDIS_S, "socket_timeout_s": _REDIS_S}
+    short = settings.redis.model_copy(update=limits)
     try:
         client = BlockingRedis(settings.model_copy(update={"redis_url": url, "redis": short}))
     except ValueError as error:

@@ -46,9 +46,9 @@ class WorkerList(Answer):
 
 
 class DeviceLeaseView(Answer):
-    """A job that has a device for itself, for ``left_s`` more seconds unless it renews that."""
+    """A job (null: another tenant's) that has a device for itself, for ``left_s`` more seconds, or renews that."""
 
-    job_id: str
+    job_id: str | None
     left_s: float
 
 

@@ -12,7 +12,7 @@ import httpx2
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from client.sdk import calls, key_calls, pipeline_calls
+from client.sdk import calls, key_calls, level_calls, pipeline_calls
 from client.sdk.answers import (
     DeviceView,
     GestureAnswer,
@@ -36,6 +36,7 @@ from shared.audit import KeptEntry
 from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.inputs import Frame, Point
 from shared.jobs import ArtifactRef, Job
+from shared.log_levels import LogLevels, NewLogLevels
 from shared.new_keys import NewKey
 from shared.pipelines import Pipeline
 from shared.workers import WorkerInfo
@@ -299,6 +300,14 @@ class AsyncFramelane(AsyncMediaMethods, AsyncBenchmarkMethods):
     async def revoke_key(self, key_id: str) -> None:
         """Nobody is served with it any more, within seconds."""
         await self._do(key_calls.revoke(key_id))
+
+    async def log_levels(self) -> LogLevels:
+        """How much all gateways and all workers log."""
+        return await self._do(level_calls.held())
+
+    async def set_log_levels(self, wanted: NewLogLevels | Mapping[str, Any]) -> LogLevels:
+        """Let them log so much from now on; what isn't named, as it was started."""
+        return await self._do(level_calls.put(wanted))
 
     async def devices(self) -> list[DeviceView]:
         """Devices of the live workers."""

@@ -26,7 +26,8 @@ LABEL org.opencontainers.image.title="framelane-gateway" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/framelane /opt/framelane
-# Nothing is written but to /tmp: the root file system can be read-only.
+# A volume here is ours to write. Else nothing is written but to /tmp: the root file system can be read-only.
+RUN install -d -o 10001 -g 10001 /var/lib/framelane
 ENV PATH=/opt/framelane/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -35,6 +36,6 @@ WORKDIR /tmp
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-P", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/health/ready', timeout=4)"]
+    CMD ["python", "-P", "-m", "api.checkup"]
 ENTRYPOINT ["framelane-gateway"]
 CMD ["--host", "0.0.0.0", "--port", "8000"]

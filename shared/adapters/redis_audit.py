@@ -10,6 +10,8 @@ from shared.circuit import Circuit
 from shared.settings import Settings
 
 _ID = re.compile(r"\d{1,18}-\d{1,18}\Z")
+_LOOKED_AT = 1_000
+"""Entries read at once where one tenant's are sought among all."""
 
 # It is bounded: a full memory is no reason to forget who filled it.
 _APPEND = Script.of(
@@ -38,18 +40,32 @@ class RedisAuditLog:
         told = [entry.model_dump_json() for entry in entries]
         await self._redis.run(_APPEND, self._key, self._settings.kept, round(self._settings.kept_s * 1000), *told)
 
-    async def newest(self, limit: int, before: str | None = None) -> list[KeptEntry]:
+    async def newest(self, limit: int, before: str | None = None, tenant: str | None = None) -> list[KeptEntry]:
         """See the port."""
         if before is not None and not _ID.match(before):
             msg = "not the id of an entry"
             raise ValueError(msg)
-        end = "+" if before is None else f"({before}"
-        found = await self._redis.command("XREVRANGE", self._key, end, "-", "COUNT", limit)
-        return [_read(entry_id, fields) for entry_id, fields in found]
+        if tenant is None:
+            return [_read(*each) for each in await self._before(before, limit)]
+        found: list[KeptEntry] = []
+        while len(found) < limit and (some := await self._before(before, _LOOKED_AT)):
+            told = [_read(*each) for each in some if _may_be_of(tenant, each[1])]
+            found += [each for each in told if each.tenant == tenant]
+            before = some[-1][0].decode()
+        return found[:limit]
+
+    async def _before(self, end: str | None, limit: int) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
+        last = "+" if end is None else f"({end}"
+        return await self._redis.command("XREVRANGE", self._key, last, "-", "COUNT", limit)
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._redis.close()
+
+
+def _may_be_of(tenant: str, fields: Mapping[bytes, bytes]) -> bool:
+    """Quicker than reading the entry, and never wrong about one that is."""
+    return f'"tenant":"{tenant}"'.encode() in fields[b"e"]
 
 
 def _read(entry_id: bytes, fields: Mapping[bytes, bytes]) -> KeptEntry:

@@ -6,6 +6,7 @@ from shared.adapters.redis_connection import AsyncRedis, BlockingRedis, Script
 from shared.adapters.redis_jobs.scripts import ALLOW_OOM, read_lua
 from shared.adapters.redis_leases import LIST_LEASES, read_leases
 from shared.circuit import Circuit
+from shared.log_levels import LogLevels, NewLogLevels
 from shared.results import InstalledMedium, InstalledModel
 from shared.settings import Settings
 from shared.workers import DeviceLease, WorkerInfo
@@ -43,6 +44,17 @@ _UNUSED_MEDIA = Script.of("""
 local latest = tonumber(redis.call('TIME')[1]) - tonumber(ARGV[2])
 return redis.call('ZRANGEBYSCORE', ARGV[1] .. ':media:used', '-inf', latest)
 """)
+# A full memory is no reason to look less closely.
+_SET_LEVELS = Script.of(
+    ALLOW_OOM
+    + """
+if ARGV[3] == '0' then
+  redis.call('SET', ARGV[1], ARGV[2])
+else
+  redis.call('SET', ARGV[1], ARGV[2], 'PX', ARGV[3])
+end
+"""
+)
 _RELEASE = Script.of("""
 if redis.call('GET', ARGV[1]) == ARGV[2] then
   redis.call('DEL', ARGV[1])
@@ -74,6 +86,17 @@ class RedisWorkerDirectory:
         """Media by name, in the order of the names."""
         return _media(await self._redis.command("HGETALL", f"{self._prefix}:media"))
 
+    async def log_levels(self) -> LogLevels:
+        """See the port."""
+        return _levels(await self._redis.command("GET", f"{self._prefix}:log-levels"))
+
+    async def set_log_levels(self, wanted: NewLogLevels) -> LogLevels:
+        """See the port."""
+        levels = wanted.made()
+        kept_ms = round((wanted.for_s or 0) * 1000)
+        await self._redis.run(_SET_LEVELS, f"{self._prefix}:log-levels", levels.model_dump_json(), kept_ms)
+        return levels
+
     async def close(self) -> None:
         """Let go of connections."""
         await self._redis.close()
@@ -103,6 +126,10 @@ class RedisWorkerBeacon:
     def models(self) -> dict[str, InstalledModel]:
         """Installed models by name, in the order of the names."""
         return _models(self._redis.command("HGETALL", f"{self._prefix}:models"))
+
+    def log_levels(self) -> LogLevels:
+        """See the port."""
+        return _levels(self._redis.command("GET", f"{self._prefix}:log-levels"))
 
     def install(self, model: InstalledModel) -> None:
         """See the port."""
@@ -170,6 +197,10 @@ def _workers(reply: Sequence[bytes]) -> list[WorkerInfo]:
 def _models(reply: Mapping[bytes, bytes]) -> dict[str, InstalledModel]:
     models = [InstalledModel.model_validate_json(model) for model in reply.values()]
     return {model.name: model for model in sorted(models, key=lambda model: model.name)}
+
+
+def _levels(reply: bytes | None) -> LogLevels:
+    return LogLevels() if reply is None else LogLevels.model_validate_json(reply)
 
 
 def _media(reply: Mapping[bytes, bytes]) -> dict[str, InstalledMedium]:

@@ -22,7 +22,11 @@ class UnfitServer(ValueError):
     """This server would lose jobs or can't run our scripts; the text says what to do."""
 
 
-def check_servers(settings: Settings) -> None:
+RESTORING = "restoring"
+"""This key is there as long as a restore goes on, or when it didn't end."""
+
+
+def check_servers(settings: Settings, *, to_restore: bool = False) -> None:
     """Return unless the server of jobs, or the broker if it is another Redis, is known to be unfit.
 
     Blocking; to be called before anything is served. Raises UnfitServer. A server that doesn't answer, or won't
@@ -30,12 +34,14 @@ def check_servers(settings: Settings) -> None:
     """
     for url in dict.fromkeys((settings.store_url, settings.broker_url)):
         if url.startswith(("redis://", "rediss://", "unix://")):
-            reason = unfit(_about(url, settings))
+            half = None if to_restore or url != settings.store_url else f"{settings.redis.prefix}:{RESTORING}"
+            reason = unfit(_about(url, settings, half))
             if reason is not None:
                 raise UnfitServer(reason)
 
 
-def _about(url: str, settings: Settings) -> dict[str, Any]:
+def _about(url: str, settings: Settings, half: str | None) -> dict[str, Any]:
+    """``half``: a key that says that not everything is there yet."""
     once = redis.retry.Retry(NoBackoff(), 0)
     limits = {
         "socket_timeout": settings.redis.socket_timeout_s,
@@ -44,7 +50,8 @@ def _about(url: str, settings: Settings) -> dict[str, Any]:
     }
     try:
         with redis.Redis.from_url(url, retry=once, **limits) as client:
-            return {**client.info("server"), **client.info("memory")}
+            begun = {RESTORING: client.get(half)} if half else {}
+            return {**client.info("server"), **client.info("memory"), **begun}
     except redis.RedisError as error:
         _log.warning("redis_not_checked", reason=str(error))
         return {}
@@ -52,6 +59,8 @@ def _about(url: str, settings: Settings) -> dict[str, Any]:
 
 def unfit(about: Mapping[str, Any]) -> str | None:
     """Why not, from what INFO tells; None if nothing is known against it."""
+    if about.get(RESTORING):
+        return "a restore of this store goes on, or didn't end: wait for it, or do it again with --force"
     for engine, oldest in OLDEST.items():
         # Valkey tells a version of Redis too, which it is compatible with.
         version = about.get(f"{engine}_version")

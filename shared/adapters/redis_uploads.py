@@ -63,7 +63,7 @@ class RedisUploadStore:
         """See the port."""
         value: bytes | None = self._redis.command("GET", f"{self._prefix}:upload:{upload_id}")
         if value is None:
-            raise _not_found(upload_id)
+            raise UploadNotFound.of(upload_id)
         try:
             return Upload.model_validate_json(value.partition(b" ")[2])
         except ValueError as error:
@@ -74,7 +74,7 @@ class RedisUploadStore:
         """See the port."""
         kept, answer = self._keep(upload, upload.version, 0, keep_s)
         if answer == 0:
-            raise _not_found(upload.id)
+            raise UploadNotFound.of(upload.id)
         if answer != _DONE:
             raise UploadChanged(f"upload {upload.id} was changed meanwhile; ask where to go on")
         return kept
@@ -97,7 +97,3 @@ class RedisUploadStore:
         keep_ms = 0 if keep_s is None else max(1, round(keep_s * 1_000))
         value = f"{kept.version} {kept.model_dump_json()}"
         return kept, self._redis.run(_KEEP, self._prefix, kept.id, version, value, most, keep_ms)
-
-
-def _not_found(upload_id: str) -> UploadNotFound:
-    return UploadNotFound(f"there is no upload {upload_id[:100]!r}; it was removed, or never begun")

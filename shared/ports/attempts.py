@@ -229,6 +229,13 @@ class AttemptStore(Protocol):
         """
         ...
 
+    def list_older(self, limit: int = 1_000) -> int:
+        """Put jobs that an older version accepted, beside this one, into the lists of the default tenant.
+
+        How many jobs were looked at, whoever accepted them: with ``limit`` of them there may be more.
+        """
+        ...
+
     def take_turn(self, what: str, period_s: float) -> bool:
         """True for one caller in ``period_s`` seconds."""
         ...

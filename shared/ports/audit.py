@@ -13,8 +13,11 @@ class AuditLog(Protocol):
         """Keep them, and let those go that are too old or too many."""
         ...
 
-    async def newest(self, limit: int, before: str | None = None) -> list[KeptEntry]:
-        """The newest first, of those before the entry ``before``. Raises ValueError if that is no id."""
+    async def newest(self, limit: int, before: str | None = None, tenant: str | None = None) -> list[KeptEntry]:
+        """The newest first, of those before the entry ``before``. Raises ValueError if that is no id.
+
+        ``tenant``: of its callers alone, which takes longer the more others have done; None: of everybody's.
+        """
         ...
 
     async def close(self) -> None:

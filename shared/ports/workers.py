@@ -1,7 +1,8 @@
-"""The doors to who is alive and what is installed."""
+"""The doors to who is alive, what is installed, and how much all shall log."""
 
 from typing import Protocol
 
+from shared.log_levels import LogLevels, NewLogLevels
 from shared.results import InstalledMedium, InstalledModel
 from shared.workers import DeviceLease, WorkerInfo
 
@@ -25,6 +26,14 @@ class WorkerDirectory(Protocol):
         """Installed models by name."""
         ...
 
+    async def log_levels(self) -> LogLevels:
+        """Those that hold now."""
+        ...
+
+    async def set_log_levels(self, wanted: NewLogLevels) -> LogLevels:
+        """From now on these hold, instead of all that were set before."""
+        ...
+
 
 class WorkerBeacon(Protocol):
     """The same, from the workshop. Blocking."""
@@ -43,6 +52,10 @@ class WorkerBeacon(Protocol):
 
     def models(self) -> dict[str, InstalledModel]:
         """Installed models by name."""
+        ...
+
+    def log_levels(self) -> LogLevels:
+        """Those that hold now."""
         ...
 
     def media(self) -> dict[str, InstalledMedium]:

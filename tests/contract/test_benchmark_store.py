@@ -149,3 +149,19 @@ async def test_what_another_version_wrote_hides_nothing_else(settings: Settings)
         await front.get("later")
     await front.close()
     workshop.close()
+
+
+async def test_a_tenant_has_its_own_in_pages(rig: Rig):
+    for number in range(4):
+        rig.workshop.keep(kept(f"ours-{number}", tenant="ours"))
+        rig.workshop.keep(kept(f"theirs-{number}", tenant="theirs"))
+        rig.workshop.keep(kept(f"old-{number}"))
+    for tenant, word in (("ours", "ours"), ("theirs", "theirs"), ("default", "old")):
+        first = await rig.front.find(BenchmarkQuery(tenant=tenant, limit=3))
+        assert [each.id for each in first.benchmarks] == [f"{word}-{number}" for number in (3, 2, 1)]
+        second = await rig.front.find(BenchmarkQuery(tenant=tenant, limit=3, cursor=first.next_cursor))
+        assert [each.id for each in second.benchmarks] == [f"{word}-0"]
+    assert len(await rig.ids()) == 12
+    await rig.front.remove("ours-2")
+    assert await rig.ids(tenant="ours") == ["ours-3", "ours-1", "ours-0"]
+    assert await rig.ids(tenant="nobody") == []

@@ -90,6 +90,19 @@ async def test_what_was_moved_is_claimed_in_its_new_lane_alone(jobs: Jobs):
     assert [one.lane for one in events if one.type == "state"] == ["gpu", "cpu", "cpu"]
 
 
+async def test_earlier_attempts_stay_where_they_were(jobs: Jobs):
+    job_id = await waiting(jobs)
+    first = jobs.workshop.claim(job_id, "w", 60)
+    assert first is not None
+    jobs.workshop.give_up(job_id, first.fence, "w", ErrorInfo.of(WorkerLeaves()), costs=False)
+    assert jobs.workshop.move(await jobs.front.get(job_id), "cpu")
+    second = jobs.workshop.claim(job_id, "w", 60)
+    assert second is not None
+    assert jobs.workshop.settle(second, completed()) is JobState.COMPLETED
+    assert [one.device for one in second.job.attempts] == ["GPU"]
+    assert [one.device for one in (await jobs.front.get(job_id)).attempts] == ["GPU", "CPU"]
+
+
 async def test_a_claim_between_the_look_and_the_move_wins(jobs: Jobs):
     job_id = await waiting(jobs)
     (read,) = jobs.workshop.movable("gpu")

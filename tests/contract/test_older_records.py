@@ -7,6 +7,7 @@ import redis
 
 from shared.events import JOB_EVENT
 from shared.jobs import Progress
+from shared.ports import JobQuery, NewJob
 from shared.settings import JobSettings, Settings
 from shared.states import JobState
 from tests.support.jobs import ERROR, completed, new_job
@@ -97,3 +98,38 @@ async def test_progress_that_an_older_process_told_is_replaced(jobs: Jobs, setti
 
 def seq_of(event: str) -> int:
     return JOB_EVENT.validate_json(event).seq
+
+
+async def test_it_is_found_by_its_tenant_once_it_was_looked_at(jobs: Jobs, settings: Settings):
+    """It was accepted by a version that knew no tenants, beside this one; another was removed by that version."""
+    ours, theirs, gone = new_job(), new_job(max_attempts=1), new_job()
+    for new in (theirs, ours, gone):
+        await jobs.front.create(new)
+    claim = jobs.workshop.claim(theirs.id, "w", 10)
+    assert claim is not None
+    jobs.workshop.give_up(theirs.id, claim.fence, "w", ERROR)
+    begin = settings.redis.prefix
+    with redis.Redis.from_url(settings.store_url) as client:
+        client.hdel(f"{begin}:job:{theirs.id}", "tenant")
+        client.zrem(f"{begin}:index:default", theirs.id)
+        client.zrem(f"{begin}:dead:default", theirs.id)
+        client.delete(f"{begin}:job:{gone.id}")
+        client.zrem(f"{begin}:index", gone.id)
+    mine = JobQuery(limit=9, tenant="default")
+    assert [job.id for job in (await jobs.front.find(mine)).jobs] == [ours.id]
+    assert [jobs.workshop.list_older(limit=1) for _ in range(3)] == [1, 1, 0]
+    assert [job.id for job in (await jobs.front.find(mine)).jobs] == [ours.id, theirs.id]
+    assert [job.id for job in (await jobs.front.dead(9, tenant="default")).jobs] == [theirs.id]
+    labelled = JobQuery(limit=9, tenant="default", labels={"a": "b"})
+    assert (await jobs.front.find(labelled)).jobs == []
+
+
+async def test_jobs_of_other_tenants_stay_theirs(jobs: Jobs, settings: Settings):
+    new = new_job()
+    fields = {name: getattr(new, name) for name in NewJob.__slots__}
+    await jobs.front.create(NewJob(**fields | {"tenant": "acme"}))
+    assert jobs.workshop.list_older() == 1
+    assert (await jobs.front.find(JobQuery(limit=9, tenant="default"))).jobs == []
+    later = new_job()
+    await jobs.front.create(later)
+    assert jobs.workshop.list_older() == 1, "the first isn't looked at again"

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from shared.devices import DeviceInfo
+from shared.log_levels import LogLevels, NewLogLevels
 from shared.results import InstalledFile, InstalledMedium, InstalledModel
 from shared.workers import WorkerInfo
 from tests.support.polling import eventually, soon
@@ -174,3 +175,22 @@ def test_the_right_of_a_holder_that_died_lapses(registry: Registry):
     assert beacon.hold_models("dead", 0.05)
     assert eventually(lambda: beacon.hold_models("heir", 60))
     assert not beacon.hold_models("dead", 30)
+
+
+async def test_log_levels_are_those_that_were_set_last(registry: Registry):
+    assert await registry.front.log_levels() == registry.workshop.log_levels() == LogLevels()
+    told = await registry.front.set_log_levels(NewLogLevels(gateways="DEBUG", workers="ERROR", for_s=3_600))
+    assert told.until is not None
+    assert 3_500 < told.until.timestamp() - time.time() < 3_700
+    assert await registry.front.log_levels() == registry.workshop.log_levels() == told
+    told = await registry.front.set_log_levels(NewLogLevels(workers="WARNING"))
+    assert registry.workshop.log_levels() == told == LogLevels(workers="WARNING")
+
+
+async def test_log_levels_hold_for_a_while(registry: Registry):
+    await registry.front.set_log_levels(NewLogLevels(gateways="DEBUG", for_s=1))
+
+    async def over() -> bool:
+        return await registry.front.log_levels() == registry.workshop.log_levels() == LogLevels()
+
+    await soon(over)

@@ -103,7 +103,9 @@ def test_make_runs_what_it_says(line: str) -> None:
         timeout=60,
         check=True,
     )
-    expected = {"make demo": "-m client.demo", "make test": "-m pytest", "make faults": "-m tests.faults"}[line]
+    expected = {"make demo": "-m client.demo", "make test": "-m tests.suite", "make faults": "-m tests.faults"}[
+        line
+    ]
     assert expected in done.stdout
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import httpx2
 
+from shared.msgpacked import packed
+
 _TELLS = re.compile(
     r"Traceback|File \"|line \d+, in |/usr/|/home/|/root/|site-packages|\.py\b|redis://|0x[0-9a-f]{8,}|Errno|127\.0\.0\.1:\d"
 )
@@ -33,6 +35,9 @@ _KINDS = (
     "suite",
     "x",
 )
+_EXPRESS = 0.2
+"""So many of the requests go the short way past the routes, which only some addresses and media types have."""
+_PLAIN = ("application/json", "application/msgpack", "application/octet-stream")
 _STREAMS = re.compile(r"/stream$|/events$|/metrics|/content$")
 
 
@@ -54,6 +59,9 @@ def requests(client: httpx2.Client, document: dict[str, Any], seed: int, count: 
         if method in {"get", "post", "put", "patch", "delete", "head"} and not _STREAMS.search(path)
     ]
     for _ in range(count):
+        if draw.random() < _EXPRESS:
+            yield _express(client, draw)
+            continue
         method, path = draw.choice(operations)
         filled = re.sub(r"\{[^}]+\}", lambda _: _segment(draw), path)
         query = "&".join(f"{_word(draw)}={_word(draw)}" for _ in range(draw.randrange(3)))
@@ -77,6 +85,66 @@ def run(client: httpx2.Client, seed: int, count: int) -> Found:
         if why := _fault(answer):
             found.faults.append(f"{request.method} {request.url}: {why}")
     return found
+
+
+def _express(client: httpx2.Client, draw: random.Random) -> httpx2.Request:
+    """Jobs and questions for gestures, plain to look at, that are wrong inside."""
+    path = draw.choice(("/api/v1/jobs", f"/api/v1/gestures/{draw.choice(('asl', 'lstm', 'x', 'é'))}/predict"))
+    query = draw.choice(("", "", "?top_k=3", "?top_k=x", "?min_confidence=9", "?%ff", "?a=b"))
+    headers = {"Content-Type": draw.choice(_PLAIN), "Prefer": draw.choice(("", "wait=0"))}
+    return client.build_request("POST", path + query, headers=headers, content=_plain_body(draw))
+
+
+def _plain_body(draw: random.Random) -> bytes:
+    """Nearly a spec or a question, in JSON or msgpack or cut off or bent; or just bytes."""
+    point = {"x": draw.choice((0.5, -1, 2**63, None, "0")), "y": 0.5, "z": 0}
+    tensor = {
+        "shape": draw.choice(([1, 63], [2**40, 63], [0], [-1, 63], "x")),
+        "data": draw.choice((bytes(252), b"", "!")),
+    }
+    numbers = draw.choice((bytes(252), bytes(251), b"\xff" * 252, b"", 7, [point] * 21))
+    told = draw.choice(
+        (
+            {
+                "kind": draw.choice(_KINDS),
+                "model": "asl",
+                "inputs": [draw.choice(({"tensor": tensor}, {"landmarks": [point]}))],
+            },
+            {"kind": "inference", "model": draw.choice(_ODD), "inputs": draw.choice(_ODD)},
+            {draw.choice(("landmarks", "sequence", "image", "x")): numbers},
+            draw.choice(_ODD),
+        )
+    )
+    match draw.randrange(4):
+        case 0:
+            return draw.randbytes(draw.choice((0, 1, 252, 258 * 4, 5_000)))
+        case 1:
+            return json.dumps(told, default=list).encode()
+        case _:
+            return _bent(_msgpack(told), draw)
+
+
+def _msgpack(value: Any) -> bytes:
+    try:
+        return packed(value)
+    except (OverflowError, ValueError):
+        return b"\xcf" + b"\xff" * 8  # a number that is too large for it
+
+
+def _bent(content: bytes, draw: random.Random) -> bytes:
+    """As it is, cut off, with one byte changed, with more behind it, or inside a great many maps."""
+    place = draw.randrange(len(content))
+    return draw.choice(
+        (
+            content,
+            content[:place],
+            content[:place] + draw.randbytes(1) + content[place + 1 :],
+            content + draw.randbytes(3),
+            b"\x81\xa1a" * draw.randrange(1, 3_000) + content,
+            b"\xdd\xff\xff\xff\xff" + content,
+            b"\xc9\xff\xff\xff\xff" + content,
+        )
+    )
 
 
 def _fault(answer: httpx2.Response) -> str | None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -83,8 +84,9 @@ def have_openssl() -> bool:
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1, and its key."""
-    certificate, key = folder / "cert.pem", folder / "key.pem"
+    """A self-signed certificate for 127.0.0.1, and its key; no earlier one of the folder is written over."""
+    own = Path(mkdtemp(prefix="certificate-", dir=folder))
+    certificate, key = own / "cert.pem", own / "key.pem"
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),

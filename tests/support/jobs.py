@@ -33,6 +33,9 @@ def new_job(
             "headers",
             "caller",
             "staged",
+            "caller_depth",
+            "caller_active",
+            "tenant",
         )
         if name in fields
     }

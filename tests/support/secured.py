@@ -96,6 +96,8 @@ def _join(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
                 if answering is None:
                     answering = threading.Thread(target=back, daemon=True)
                     answering.start()
+        # Closed while the other thread reads it, it would stay open, and the server go on answering nobody.
+        behind.shutdown(socket.SHUT_RDWR)
 
 
 def _clear(session: ssl.SSLObject) -> bytes | None:

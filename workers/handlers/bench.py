@@ -100,7 +100,7 @@ class Bench:
             folder = self._context.scratch / "prepare"
             folder.mkdir(parents=True)
             try:
-                self._planner.plan(task, self._context.job.id, folder)
+                self._planner.plan(task, self._context.job.id, folder, self._context.tenant)
             finally:
                 shutil.rmtree(folder)
             self._context.check()
@@ -135,7 +135,7 @@ class Bench:
 
     def codecs(self, task: PipelineTask) -> frozenset[str]:
         """Of the media that its streams read; empty text where nobody knows. Raises as planning does."""
-        return self._planner.codecs(task)
+        return self._planner.codecs(task, self._context.tenant)
 
     def look(self, task: PipelineTask, until: Until) -> Seen:
         """One run of one stream whose files aren't repeated. Raises what planning does, and ``look``."""
@@ -208,7 +208,7 @@ class Bench:
 
     def _plan(self, task: PipelineTask, folder: Path) -> Plan:
         folder.mkdir(parents=True)
-        return self._planner.plan(task, self._context.job.id, folder)
+        return self._planner.plan(task, self._context.job.id, folder, self._context.tenant)
 
     def _limits(self) -> Limits:
         settings = self._worker.settings.pipelines

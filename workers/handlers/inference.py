@@ -69,7 +69,7 @@ class InferenceHandler:
         if not isinstance(task, InferenceTask):
             raise TypeError(task.kind)
         entry = self._entry(task.model)
-        read = {item.media: self._media.ensure(item.media) for item in task.inputs if item.media}
+        read = {item.media: self._media.ensure(item.media, context.tenant) for item in task.inputs if item.media}
         inputs = Inputs(context, task, entry, {name: images(medium) for name, medium in read.items()})
         match entry.architecture:
             case "hand_landmarker":

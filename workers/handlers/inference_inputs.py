@@ -28,6 +28,8 @@ class Asking(Protocol):
     """What inference needs of whoever asks: the attempt of a job, or a frame of a session. As in JobContext."""
 
     @property
+    def tenant(self) -> str: ...  # noqa: D102
+    @property
     def task(self) -> AnyTask: ...  # noqa: D102
     @property
     def blobs(self) -> Sequence[bytes]: ...  # noqa: D102

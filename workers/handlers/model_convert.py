@@ -40,7 +40,7 @@ class ModelConvert:
         if entry is None:
             raise InvalidSpec(("/model", f"unknown model {task.model!r}"))
         base = self._models.ensure(task.model)
-        media = {name: self._media.ensure(name) for name in task.calibration.media}
+        media = {name: self._media.ensure(name, context.tenant) for name in task.calibration.media}
         folder = context.scratch / "model"
         folder.mkdir()
         _take(base, folder, [file.name for file in base.model.files])

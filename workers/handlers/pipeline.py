@@ -56,7 +56,7 @@ class PipelineHandler:
         context.progress(0.0, "prepare")
         folder = context.scratch / "pipeline"
         folder.mkdir()
-        plan = self._planner.plan(task, context.job.id, folder)
+        plan = self._planner.plan(task, context.job.id, folder, context.tenant)
         context.check()
         kept = self._settings.jobs.records_kept
         about = (context, task.streams, kept, plan.frames, began, plan.live_urls)

@@ -101,14 +101,15 @@ class Planner:
         self._elements = elements
         self._cache = (environment.settings.worker.data_dir / "compiled").resolve()
 
-    def plan(self, task: PipelineTask, job_id: str, folder: Path) -> Plan:
+    def plan(self, task: PipelineTask, job_id: str, folder: Path, tenant: str) -> Plan:
         """Everything a run of ``task`` in ``folder`` needs is on this machine afterwards.
 
+        ``tenant``: whose media may be read, beside those of the catalogue.
         Raises InvalidSpec, ModelNotInstalled, ModelUnusable, MediumNotInstalled, NoEncoder and what the stores do.
         """
         server = LiveServer.of(self._settings, job_id) if task.output_mode == "live_stream" else None
         named = _named(task)
-        found = find(_read(*named), self._media, self._settings.cameras)
+        found = find(_read(*named), self._media, self._settings.cameras, tenant)
         models = find_models(_names(task.graph, "model"), folder, self._models, self._entry_of, self._device)
         files = [_Files(folder, number, task.streams) for number in range(task.streams)]
         files[0].named.mkdir(parents=True, exist_ok=True)
@@ -130,10 +131,10 @@ class Planner:
             held=[*found.held, *models.held],
         )
 
-    def codecs(self, task: PipelineTask) -> frozenset[str]:
+    def codecs(self, task: PipelineTask, tenant: str) -> frozenset[str]:
         """Of what its streams read; empty text for one that nobody knows. Raises as ``plan`` does for media."""
         names = _read(*_named(task))
-        found = find(names, self._media, self._settings.cameras)
+        found = find(names, self._media, self._settings.cameras, tenant)
         return frozenset(found.codec(name) for name in names)
 
     def _all_placed(

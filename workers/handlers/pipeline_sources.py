@@ -40,19 +40,21 @@ class Found:
                 return ""
 
 
-def find(names: Iterable[str], media: MediaStore, cameras: Mapping[str, CameraSettings]) -> Found:
-    """Everything that is named, media fetched. Raises InvalidSpec for an unknown camera, and as the store does."""
+def find(names: Iterable[str], media: MediaStore, cameras: Mapping[str, CameraSettings], tenant: str) -> Found:
+    """Everything that is named and that the tenant may see, media fetched.
+
+    Raises InvalidSpec for an unknown camera, and as the store does.
+    """
     found = Found()
     for name in dict.fromkeys(names):
         if name.startswith(CAMERA):
             _add_camera(found, name, cameras)
         elif name:
-            _add_medium(found, name, media)
+            _add_medium(found, name, media.ensure(name, tenant))
     return found
 
 
-def _add_medium(found: Found, name: str, media: MediaStore) -> None:
-    file = media.ensure(name)
+def _add_medium(found: Found, name: str, file: MediumFile) -> None:
     found.held.append(file)
     match file.medium.kind:
         case "video":

@@ -17,7 +17,7 @@ def validated(environment: WorkerEnvironment, context: JobContext, model: Compar
         raise InvalidSpec(("/model/name", f"unknown model {model.name!r}"))
     context.progress(0.0, "load", model.name)
     installed = environment.model_store.ensure(model.name)
-    media = {name: environment.media_store.ensure(name) for name in model.media}
+    media = {name: environment.media_store.ensure(name, context.tenant) for name in model.media}
     request = ComparisonRequest(
         entry=entry,
         folder=installed.path,

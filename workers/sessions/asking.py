@@ -14,6 +14,11 @@ class FrameAsking:
     task: InferenceTask
     blobs: Sequence[bytes]
 
+    @property
+    def tenant(self) -> str:
+        """Nobody's: a frame names no medium."""
+        return ""
+
     def check(self) -> None:
         """A frame is short: it is never stopped."""
 

@@ -52,8 +52,29 @@ FRAMELANE_{{ upper $section }}__{{ upper $field }}: {{ include "framelane.value"
 {{- if .Values.redis.existingSecret }}{{ .Values.redis.existingSecret }}{{ else }}{{ include "framelane.generatedSecret" . }}{{ end -}}
 {{- end }}
 
+{{/* Non-empty if each part has a user of its own. */}}
+{{- define "framelane.redisPerPart" -}}
+{{- if or .Values.valkey.enabled .Values.redis.usersPerPart }}yes{{ end -}}
+{{- end }}
+
+{{/* JSON list of them. */}}
+{{- define "framelane.redisUsers" -}}
+{{- list "gateway" "worker" "flower" "scaler" "backup" | toJson -}}
+{{- end }}
+
+{{/* Who a part logs in as: list of the root and the part; empty: the default user. */}}
+{{- define "framelane.redisUser" -}}
+{{- ternary (index . 1) (index . 0).Values.redis.username (include "framelane.redisPerPart" (index . 0) | ne "") -}}
+{{- end }}
+
+{{/* The entry with its password: list of the root and the part. */}}
 {{- define "framelane.redisPasswordKey" -}}
-{{- if .Values.redis.existingSecret }}{{ .Values.redis.passwordKey }}{{ else }}redis-password{{ end -}}
+{{- $redis := (index . 0).Values.redis -}}
+{{- if include "framelane.redisPerPart" (index . 0) -}}
+redis-password-{{ index . 1 }}
+{{- else -}}
+{{- ternary $redis.passwordKey "redis-password" (ne $redis.existingSecret "") -}}
+{{- end -}}
 {{- end }}
 
 {{/* Non-empty if a password is sent. */}}
@@ -61,13 +82,14 @@ FRAMELANE_{{ upper $section }}__{{ upper $field }}: {{ include "framelane.value"
 {{- if or .Values.valkey.enabled (not .Values.redis.noPassword) }}yes{{ end -}}
 {{- end }}
 
-{{/* The kubelet puts the password in. */}}
+{{/* The kubelet puts the password in. List of the root and a part. */}}
 {{- define "framelane.redisUrl" -}}
-{{- if and .Values.redis.tls (not .Values.valkey.enabled) }}rediss{{ else }}redis{{ end }}://
-{{- if include "framelane.redisHasPassword" . -}}
-{{ if not .Values.valkey.enabled }}{{ .Values.redis.username }}{{ end }}:$(REDIS_PASSWORD)@
+{{- $root := index . 0 -}}
+{{- if and $root.Values.redis.tls (not $root.Values.valkey.enabled) }}rediss{{ else }}redis{{ end }}://
+{{- if include "framelane.redisHasPassword" $root -}}
+{{ include "framelane.redisUser" . }}:$(REDIS_PASSWORD)@
 {{- end -}}
-{{ include "framelane.redisHost" . }}:{{ include "framelane.redisPort" . }}/{{ int .Values.redis.database }}
+{{ include "framelane.redisHost" $root }}:{{ include "framelane.redisPort" $root }}/{{ int $root.Values.redis.database }}
 {{- end }}
 
 {{- define "framelane.s3Endpoint" -}}
@@ -86,21 +108,26 @@ FRAMELANE_{{ upper $section }}__{{ upper $field }}: {{ include "framelane.value"
 {{- if .Values.s3.existingSecret }}{{ .Values.s3.secretKeyKey }}{{ else }}s3-secret-key{{ end -}}
 {{- end }}
 
+{{/* list of the root and a part */}}
 {{- define "framelane.redisEnv" -}}
-{{- if include "framelane.redisHasPassword" . }}
+{{- if include "framelane.redisHasPassword" (index . 0) }}
 - name: REDIS_PASSWORD
   valueFrom:
     secretKeyRef:
-      name: {{ include "framelane.redisSecret" . }}
+      name: {{ include "framelane.redisSecret" (index . 0) }}
       key: {{ include "framelane.redisPasswordKey" . }}
 {{- end }}
 - name: FRAMELANE_REDIS__URL
   value: {{ include "framelane.redisUrl" . | quote }}
 {{- end }}
 
-{{/* Environment of gateways and workers. */}}
+{{/* Environment of gateways and workers: list of the root and which of them. */}}
 {{- define "framelane.env" -}}
 {{- include "framelane.redisEnv" . }}
+{{- include "framelane.commonEnv" (index . 0) }}
+{{- end }}
+
+{{- define "framelane.commonEnv" }}
 - name: FRAMELANE_ARTIFACTS__ACCESS_KEY
   valueFrom:
     secretKeyRef:
@@ -122,12 +149,17 @@ FRAMELANE_{{ upper $section }}__{{ upper $field }}: {{ include "framelane.value"
 
 {{/* What gateways alone are told. */}}
 {{- define "framelane.gatewayEnv" -}}
-{{- include "framelane.env" . }}
+{{- include "framelane.env" (list . "gateway") }}
 - name: FRAMELANE_AUTH__ADMIN_KEY
   valueFrom:
     secretKeyRef:
       name: {{ .Values.auth.existingSecret | default (include "framelane.generatedSecret" .) }}
       key: {{ ternary .Values.auth.adminKeyKey "admin-key" (ne .Values.auth.existingSecret "") }}
+{{- end }}
+
+{{/* First part of every key. */}}
+{{- define "framelane.prefix" -}}
+{{- dig "redis" "prefix" "framelane" .Values.settings -}}
 {{- end }}
 
 {{/* As KEDA reaches it from its own namespace. */}}

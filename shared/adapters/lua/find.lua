@@ -85,7 +85,8 @@ while true do
   for i = 1, #found, 2 do
     seen = seen + 1
     local v = redis.call('HMGET', key_of(found[i]), 'kind', 'state', 'device', 'tenant', 'labels')
-    if fits(kind, v[1]) and fits(state, v[2]) and fits(device, v[3]) and fits(tenant, v[4] or 'default') and labelled(v[5]) then
+    -- What an older version removed may still be listed.
+    if v[1] and fits(kind, v[1]) and fits(state, v[2]) and fits(device, v[3]) and fits(tenant, v[4] or 'default') and labelled(v[5]) then
       page[#page + 1] = redis.call('HGETALL', key_of(found[i]))
       bytes = bytes + redis.call('HSTRLEN', key_of(found[i]), 'outcome')
     end

@@ -285,7 +285,7 @@ end
 -- The history with the attempt that ends now. `worker` and `err` are JSON.
 local function attempts_with(j, worker, at, err)
   local before = redis.call('HGET', job, 'attempts')
-  local ended = '{"number":' .. j.attempt .. ',"worker":' .. worker .. ',"started":' .. j.started .. ',"finished":' .. exact(at) .. ',"error":' .. err .. '}'
+  local ended = '{"number":' .. j.attempt .. ',"worker":' .. worker .. ',"lane":"' .. j.lane .. '","started":' .. j.started .. ',"finished":' .. exact(at) .. ',"error":' .. err .. '}'
   if before == '' then
     return ended
   end

@@ -27,11 +27,11 @@ class MemoryAuditLog:
         since = now - self._settings.kept_s
         self._kept = [each for each in self._kept[-self._settings.kept :] if each[0] >= since]
 
-    async def newest(self, limit: int, before: str | None = None) -> list[KeptEntry]:
+    async def newest(self, limit: int, before: str | None = None, tenant: str | None = None) -> list[KeptEntry]:
         """See the port."""
         end = None if before is None else checked_place(before)
-        found = [kept for _, kept in reversed(self._kept) if end is None or checked_place(kept.id) < end]
-        return found[:limit]
+        own = [kept for _, kept in reversed(self._kept) if tenant in {None, kept.tenant}]
+        return [kept for kept in own if end is None or checked_place(kept.id) < end][:limit]
 
     async def close(self) -> None:
         """Nothing to let go of."""

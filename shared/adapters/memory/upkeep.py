@@ -180,6 +180,10 @@ class MemoryUpkeep:
             self._shared.emit_newest(job, progress_event(job.record, self._shared.clock()))
             return True
 
+    def list_older(self, limit: int = 1_000) -> int:  # noqa: ARG002  of the port
+        """See the port. No older version ever wrote here."""
+        return 0
+
     def take_turn(self, what: str, period_s: float) -> bool:
         """See the port."""
         with self._shared.lock:

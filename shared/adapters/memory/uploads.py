@@ -61,7 +61,7 @@ class MemoryUploadStore:
     def _get(self, upload_id: str) -> Upload:
         self._forget()
         if upload_id not in self._kept:
-            raise UploadNotFound(f"there is no upload {upload_id[:100]!r}; it was removed, or never begun")
+            raise UploadNotFound.of(upload_id)
         return self._kept[upload_id][0]
 
     def _keep(self, upload: Upload) -> Upload:

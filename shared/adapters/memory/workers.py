@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from shared.adapters.memory.leases import MemoryDeviceLeases
+from shared.log_levels import LogLevels, NewLogLevels
 from shared.results import InstalledMedium, InstalledModel
 from shared.workers import DeviceLease, WorkerInfo
 
@@ -22,12 +24,21 @@ class MemoryWorkers:
         self.used: dict[str, float] = {}
         self.holders: dict[str, tuple[str, float]] = {}
         self.leases = MemoryDeviceLeases(clock)
+        self.levels = LogLevels()
 
     def alive(self) -> dict[str, WorkerInfo]:
         """By id, in order; forgets who is gone. Call with the lock held."""
         now = self.clock()
         self.infos = {each: info for each, info in sorted(self.infos.items()) if self.until[each] > now}
         return dict(self.infos)
+
+    def log_levels(self) -> LogLevels:
+        """Those that hold now."""
+        with self.lock:
+            until = self.levels.until
+            if until is not None and until.timestamp() <= self.clock():
+                self.levels = LogLevels()
+            return self.levels
 
     def models(self) -> dict[str, InstalledModel]:
         """By name, in order."""
@@ -63,6 +74,16 @@ class MemoryWorkerDirectory:
         """See the port."""
         return self._shared.media()
 
+    async def log_levels(self) -> LogLevels:
+        """See the port."""
+        return self._shared.log_levels()
+
+    async def set_log_levels(self, wanted: NewLogLevels) -> LogLevels:
+        """See the port."""
+        with self._shared.lock:
+            self._shared.levels = wanted.made(datetime.fromtimestamp(self._shared.clock(), UTC))
+            return self._shared.levels
+
     async def close(self) -> None:
         """Nothing to let go of."""
 
@@ -95,6 +116,10 @@ class MemoryWorkerBeacon:
     def models(self) -> dict[str, InstalledModel]:
         """See the port."""
         return self._shared.models()
+
+    def log_levels(self) -> LogLevels:
+        """See the port."""
+        return self._shared.log_levels()
 
     def install(self, model: InstalledModel) -> None:
         """See the port."""

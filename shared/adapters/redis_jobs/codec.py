@@ -55,12 +55,13 @@ TEXT = TypeAdapter(str)
 
 
 class _StoredAttempt(BaseModel):
-    """An attempt as the scripts write it: times in microseconds."""
+    """An attempt as the scripts write it: times in microseconds. Earlier ones told no lane: it was the job's."""
 
     model_config = ConfigDict(frozen=True)
 
     number: int
     worker: str
+    lane: str | None = None
     started: int
     finished: int
     error: ErrorInfo | None
@@ -231,6 +232,7 @@ def _attempt(attempt: Attempt) -> str:
     return _StoredAttempt(
         number=attempt.number,
         worker=attempt.worker,
+        lane=attempt.device.lower(),
         started=to_micros(attempt.started_at),
         finished=to_micros(attempt.finished_at),
         error=attempt.error,
@@ -241,12 +243,11 @@ def attempts_of(value: bytes, lane: str) -> list[Attempt]:
     """The history, as the scripts write it. Raises ValueError."""
     if not value:
         return []
-    device = Lane(lane).device
     return [
         Attempt(
             number=stored.number,
             worker=stored.worker,
-            device=device,
+            device=Lane(stored.lane or lane).device,
             started_at=from_micros(stored.started),
             finished_at=from_micros(stored.finished),
             error=stored.error,

@@ -37,6 +37,7 @@ class Scripts:
     give_up: Script
     known: Script
     leases: Script
+    list_older: Script
     measure: Script
     movable: Script
     move: Script

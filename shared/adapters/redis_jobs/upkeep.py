@@ -92,6 +92,10 @@ class RedisUpkeep:
         arguments = calls.move_arguments(record, lane)
         return self._redis.run(self._scripts.move, self._prefix, record.id, *arguments) == 1
 
+    def list_older(self, limit: int = 1_000) -> int:
+        """See the port."""
+        return self._about_many(self._scripts.list_older, limit)
+
     def take_turn(self, what: str, period_s: float) -> bool:
         """See the port."""
         return self._about_many(self._scripts.take_turn, what, micros(period_s)) == 1

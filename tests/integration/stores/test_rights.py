@@ -94,7 +94,7 @@ async def test_a_job_goes_its_way(port: int, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("role", "command"),
     [
-        *((role, command) for role in ("gateway", "worker", "flower") for command in (
+        *((role, command) for role in ("gateway", "worker", "flower", "scaler") for command in (
             "FLUSHALL", "FLUSHDB", "CONFIG GET *", "CONFIG SET dir /tmp", "KEYS *", "SHUTDOWN", "SAVE",
             "MODULE LIST", "ACL LIST", "MONITOR", "SLAVEOF localhost 1", "SCRIPT FLUSH", "FUNCTION LIST", "GET other:key",
             "SET other:key 1", "PUBLISH other:channel x", "CLIENT KILL TYPE normal", "EVAL return(redis.call('get','x')) 0",
@@ -108,6 +108,10 @@ async def test_a_job_goes_its_way(port: int, tmp_path: Path, monkeypatch: pytest
         ("flower", f"HGETALL {PREFIX}:job:1"),
         ("flower", f"LPUSH {PREFIX}:broker:cpu x"),
         ("flower", f"LRANGE {PREFIX}:broker:cpu 0 -1"),
+        ("scaler", f"ZADD {PREFIX}:pending:cpu 1 x"),
+        ("scaler", f"ZRANGE {PREFIX}:pending:cpu 0 -1"),
+        ("scaler", f"ZCARD {PREFIX}:index"),
+        ("scaler", f"HGETALL {PREFIX}:job:1"),
         ("backup", "FLUSHALL"),
         ("backup", "CONFIG GET *"),
         ("backup", "GET other:key"),
@@ -121,6 +125,24 @@ def test_what_a_role_can_not_do(port: int, role: str, command: str):
         client.execute_command(*command.split(" "))
     with redis.Redis.from_url(url(port, "admin")) as client:
         client.acl_log_reset()
+
+
+def test_what_starts_workers_counts_those_that_wait(port: int):
+    counting = (  # as KEDA asks
+        "local kind = redis.call('type', KEYS[1]).ok "
+        "return redis.call(({zset = 'zcard', list = 'llen', none = 'llen'})[kind], KEYS[1])"
+    )
+    waiting = f"{PREFIX}:pending:gpu"
+    with (
+        redis.Redis.from_url(url(port, "gateway")) as gateway,
+        redis.Redis.from_url(url(port, "scaler")) as scaler,
+    ):
+        scaler.select(0)
+        assert scaler.eval(counting, 1, waiting) == 0
+        gateway.zadd(waiting, {"a": 1, "b": 2})
+        assert scaler.eval(counting, 1, waiting) == 2
+        gateway.delete(waiting)
+    assert denied(port) == []
 
 
 def test_nobody_without_a_name(port: int):

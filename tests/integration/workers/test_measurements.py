@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.service, needs_gstreamer()]
 PACED = (
     "videotestsrc ! video/x-raw,width=64,height=48,framerate={fps}/1 ! fakesink name=default_output_sink sync=true"
 )
-HUNGRY = (  # keeps twenty frames of 32 MiB
+HUNGRY = (  # lets no frame go before it keeps twenty of 32 MiB, however slowly they come
     "videotestsrc pattern=black ! video/x-raw,format=RGBA,width=8192,height=1024,framerate=20/1 ! "
-    "queue max-size-buffers=20 max-size-bytes=0 max-size-time=0 ! "
+    "queue min-threshold-buffers=20 max-size-buffers=21 max-size-bytes=0 max-size-time=0 ! "
     "fakesink name=default_output_sink sync=true"
 )
 ENOUGH_FOR_ONE = str(1_600 * 2**20)

@@ -184,7 +184,8 @@ async def test_live_sources_tell_latencies_and_what_came_too_late(lab: Lab) -> N
     ((kept_up,), (late,)) = (each.streams for each in result.pipelines)
     assert [each.fps.median for each in (kept_up, late)] == pytest.approx([20, 20], rel=0.3)
     assert late.latency is None
-    assert late.dropped > 20
+    # One frame a second is shown however late it is; a window is as long as the rates were steady.
+    assert late.dropped > 20 * sum(run.window_s for run in result.runs) / 2
     assert kept_up.dropped == 0
     latency = kept_up.latency
     assert latency is not None

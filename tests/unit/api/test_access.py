@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator, Iterator
 
 import httpx2
@@ -17,21 +16,16 @@ from shared.access import KeyLimits, Role
 from shared.settings import Settings
 from tests.support.access import ADMIN_KEY, asking, bearer, key_for
 from tests.support.gateway import SPEC, House, calling, serving
+from tests.support.operations import SOCKETS, operations
 
 _UNTOLD = {"root", "swagger_ui", "redoc", "redoc_script", "docs-assets", "openapi"}
-_SOCKETS = {"follow_job", "follow_all", "live_session"}
 
 
-def _operations() -> Iterator[tuple[str, str, str]]:
-    document = create_app(Settings()).openapi()
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            if isinstance(operation, dict) and "operationId" in operation:
-                yield operation["operationId"], method.upper(), re.sub(r"\{[^}]+\}", "x", path)
-
-
-OPERATIONS = list(_operations())
-GUARDED = [each for each in OPERATIONS if NEEDED[each[0]] is not OPEN]
+def guarded() -> Iterator[tuple[str, str, str, Role]]:
+    """Name, method, path and role of all operations that aren't open."""
+    for each in operations():
+        if (needed := NEEDED[each.name]) is not OPEN:
+            yield each.name, each.method, each.at(), needed
 
 
 @pytest.fixture
@@ -48,7 +42,7 @@ async def client(house: House) -> AsyncIterator[httpx2.AsyncClient]:
 def test_every_route_is_in_the_list_and_nothing_else() -> None:
     app = create_app(Settings())
     there = set(names(app.routes))
-    assert {name for name, _, _ in OPERATIONS} | _SOCKETS == there - _UNTOLD
+    assert {each.name for each in operations()} | SOCKETS == there - _UNTOLD
     assert there <= NEEDED.keys()
 
 
@@ -60,7 +54,7 @@ def test_a_route_that_nobody_thought_of_keeps_the_gateway_from_starting() -> Non
 
 
 async def test_strangers_are_asked_who_they_are(client: httpx2.AsyncClient, house: House) -> None:
-    for name, method, path in GUARDED:
+    for name, method, path, _ in guarded():
         answer = await client.request(method, path)
         assert answer.status_code == 401, name
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -70,9 +64,7 @@ async def test_strangers_are_asked_who_they_are(client: httpx2.AsyncClient, hous
 async def test_each_role_is_refused_what_is_above_it(client: httpx2.AsyncClient, house: House) -> None:
     for role in Role:
         headers = bearer(await key_for(house, role))
-        for name, method, path in GUARDED:
-            needed = NEEDED[name]
-            assert needed is not None
+        for name, method, path, needed in guarded():
             if role.may(needed):
                 continue
             answer = await client.request(method, path, headers=headers)
@@ -86,9 +78,7 @@ _FOLLOWING = {"stream_events", "stream_metadata", "stream_metrics"}
 async def test_each_role_gets_past_the_door_where_it_may(client: httpx2.AsyncClient, house: House) -> None:
     for role in Role:
         headers = bearer(await key_for(house, role))
-        for name, method, path in GUARDED:
-            needed = NEEDED[name]
-            assert needed is not None
+        for name, method, path, needed in guarded():
             if not role.may(needed) or name in _FOLLOWING:
                 continue
             answer = await client.request(method, path, headers=headers)

@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 
 from api.routes.metrics import MetricsNews
 from shared.errors import StoreUnavailable
+from shared.ports.queue import Rejected
 from shared.settings import MetricsSettings, Settings
 from shared.workers import PipelineRate
 from tests.support.gateway import HAND, SPEC, House, calling, serving, worker
@@ -155,3 +156,18 @@ async def some(answer: httpx2.Response, most: int) -> Any:
             most -= 1
             if not most:
                 return
+
+
+async def test_messages_that_nobody_took_are_counted(
+    client: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await told(client))("messages_rejected_total") == 0
+    monkeypatch.setattr(house.queue, "rejected", lambda _limit: Rejected(7, []))
+    monkeypatch.setattr("api.services.overview._TTL_S", 0.0)
+    assert (await told(client))("messages_rejected_total") == 7
+
+
+async def test_a_broker_that_is_away_is_no_store_that_is(client: httpx2.AsyncClient, house: House) -> None:
+    house.queue.down = True
+    figure = await told(client)
+    assert (figure("messages_rejected_total"), figure("store_up")) == (None, 1)

@@ -1,8 +1,11 @@
 """Settings from the environment."""
 
+import secrets
+
 import pytest
 from pydantic import ValidationError
 
+from client.local.environment import settings_of
 from shared.settings import Settings
 
 
@@ -43,6 +46,15 @@ def test_one_redis_for_all_unless_the_broker_has_its_own(monkeypatch: pytest.Mon
     assert Settings().broker_url == Settings().store_url == "redis://plain/2"
     monkeypatch.setenv("FRAMELANE_BROKER__URL", "redis://broker/3")
     assert (Settings().store_url, Settings().broker_url) == ("redis://plain/2", "redis://broker/3")
+
+
+def test_the_short_name_of_the_mode_leaves_the_rest_of_its_section(monkeypatch: pytest.MonkeyPatch):
+    secret = secrets.token_urlsafe(32)
+    given = {"FRAMELANE_AUTH": "keys", "FRAMELANE_AUTH__ADMIN_KEY": secret, "FRAMELANE_AUTH__RECHECK_S": "7"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    for auth in (Settings().auth, settings_of(given).auth):
+        assert (auth.mode, auth.admin_key.get_secret_value(), auth.recheck_s) == ("keys", secret, 7)
 
 
 @pytest.mark.parametrize(

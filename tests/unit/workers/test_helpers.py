@@ -24,11 +24,13 @@ def test_pieces_are_done_at_the_same_time():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_the_first_failure_is_told_and_ends_the_rest(threads: int):
     begun: list[int] = []
+    never = threading.Event()
 
     def call(number: int) -> None:
         begun.append(number)
         if number == 3:
             raise ValueError(number)
+        never.wait(0.001)  # so that all the rest takes longer than to hear of the failure
 
     helpers = Helpers(threads)
     with pytest.raises(ValueError, match="3"):

@@ -120,9 +120,9 @@ async def test_a_video_is_added_with_what_is_in_it(bench, film):
     assert bench.artifacts.keys("media/") == contents(medium)
     assert result.downloaded_bytes > 0
 
-    found = bench.store.ensure("film")
+    found = bench.store.ensure("film", "default")
     assert found.path.read_bytes() == film
-    assert bench.store.ensure("film") == found
+    assert bench.store.ensure("film", "default") == found
 
 
 async def test_what_is_there_is_not_fetched_again_unless_its_file_is_gone(bench, film):
@@ -145,7 +145,7 @@ async def test_the_file_of_an_older_version_goes(bench, index, tmp_path):
 
     assert medium.frames == 20
     assert bench.artifacts.keys("media/") == contents(medium)
-    assert bench.store.ensure("film").path.read_bytes() == longer
+    assert bench.store.ensure("film", "default").path.read_bytes() == longer
 
 
 async def test_what_is_no_video_is_not_added(bench):
@@ -188,15 +188,15 @@ async def test_a_cancelled_download_adds_nothing(bench):
 
 async def test_a_broken_copy_on_this_machine_is_fetched_again(bench, tmp_path, film):
     await bench.run("film")
-    bench.store.ensure("film").path.write_bytes(b"broken")
+    bench.store.ensure("film", "default").path.write_bytes(b"broken")
     fresh = MediaStore(tmp_path / "media", bench.artifacts, bench.beacon)
-    assert fresh.ensure("film").path.read_bytes() == film
+    assert fresh.ensure("film", "default").path.read_bytes() == film
 
 
 async def test_what_is_not_in_the_library_is_said(bench):
     with pytest.raises(MediumNotInstalled, match="there are: none"):
-        bench.store.ensure("film")
+        bench.store.ensure("film", "default")
     await bench.run("film")
     bench.artifacts.delete(bench.artifacts.keys("media/")[0])
     with pytest.raises(MediumNotInstalled, match="download it again"):
-        bench.store.ensure("film")
+        bench.store.ensure("film", "default")

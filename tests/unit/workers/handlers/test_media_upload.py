@@ -26,6 +26,7 @@ from shared.devices import Lane
 from shared.errors import (
     ChecksumMismatch,
     JobCancelled,
+    MediumNotInstalled,
     StoreUnavailable,
     UploadIncomplete,
     UploadNotFound,
@@ -119,10 +120,12 @@ class Bench:
             upload = upload.with_part(part)
         return self.uploads.replace(upload.model_copy(update=changes)).id
 
-    async def job(self, upload: str, name: str = "it", medium: str = "video", **fields: Any) -> str:
+    async def job(
+        self, upload: str, name: str = "it", medium: str = "video", tenant: str = "default", **fields: Any
+    ) -> str:
         job_id = f"job-{len(self.shop.jobs.jobs)}"
         task = MediaUploadSpec.model_validate({"upload": upload, "name": name, "medium": medium, **fields})
-        await self.shop.front.create(NewJob(id=job_id, task=task, lane="io", fingerprint=job_id))
+        await self.shop.front.create(NewJob(id=job_id, task=task, lane="io", fingerprint=job_id, tenant=tenant))
         return job_id
 
     def run(self, job_id: str, stop: Exception | None = None) -> MediaUploadResult:
@@ -157,11 +160,24 @@ async def test_a_video_becomes_a_medium_and_its_upload_goes(bench: Bench, film: 
     assert bench.beacon.media() == {"it": medium}
     assert bench.artifacts.keys("uploads/") == []
     assert len(bench.artifacts.keys("media/")) == 2
-    assert bench.store.ensure("it").path.read_bytes() == film
+    assert bench.store.ensure("it", "default").path.read_bytes() == film
 
     twin = await bench.add(film, name="twin")
     assert (result.known, twin.known) == (False, True)
     assert len(bench.artifacts.keys("media/")) == 2, "the same content is stored once"
+
+
+async def test_what_a_tenant_uploads_is_its_own(bench: Bench, film: bytes):
+    assert (await bench.add(film, tenant="ours")).medium.tenant == "ours"
+    assert (await bench.add(film, name="else", tenant="theirs")).medium.tenant == "theirs"
+    assert bench.store.ensure("it", "ours").path.read_bytes() == film
+    for other in ("theirs", "default", ""):
+        with pytest.raises(MediumNotInstalled) as refused:
+            bench.store.ensure("it", other)
+        assert ("else" in str(refused.value)) == (other == "theirs"), "names of others aren't told"
+    with pytest.raises(FileExists):
+        await bench.add(film[:-1], tenant="theirs", replace=True)
+    assert bench.store.ensure("it", "ours").path.read_bytes() == film
 
 
 async def test_an_attempt_after_a_lost_one_goes_on_where_that_was_lost(bench: Bench, film: bytes):
@@ -199,7 +215,7 @@ async def test_a_photo_becomes_a_medium(bench: Bench):
 
     assert (medium.kind, medium.codec, medium.width, medium.height) == ("photo", "jpeg", 40, 30)
     assert (medium.file.name, medium.frames, medium.duration_s) == ("it.jpg", 1, 0.0)
-    assert bench.store.ensure("it").path.read_bytes() == jpeg()
+    assert bench.store.ensure("it", "default").path.read_bytes() == jpeg()
 
 
 async def test_an_archive_becomes_a_folder_of_numbered_images(bench: Bench):
@@ -212,13 +228,13 @@ async def test_an_archive_becomes_a_folder_of_numbered_images(bench: Bench):
 
     assert (medium.kind, medium.codec, medium.frames, medium.width) == ("image_set", "jpeg", 3, 40)
     with ThreadPoolExecutor(4) as pool:  # several processes of a machine may want it at once
-        folders = {each.path for each in pool.map(bench.store.ensure, ["it"] * 4)}
+        folders = {each.path for each in pool.map(bench.store.ensure, ["it"] * 4, ["default"] * 4)}
     (folder,) = folders
     assert {path.name for path in folder.parent.iterdir()} == {"it.tar", "it.images"}
     found = sorted(folder.iterdir())
     assert [path.name for path in found] == [f"image_0000{number}.jpg" for number in (1, 2, 3)]
     assert [path.read_bytes() for path in found] == images
-    assert bench.store.ensure("it").path == folder
+    assert bench.store.ensure("it", "default").path == folder
 
     again = await bench.add(
         tarred(("a.jpg", images[0]), ("b9.jpg", images[1]), ("b10.jpg", images[2])),

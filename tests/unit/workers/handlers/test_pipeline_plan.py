@@ -128,7 +128,7 @@ class Desk:
         )
 
     def plan(self, text, **fields):
-        return self.planner.plan(task(text, **fields), "job-1", self.folder)
+        return self.planner.plan(task(text, **fields), "job-1", self.folder, "default")
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_streams_share_processes(desk, streams, most, numbers):
 
 def test_codecs_of_what_is_read(desk):
     def codecs(text, **fields):
-        return desk.planner.codecs(task(text, **fields))
+        return desk.planner.codecs(task(text, **fields), "default")
 
     assert codecs(DETECT) == {"h264"}
     assert codecs(DETECT, streams=2, inputs=[["film", "other"]]) == {"h264", "vp9"}
