@@ -18,7 +18,6 @@ from api.headers import header
 from api.meters import TEMPLATE
 from api.permissions import require
 from api.problems import of_exception
-from api.recording import OPERATION
 from api.routes.gestures import Choices, predict, predict_gesture
 from api.routes.submit import submit, submit_job
 from api.uploads import JSON, MSGPACK, OCTETS

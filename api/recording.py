@@ -17,9 +17,6 @@ _PREDICTION = re.compile(rf"{PREFIX}/(?:gestures|keypoints)/.+")
 _TARGET = 300
 """Characters of a path that are kept. A query isn't: nothing says what it holds."""
 
-OPERATION = "framelane.operation"
-"""Where a scope says the name of its operation if no route of FastAPI's answers it."""
-
 Who = Callable[[], tuple[str, str]]
 """Name and tenant of the caller of this request, after it was answered; empty where nobody was asked."""
 

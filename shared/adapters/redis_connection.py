@@ -104,19 +104,6 @@ class BlockingRedis:
             except NoScriptError:
                 return self._client.execute_command("EVAL", script.text, 0, *arguments)
 
-    def joined(self, key: str, counts: Sequence[int], usual: int) -> list[bytearray]:
-        """What the first items of a list are put together, so many each; ``usual``: bytes of most of them."""
-        pool = self._client.connection_pool
-        with store_errors():
-            connection = pool.get_connection()
-            try:
-                return joined_items(connection, key, counts, usual)
-            except BaseException:
-                connection.disconnect()
-                raise
-            finally:
-                pool.release(connection)
-
     def several(self, commands: Iterable[Sequence[Argument]], *, at_once: bool = False) -> list[Any]:
         """The raw replies, in one round trip. ``at_once``: nobody else's command comes between them.
 
@@ -130,6 +117,19 @@ class BlockingRedis:
             if failed := next((each for each in replies if isinstance(each, Exception)), None):
                 raise failed
             return replies
+
+    def joined(self, key: str, counts: Sequence[int], usual: int) -> list[bytearray]:
+        """What the first items of a list are put together, so many each; ``usual``: bytes of most of them."""
+        pool = self._client.connection_pool
+        with store_errors():
+            connection = pool.get_connection()
+            try:
+                return joined_items(connection, key, counts, usual)
+            except BaseException:
+                connection.disconnect()
+                raise
+            finally:
+                pool.release(connection)
 
     def close(self) -> None:
         """Let go of connections."""

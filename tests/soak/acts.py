@@ -14,7 +14,7 @@ import httpx2
 from PIL import Image
 
 from client.sdk import ApiProblem, AsyncFramelane, Framelane
-from shared.events import Progressed, StateChanged
+from shared.events import StateChanged
 from shared.inputs import FileInput, LandmarksInput, Point
 from shared.jobs import Job
 from shared.msgpacked import packed
@@ -156,9 +156,10 @@ class Acts:
         await self._fetched(await self._ended(job))
 
     async def cancelled(self) -> None:
-        job = await self._client.submit(_spec(_ENDLESS))
+        job, asked = await self._client.submit(_spec(_ENDLESS)), False
         async for news in self._client.follow(job.id, after_seq=0):
-            if isinstance(news, Progressed) or (isinstance(news, StateChanged) and news.state is JobState.RUNNING):
+            if not asked and isinstance(news, StateChanged) and news.state is JobState.RUNNING:
+                asked = True
                 await self._client.cancel(job.id, "enough")
         await self._leave(await self._ended(job, JobState.CANCELLED))
 

@@ -25,6 +25,8 @@ LANES = ("cpu", "io", "cpu.long")
 MODELS = ("vgt", "lstm", "hand_landmarker", "pose_landmarker", "person-ssdlite")
 VIDEO = "carphone"
 RETENTION_S = 60
+S3 = "s3"
+"""A server of others, whose memory is told but not judged."""
 _BUCKET = "soak"
 
 
@@ -43,7 +45,7 @@ class Soaked:
     def roots(self) -> dict[str, int]:
         """Process ids by part, the S3 server's too."""
         assert self.s3.process
-        return {**self.stack.pids(), "s3": self.s3.process.pid}
+        return {**self.stack.pids(), S3: self.s3.process.pid}
 
 
 @contextmanager
@@ -79,6 +81,7 @@ def _settings(store: ArtifactSettings, key: str) -> dict[str, str]:
         "FRAMELANE_JOBS__INPUTS_TTL_S": str(RETENTION_S),
         "FRAMELANE_JOBS__IDEMPOTENCY_TTL_S": str(RETENTION_S),
         "FRAMELANE_UPLOADS__IDLE_S": str(RETENTION_S),
+        "FRAMELANE_AUDIT__KEPT": "1000",
         "FRAMELANE_SESSIONS__IDLE_S": str(RETENTION_S / 2),
     }
 

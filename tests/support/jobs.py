@@ -32,10 +32,10 @@ def new_job(
             "group",
             "headers",
             "caller",
-            "staged",
             "caller_depth",
             "caller_active",
             "tenant",
+            "staged",
         )
         if name in fields
     }
