@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from api.gateway import Gateway
 from api.headers import header
-from api.meters import TEMPLATE
+from api.meters import OPERATION, TEMPLATE
 from api.permissions import require
 from api.problems import of_exception
 from api.routes.gestures import Choices, predict, predict_gesture

@@ -33,7 +33,8 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 disable_created_metrics()  # a third of all lines, which nothing of ours asks for
 
 TEMPLATE = "framelane.template"
-"""Where a scope says the template of its path if no route of FastAPI's answers it."""
+OPERATION = "framelane.operation"
+"""Where a scope says the template of its path, and the operation, if no route of FastAPI's answers it."""
 
 
 def share_counts(directory: Path) -> None:

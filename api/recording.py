@@ -7,6 +7,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.gateway import Gateway
+from api.meters import OPERATION
 from api.views import PREFIX
 from shared.audit import AuditEntry, outcome_of
 from shared.audit_settings import AuditSettings
