@@ -13,6 +13,7 @@ from api.services.lookout import MOST_AT_ONCE, Lookout
 from shared.settings import LimitSettings
 from tests.support.following import events_of, frame, frames_to_end, opened_feeds, socket, submitted
 from tests.support.gateway import SPEC, House, StartedServer
+from tests.support.polling import soon
 
 LOOK_S = 0.1
 
@@ -27,6 +28,10 @@ def mute(house: House) -> None:
     house.bus.publish = lambda _job_id, _event: None
 
 
+async def _both_kept(house: House) -> bool:
+    return len(house.kept) == 2
+
+
 async def test_end_that_nobody_was_told_reaches_every_follower(
     client: httpx2.AsyncClient, server: StartedServer, house: House
 ) -> None:
@@ -38,6 +43,7 @@ async def test_end_that_nobody_was_told_reaches_every_follower(
         poll = group.create_task(client.get(f"/api/v1/jobs/{job_id}?wait=30"))
         wait = group.create_task(client.post("/api/v1/jobs", json=SPEC, headers={"Prefer": "wait=30"}))
         await opened_feeds(server, 4)
+        await soon(lambda: _both_kept(house))  # who waits for a new job follows it before it is made
         mute(house)
         house.finish(job_id)
         house.finish(house.kept[-1])
