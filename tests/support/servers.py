@@ -110,6 +110,7 @@ class S3Server:
             "-s3.port.lance=0",
             "-s3.port.iceberg=0",
             "-master.telemetry=false",
+            "-volume.max=2000",  # by itself it has few on a disk that is rather full, and each bucket takes some
             "-webdav=false",
             "-admin.ui=false",
         ]
