@@ -96,6 +96,7 @@ async def test_a_store_that_is_gone_is_told_in_time_and_found_again(own: Embedde
     claim = jobs.workshop.claim(new.id, "w", 100)
     assert claim is not None
     with redis.Redis.from_url(own.url) as client:
+        client.set("last", "written")  # it waits for what its own connection wrote, and all before that
         client.execute_command("WAITAOF", 1, 0, 5_000)
 
     if how == "killed":
@@ -130,6 +131,7 @@ async def test_records_that_were_all_lost_have_another_name(own: EmbeddedValkey)
     front = RedisJobStore(settings_of(own))
     first = await front.identity()
     with redis.Redis.from_url(own.url) as client:
+        client.set("last", "written")  # it waits for what its own connection wrote, and all before that
         client.execute_command("WAITAOF", 1, 0, 5_000)
         kill(own)
         await asyncio.to_thread(own.start)

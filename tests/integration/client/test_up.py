@@ -187,7 +187,7 @@ def test_a_worker_that_is_killed_is_started_again_and_takes_jobs(up: Up):
 
 
 def test_a_follower_does_not_notice_a_gateway_that_is_killed(up: Up):
-    with Framelane(up.url) as client:
+    with Framelane(up.url, patience_s=60) as client:
         job = client.submit(ModelDownloadSpec(models=["asl"], force=True))
         seqs: list[int] = []
         for news in client.follow(job.id):
