@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from api.errors import MalformedDocument
 from api.services.documents import pointer
+from shared.arrived import Blob
 from shared.errors import InvalidSpec
 from shared.inputs import MAX_INPUTS
 from shared.msgpacked import opened
@@ -19,7 +20,7 @@ class PackedSpec:
     """``document``: JSON in which each binary ``data`` is a ``file``; ``files``: those, by where they stood."""
 
     document: bytes
-    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    files: dict[str, Blob] = field(default_factory=dict[str, Blob])
 
     @classmethod
     def of(cls, body: bytes) -> "PackedSpec":
@@ -27,7 +28,7 @@ class PackedSpec:
         value: Any = None
         try:
             value = opened(body, MAX_INPUTS)
-            files = dict(_taken_out(value))
+            files: dict[str, Blob] = dict(_taken_out(value))
             return cls(json.dumps(value).encode(), files)
         except TypeError:
             raise InvalidSpec(*((place, _NOT_HERE) for place in _binary(value))) from None

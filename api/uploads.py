@@ -7,15 +7,18 @@ from typing import TypeVar
 from anyio import to_thread
 from fastapi import Request
 from pydantic import TypeAdapter
-from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 
 from api.errors import MalformedYaml
+from api.forms import Form
 from api.headers import header
+from api.multipart import MultipartReader
+from api.packed_bodies import read_packed
 from api.packed_specs import PackedSpec
 from api.problems import Refused
+from api.services.arriving import LARGE_BYTES, Arriving
 from api.services.documents import parse
 from api.services.submit import SMALL_BYTES
+from shared.arrived import Blob, content_of
 from shared.errors import InvalidSpec
 from shared.settings import LimitSettings
 
@@ -38,7 +41,7 @@ class Upload:
     """``document`` is JSON as it was sent; ``files`` are parts by their name."""
 
     document: bytes
-    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    files: dict[str, Blob] = field(default_factory=dict[str, Blob])
     packed: PackedSpec | None = None
 
     def as_sent(self, error: InvalidSpec) -> InvalidSpec:
@@ -56,18 +59,19 @@ def media_type(request: Request) -> str:
     return (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
 
 
-async def read_spec(request: Request, limits: LimitSettings) -> Upload:
+async def read_spec(request: Request, limits: LimitSettings, arriving: Arriving | None = None) -> Upload:
     """A JSON body, the same in msgpack, or a multipart one: its part ``spec`` is the JSON, its others are files.
 
-    Raises Refused for another media type, unreadable multipart or too many parts; MalformedDocument for what isn't
-    msgpack; InvalidSpec for wrong parts.
+    A large file of the latter two is ``arriving``. Raises Refused for another media type, unreadable multipart or
+    too many parts; MalformedDocument for what isn't msgpack; InvalidSpec for wrong parts.
     """
     kind = media_type(request)
     if kind == JSON:
         return Upload(await request.body())
     if kind == MSGPACK:
-        return await _packed(await request.body())
-    document, files, broken = await _parts(request, limits, (JSON, MULTIPART, MSGPACK))
+        packed = await _packed(request, arriving)
+        return Upload(packed.document, packed.files, packed)
+    document, files, broken = await _parts(request, limits, (JSON, MULTIPART, MSGPACK), arriving)
     if document is None:
         broken.append((f"/{SPEC_PART}", "the multipart body needs a part of this name with the JSON"))
     if broken:
@@ -75,10 +79,17 @@ async def read_spec(request: Request, limits: LimitSettings) -> Upload:
     return Upload(document or b"", files)
 
 
-async def _packed(body: bytes) -> Upload:
-    large = len(body) > SMALL_BYTES
-    packed = await to_thread.run_sync(PackedSpec.of, body) if large else PackedSpec.of(body)
-    return Upload(packed.document, packed.files, packed)
+def is_large(request: Request) -> bool:
+    """Whether ``read_spec`` may come upon a large file."""
+    length = header(request.scope, b"content-length")
+    return length is None or not length.isdecimal() or int(length) >= LARGE_BYTES
+
+
+async def _packed(request: Request, arriving: Arriving | None) -> PackedSpec:
+    if arriving is not None:
+        return await read_packed(request.stream(), arriving)
+    body = await request.body()
+    return await to_thread.run_sync(PackedSpec.of, body) if len(body) > SMALL_BYTES else PackedSpec.of(body)
 
 
 async def read_json(request: Request, adapter: TypeAdapter[_Model]) -> _Model:
@@ -127,50 +138,27 @@ async def read_photo(
 
 
 async def _parts(
-    request: Request, limits: LimitSettings, takes: Sequence[str]
-) -> tuple[bytes | None, dict[str, bytes], list[tuple[str, str]]]:
+    request: Request, limits: LimitSettings, takes: Sequence[str], arriving: Arriving | None = None
+) -> tuple[bytes | None, dict[str, Blob], list[tuple[str, str]]]:
     if media_type(request) != MULTIPART:
         detail = f"send {' or '.join(takes)}"
         raise Refused(415, "unsupported-media-type", detail, {"Accept": ", ".join(takes)})
+    reader, form = MultipartReader(request.headers["content-type"], limits.parts), Form(arriving)
+    async for chunk in request.stream():
+        for event in reader.feed(chunk):
+            await form.take(event)
+    reader.close()
+    parts = await form.close()
     document: bytes | None = None
-    files: dict[str, bytes] = {}
+    files: dict[str, Blob] = {}
     broken: list[tuple[str, str]] = []
-    async with _Form(request, limits) as form:
-        for name, value in form.multi_items():
-            content = await value.read() if isinstance(value, UploadFile) else value.encode()
-            if name in files or (name == SPEC_PART and document is not None):
-                broken.append((f"/{name}", "sent twice"))
-            elif name == SPEC_PART:
-                document = content
-            elif isinstance(value, UploadFile):
-                files[name] = content
-            else:
-                broken.append((f"/{name}", "not a file; give the part a filename"))
+    for part in parts:
+        if part.name in files or (part.name == SPEC_PART and document is not None):
+            broken.append((f"/{part.name}", "sent twice"))
+        elif part.name == SPEC_PART:
+            document = content_of(part.content)
+        elif part.filename is not None:
+            files[part.name] = part.content
+        else:
+            broken.append((f"/{part.name}", "not a file; give the part a filename"))
     return document, files, broken
-
-
-class _Form:
-    """The parsed form; its temporary files are gone afterwards."""
-
-    def __init__(self, request: Request, limits: LimitSettings) -> None:
-        self._request = request
-        self._limits = limits
-        self._form: FormData | None = None
-
-    async def __aenter__(self) -> FormData:
-        limits = self._limits
-        try:
-            self._form = await self._request.form(
-                max_files=limits.parts, max_fields=limits.parts, max_part_size=limits.body_bytes
-            )
-        except Refused:
-            raise
-        except HTTPException as error:
-            if str(error.detail).startswith("Too many"):
-                raise Refused(413, "too-many-parts", f"at most {limits.parts} parts are taken") from error
-            raise Refused(400, "malformed-multipart", str(error.detail)) from error
-        return self._form
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._form is not None:
-            await self._form.close()

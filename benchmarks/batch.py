@@ -43,7 +43,7 @@ from workers.vision.features import hand_features
 MODEL = "asl"
 ROUNDS = 9
 WARM_UP = 2
-PIECE = 256 * 1024
+PIECE = 64 * 1024
 PARTS = ("gateway", "cpu", "valkey")
 SPEC = {"kind": "inference", "model": MODEL, "options": {"top_k": 1}}
 

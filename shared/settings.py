@@ -113,7 +113,7 @@ class JobSettings(BaseModel):
     events_kept: Annotated[PositiveInt, Field(description="per job, for replay")] = 1_000
     inputs_ttl_s: Annotated[
         PositiveInt,
-        Field(description="inputs are kept this long after the end; of dead jobs as long as these"),
+        Field(description="inputs of failed and cancelled jobs are kept so long; of dead ones as long as these"),
     ] = 3_600
     idempotency_ttl_s: PositiveInt = 86_400
     records_kept: Annotated[PositiveInt, Field(description="metadata records per job, for paging and replay")] = (

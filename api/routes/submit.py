@@ -16,9 +16,10 @@ from api.dependencies import (
 from api.gateway import Gateway
 from api.headers import header
 from api.reference import ACCEPTED, SPEC_BODY, problems
+from api.services.arriving import Arriving
 from api.services.intake import Taken
 from api.services.submit import Ticket
-from api.uploads import read_spec
+from api.uploads import is_large, read_spec
 from api.views import base_url, job_json, job_url
 from shared.errors import InvalidSpec
 
@@ -74,7 +75,16 @@ async def submit(request: Request, here: Gateway) -> Response:
 
 
 async def _submit(request: Request, here: Gateway, ticket: Ticket, prefer: str | None) -> Response:
-    upload = await read_spec(request, here.settings.limits)
+    if not is_large(request):
+        return await _take(request, here, ticket, prefer)
+    async with here.submitter.arriving() as arriving:
+        return await _take(request, here, ticket, prefer, arriving)
+
+
+async def _take(
+    request: Request, here: Gateway, ticket: Ticket, prefer: str | None, arriving: Arriving | None = None
+) -> Response:
+    upload = await read_spec(request, here.settings.limits, arriving)
     try:
         prepared = await here.submitter.read(upload.document, upload.files, upload.size)
     except InvalidSpec as error:

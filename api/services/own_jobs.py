@@ -8,7 +8,7 @@ from api.callers import Caller, caller
 from shared.access import scoped
 from shared.errors import JobNotFound
 from shared.jobs import JobRecord
-from shared.ports import Created, JobPage, JobQuery, JobStore, NewJob, RecordPage
+from shared.ports import Created, JobPage, JobQuery, JobStore, NewJob, RecordPage, Staging
 from shared.workers import LaneBacklog
 
 
@@ -18,13 +18,9 @@ class OwnJobs:
     def __init__(self, store: JobStore) -> None:
         self._store = store
 
-    async def stage(self, blobs: Sequence[bytes]) -> object | None:
+    def staging(self) -> Staging | None:
         """See the port. Nobody can name what is staged."""
-        return await self._store.stage(blobs)
-
-    async def unstage(self, staged: object) -> None:
-        """See the port."""
-        await self._store.unstage(staged)
+        return self._store.staging()
 
     async def create(self, new: NewJob) -> Created:
         """See the port. An id that another tenant has used is a JobConflict."""

@@ -11,6 +11,7 @@ from api.services.documents import parse_spec
 from api.services.measurement_jobs import MeasurementRules, MeasurementSpec, variants_of
 from api.services.pipeline_jobs import PipelineRules, Variants
 from api.services.rules import Rules
+from shared.arrived import Arrived, Blob, content_of
 from shared.errors import InvalidSpec
 from shared.graph.faults import Broken
 from shared.graph.model import Graph
@@ -22,15 +23,19 @@ from shared.specs import AnySpec, InferenceSpec, PipelineSpec
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A task with its inputs. ``fingerprint`` is equal for requests that ask for the same.
-
-    ``staged``: what the store gave for the inputs, if it has them already.
-    """
+    """A task with its inputs. ``fingerprint`` is equal for requests that ask for the same."""
 
     task: AnyTask
-    blobs: Sequence[bytes]
+    blobs: Sequence[Blob]
     fingerprint: str
-    staged: object | None = None
+
+    @property
+    def inputs(self) -> tuple[Sequence[bytes], object | None]:
+        """The bytes of all inputs, or what the store gave for the only one."""
+        first = self.blobs[0] if len(self.blobs) == 1 else None
+        if isinstance(first, Arrived) and first.staged:
+            return (), first.staged
+        return [content_of(blob) for blob in self.blobs], None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +62,14 @@ class Preparer:
     check_image: Callable[[bytes], None]
     most_rows: int = MAX_ROWS
 
-    def from_document(self, document: bytes, files: Mapping[str, bytes]) -> Prepared | AnySpec:
+    def from_document(self, document: bytes, files: Mapping[str, Blob]) -> Prepared | AnySpec:
         """Raises MalformedDocument, or InvalidSpec with every broken rule.
 
         A spec: it names variants of pipelines, which must be looked up for ``from_spec``.
         """
         return self.unless_looked_up(self.spec_of(document), files)
 
-    def unless_looked_up(self, spec: AnySpec, files: Mapping[str, bytes]) -> Prepared | AnySpec:
+    def unless_looked_up(self, spec: AnySpec, files: Mapping[str, Blob]) -> Prepared | AnySpec:
         """As ``from_spec``; the spec itself if what it names must be looked up first."""
         return spec if variants_of(spec) else self.from_spec(spec, files)
 
@@ -75,7 +80,7 @@ class Preparer:
         except InvalidSpec as error:
             raise InvalidSpec(*error.broken, *self.rules.unknown_names(from_json(document))) from None
 
-    def from_spec(self, spec: AnySpec, files: Mapping[str, bytes], looked_up: LookedUp = NOTHING) -> Prepared:
+    def from_spec(self, spec: AnySpec, files: Mapping[str, Blob], looked_up: LookedUp = NOTHING) -> Prepared:
         """The same for a spec that is one already, and what was ``looked_up`` of all it names."""
         broken = [*self.rules.broken(spec), *_unused(spec, files), *looked_up.broken]
         task, blobs, found = self._task(spec, files, looked_up.variants)
@@ -85,8 +90,8 @@ class Preparer:
         return Prepared(task, blobs, fingerprint(task if isinstance(spec, InferenceSpec) else spec, blobs))
 
     def _task(
-        self, spec: AnySpec, files: Mapping[str, bytes], variants: Variants
-    ) -> tuple[AnyTask | None, list[bytes], Sequence[Broken]]:
+        self, spec: AnySpec, files: Mapping[str, Blob], variants: Variants
+    ) -> tuple[AnyTask | None, list[Blob], Sequence[Broken]]:
         if isinstance(spec, PipelineSpec):
             task, broken = self.pipelines.task(spec, variants)
             return task, [], broken
@@ -117,9 +122,9 @@ class Fingerprint:
         other._total = self._total.copy()
         return other
 
-    def add(self, blob: bytes) -> None:
+    def add(self, blob: Blob) -> None:
         """The next input."""
-        self._total.update(hashlib.sha256(blob).digest())
+        self._total.update(blob.digest() if isinstance(blob, Arrived) else hashlib.sha256(blob).digest())
 
     def hexdigest(self, retry_of: str = "") -> str:
         """The fingerprint."""
@@ -127,7 +132,7 @@ class Fingerprint:
         return self._total.hexdigest()
 
 
-def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[bytes], retry_of: str = "") -> str:
+def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[Blob], retry_of: str = "") -> str:
     """sha256 over the task, the digests of its inputs and the job that is tried again, if any.
 
     Defaults that were written out, the order of labels and the way a photo was sent make no difference, nor does
@@ -139,7 +144,7 @@ def fingerprint(task: AnyTask | AnySpec, blobs: Sequence[bytes], retry_of: str =
     return total.hexdigest(retry_of)
 
 
-def _unused(spec: AnySpec, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
+def _unused(spec: AnySpec, files: Mapping[str, Blob]) -> list[tuple[str, str]]:
     inputs = spec.inputs if isinstance(spec, InferenceSpec) else []
     used = {getattr(getattr(item, "tensor", item), "file", None) for item in inputs}
     return [(f"/{name}", "no input names this part") for name in files if name not in used]

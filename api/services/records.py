@@ -2,6 +2,7 @@
 
 from pydantic import TypeAdapter
 
+from shared.dumping import dumped_as
 from shared.jobs import Job, JobRecord
 
 _JOB: TypeAdapter[Job] = TypeAdapter(Job)
@@ -9,4 +10,4 @@ _JOB: TypeAdapter[Job] = TypeAdapter(Job)
 
 def bare_job(record: JobRecord) -> str:
     """JSON of the public part of a record: no spec, no fence."""
-    return _JOB.dump_json(record).decode()
+    return dumped_as(_JOB, record)

@@ -1,8 +1,8 @@
 """Accepting a job: check, keep, queue, in this order, so that what was accepted is kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -12,6 +12,7 @@ from anyio import CapacityLimiter, to_thread
 
 from api.errors import ModelInUse
 from api.permissions import require_kind
+from api.services.arriving import Arriving
 from api.services.courier import Courier
 from api.services.lanes import Lanes
 from api.services.library_images import require_images
@@ -23,6 +24,7 @@ from api.services.pipelines import Registry
 from api.services.prepare import LookedUp, Prepared, Preparer, fingerprint
 from api.services.questions import Questions
 from api.services.uploads import Uploads
+from shared.arrived import Blob
 from shared.errors import (
     BrokerUnavailable,
     DeviceUnavailable,
@@ -60,9 +62,6 @@ from shared.states import JobState
 
 SMALL_BYTES = 32 * 1024
 """Larger requests are checked in a thread, so that others aren't kept waiting."""
-
-LARGE_BYTES = 1024 * 1024
-"""From here on a file is brought to the store while it is checked."""
 
 HUGE_BYTES = 2 * 1024 * 1024
 """Of larger ones one is checked at a time: as objects they are many times their size."""
@@ -142,33 +141,20 @@ class Submitter:
         self._admissions: dict[int, _Admission] = {}
         self._forgetting: set[asyncio.Task[None]] = set()
 
-    async def read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
-        """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable.
-
-        A large file goes to the store meanwhile: looking at it and bringing it there take about as long.
-        """
-        if len(files) != 1 or size < LARGE_BYTES:
-            return await self._known_or_new(document, files, size)
-        content = list(files.values())
-        staging = asyncio.create_task(self._store.stage(content))
+    @asynccontextmanager
+    async def arriving(self) -> AsyncGenerator[Arriving]:
+        """For the large file of a request; what no job is made of in here doesn't stay in the store."""
+        arriving = Arriving(self._store.staging)
         try:
-            prepared = await self._known_or_new(document, files, size)
+            yield arriving
         except BaseException:
-            staging.add_done_callback(self._forget)
-            raise
-        if len(prepared.blobs) == 1 and prepared.blobs[0] is content[0]:
-            return replace(prepared, staged=await staging)
-        staging.add_done_callback(self._forget)
-        return prepared
-
-    def _forget(self, staging: asyncio.Task[object | None]) -> None:
-        """What was staged in vain."""
-        if not staging.cancelled() and staging.exception() is None and (staged := staging.result()):
-            task = asyncio.create_task(_tolerant(self._store.unstage(staged)))
+            task = asyncio.create_task(arriving.drop())
             self._forgetting.add(task)
             task.add_done_callback(self._forgetting.discard)
+            raise
 
-    async def _known_or_new(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
+    async def read(self, document: bytes, files: Mapping[str, Blob], size: int) -> Prepared:
+        """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable."""
         changes = self._models.changes
         try:
             return await self._read(document, files, size)
@@ -178,7 +164,7 @@ class Submitter:
                 raise
             return await self._read(document, files, size)
 
-    async def _read(self, document: bytes, files: Mapping[str, bytes], size: int) -> Prepared:
+    async def _read(self, document: bytes, files: Mapping[str, Blob], size: int) -> Prepared:
         if size <= SMALL_BYTES and not files:
             found = self._small(document)
         else:
@@ -245,18 +231,19 @@ class Submitter:
     async def _create(
         self, prepared: Prepared, ticket: Ticket, route: Route, group: str, message: Envelope | None
     ) -> Created:
+        blobs, staged = prepared.inputs
         return await self._store.create(
             NewJob(
                 id=ticket.job_id,
                 task=prepared.task,
                 lane=route.queue,
                 fingerprint=prepared.fingerprint,
-                blobs=prepared.blobs,
+                blobs=blobs,
                 idempotency_key=ticket.idempotency_key,
                 idempotency_ttl_s=self._settings.idempotency_ttl_s,
                 retry_of=ticket.retry_of,
                 message=message,
-                staged=prepared.staged,
+                staged=staged,
                 group=group,
                 headers=ticket.headers,
                 caller=ticket.caller,
@@ -361,8 +348,3 @@ class Submitter:
             await self._store.published(job_id)
         except StoreUnavailable as error:  # then it is sent once more
             _log.warning("a sent message couldn't be noted", job_id=job_id, reason=error.detail)
-
-
-async def _tolerant(call: Awaitable[None]) -> None:
-    with suppress(StoreUnavailable):
-        await call

@@ -21,7 +21,7 @@ from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, Res
 
 from shared.adapters.redis_items import joined_items
 from shared.adapters.redis_tls import tls_options
-from shared.adapters.redis_wire import Wire
+from shared.adapters.redis_wire import LAG_S, Wire, give_up_at
 from shared.circuit import Circuit
 from shared.errors import IllegalTransition, StoreUnavailable
 from shared.settings import Settings
@@ -30,9 +30,8 @@ Argument = str | bytes | int | float
 
 _POOL = 64
 _LARGE = 64 * 1024
-_AHEAD = 8
+_AHEAD = 32
 """Large commands that are sent before the first of them is answered."""
-_LAG_S = 0.05
 _END_S = 1.0
 """For callers that were told to give up."""
 _SYNC_SHARE = 0.8
@@ -199,26 +198,13 @@ class AsyncRedis:
         with store_errors():
             return await self._ask(*words)
 
-    async def send(self, commands: Iterable[Sequence[bytes | memoryview]]) -> None:
-        """Have all done, one after the other; a few are on their way at a time. Raises for the first that fails.
-
-        They may be large: they aren't copied.
-        """
+    async def ask(self, *words: bytes | memoryview) -> "asyncio.Future[Any]":
+        """Sends a command that may be large: it isn't copied. The raw reply comes later, or redis-py's error."""
         if self._circuit is not None:
             self._circuit.check()
-        asked: deque[asyncio.Future[Any]] = deque()
         with store_errors():
-            try:
-                for words in commands:
-                    wire = await self._connected()
-                    if len(asked) == _AHEAD:
-                        await asked.popleft()
-                    asked.append(wire.ask(*_parts(words)))
-                while asked:
-                    await asked.popleft()
-            finally:
-                for each in asked:
-                    each.cancel()
+            wire = await self._connected()
+            return wire.ask(*_parts(words))
 
     async def run(self, script: Script, *arguments: Argument) -> Any:
         """The script's reply; one round trip once the server has it (it may forget it at any time)."""
@@ -333,19 +319,50 @@ class AsyncRedis:
         return asked.result()
 
     async def _until_done_or_silent(self, asking: "asyncio.Future[Any]", limit_s: float) -> None:
-        since = time.monotonic()
-        end = since + max(limit_s, self._patience_s)
+        asked_at, deaf_until = time.monotonic(), 0.0
         while not asking.done():
-            until = min(max(since, self._last_heard()) + limit_s, end)
+            alive_at = max(self._last_heard(), deaf_until)
+            until = give_up_at(asked_at, alive_at, limit_s, max(limit_s, self._patience_s))
             if (now := time.monotonic()) >= until:
                 return
             await asyncio.wait({asking}, timeout=until - now)
-            if time.monotonic() - until > _LAG_S:
-                since = time.monotonic()  # this loop was too busy to hear anything
+            if time.monotonic() - until > LAG_S:
+                deaf_until = time.monotonic()
 
     async def _look(self) -> None:
         with store_errors():
             await self._ask("PING")
+
+
+class Sending:
+    """Commands that are done one after the other; some are on their way at a time."""
+
+    def __init__(self, redis: AsyncRedis) -> None:
+        self._redis = redis
+        self._asked: deque[tuple[asyncio.Future[Any], int]] = deque()
+
+    async def send(self, words: Sequence[bytes | memoryview], answer: int) -> None:
+        """The next. Raises StoreUnavailable if one before failed, or was answered with another number."""
+        if len(self._asked) >= _AHEAD:
+            await self._answered()
+        self._asked.append((await self._redis.ask(*words), answer))
+
+    async def finish(self) -> None:
+        """Return when all are done. Raises as ``send`` does."""
+        while self._asked:
+            await self._answered()
+
+    def drop(self) -> None:
+        """No answer matters any more."""
+        while self._asked:
+            self._asked.popleft()[0].cancel()
+
+    async def _answered(self) -> None:
+        asked, answer = self._asked.popleft()
+        with store_errors():
+            if await asked != answer:
+                msg = "what was brought to the job store before is gone; send it again"
+                raise StoreUnavailable(msg)
 
 
 def _forget(asked: "asyncio.Future[Any]") -> None:

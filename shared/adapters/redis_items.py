@@ -12,7 +12,7 @@ from typing import Any
 
 import redis
 
-_TOGETHER = 2
+_TOGETHER = 8
 """Items of an answer: those of a few stay in the server's caches."""
 _AHEAD = 2
 """Questions that are asked before the first of them is answered."""

@@ -16,8 +16,18 @@ import hiredis
 import redis
 from redis.exceptions import InvalidResponse
 
+LAG_S = 0.05
+"""An event loop that comes back later than it wanted to was too busy to hear anything meanwhile."""
+
 _NOTHING = object()
-_LAG_S = 0.05
+
+
+def give_up_at(asked_at: float, alive_at: float, limit_s: float, patience_s: float) -> float:
+    """When whoever asked waits no longer: ``limit_s`` after the server was alive, ``patience_s`` after asking.
+
+    ``alive_at``: when the server was last heard, or could last not be heard.
+    """
+    return min(max(asked_at, alive_at) + limit_s, asked_at + patience_s)
 
 
 class Wire(asyncio.Protocol):
@@ -32,7 +42,7 @@ class Wire(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._asked: deque[tuple[float, asyncio.Future[Any]]] = deque()
         self._alarm: asyncio.TimerHandle | None = None
-        self._since = 0.0
+        self._deaf_until = 0.0
         self._given_up = False
         self._lost = self._loop.create_future()
         self._reader = hiredis.Reader(
@@ -107,8 +117,8 @@ class Wire(asyncio.Protocol):
     def _ring(self, due: float) -> None:
         self._alarm = None
         now = time.monotonic()
-        if now - due > _LAG_S:
-            self._since = now  # this loop was too busy to hear anything
+        if now - due > LAG_S:
+            self._deaf_until = now
         late = [answer for asked_at, answer in self._asked if self._until(asked_at) <= now]
         for answer in late:
             if not answer.done():
@@ -123,4 +133,4 @@ class Wire(asyncio.Protocol):
             self._transport.close()
 
     def _until(self, asked_at: float) -> float:
-        return min(max(asked_at, self.heard, self._since) + self._limit_s, asked_at + self._patience_s)
+        return give_up_at(asked_at, max(self.heard, self._deaf_until), self._limit_s, self._patience_s)

@@ -23,7 +23,8 @@ class NewJob:
     ``message`` is one of the whole place, queued only when the place needs another; "": the job waits alone.
     ``headers``: kept for whoever claims it. ``caller``: who may have so many jobs waiting; "": isn't counted.
     ``caller_depth``, ``caller_active``: how many of the caller's may wait, and wait or run; None: the setting's,
-    and any number. ``tenant``: whose the job is. ``staged``: what ``JobStore.stage`` gave for the very same blobs.
+    and any number. ``tenant``: whose the job is. ``staged``: the only input, as ``Staging`` gave it; there are no
+    ``blobs`` then.
     """
 
     id: str
@@ -99,6 +100,26 @@ class RecordPage:
     restarted: int = 0
 
 
+class Staging(Protocol):
+    """A large input on its way to the store while its request still comes.
+
+    What no job is made of is forgotten by itself, minutes later. All raise StoreUnavailable, also when a part that
+    was written is no longer there.
+    """
+
+    async def write(self, content: bytes | memoryview) -> None:
+        """What comes next; it must not change any more."""
+        ...
+
+    async def complete(self) -> object:
+        """That was all: for ``NewJob.staged``."""
+        ...
+
+    async def drop(self) -> None:
+        """No job will be made of it, or one was."""
+        ...
+
+
 class JobStore(Protocol):
     """The records, from the front door."""
 
@@ -106,15 +127,8 @@ class JobStore(Protocol):
         """Return if the store answers."""
         ...
 
-    async def stage(self, blobs: Sequence[bytes]) -> object | None:
-        """Bring large inputs to the store while their job is still looked at; None for those that come with it.
-
-        What no job was made of is forgotten by itself, minutes later. Raises StoreUnavailable.
-        """
-        ...
-
-    async def unstage(self, staged: object) -> None:
-        """No job will be made of it. Raises StoreUnavailable."""
+    def staging(self) -> Staging | None:
+        """For a large input; None where it comes with its job."""
         ...
 
     async def create(self, new: NewJob) -> Created:

@@ -220,7 +220,20 @@ async def test_only_ended_jobs_are_deleted(jobs: Jobs):
     assert (await jobs.front.create(new_job(idempotency_key="k", fingerprint="two"))).fresh
 
 
-async def test_inputs_are_kept_until_some_time_after_the_end(jobs: Jobs):
+async def test_inputs_of_a_completed_job_go_with_its_end(jobs: Jobs):
+    new, empty = new_job(), new_job(blobs=())
+    for each in (new, empty):
+        await jobs.front.create(each)
+        claim = jobs.workshop.claim(each.id, "w", 10)
+        assert claim is not None
+        jobs.workshop.settle(claim, completed())
+
+    with pytest.raises(InputsExpired):
+        await jobs.front.blobs(new.id)
+    assert await jobs.front.blobs(empty.id) == []
+
+
+async def test_inputs_are_kept_until_some_time_after_another_end(jobs: Jobs):
     new = new_job()
     await jobs.front.create(new)
     jobs.age_inputs(new.id)

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 import redis
 
-from shared.adapters.redis_jobs import front
 from shared.adapters.redis_jobs.codec import FORMATS
-from shared.adapters.redis_jobs.staging import STAGED_BYTES, Staged
+from shared.adapters.redis_jobs.staging import PIECE, STAGED_BYTES
 from shared.errors import CallerFull, JobConflict, StoreUnavailable
+from shared.jobs import Failed
+from shared.ports import Staging
 from shared.settings import Settings
-from tests.support.jobs import completed, new_job
-from tests.support.rigs import Jobs, redis_jobs
+from tests.support.jobs import ERROR, new_job
+from tests.support.polling import eventually
+from tests.support.rigs import Jobs, memory_jobs, redis_jobs
 
 BLOBS = [random.Random(7).randbytes(size) for size in (3 * STAGED_BYTES + 5, 0, 700, STAGED_BYTES // 2)]
 
@@ -36,7 +38,7 @@ async def test_they_come_as_they_were(jobs: Jobs):
     claim = jobs.workshop.claim(made.record.id, "w", 10)
     assert claim is not None
     assert claim.blobs == BLOBS
-    jobs.workshop.settle(claim, completed())
+    jobs.workshop.settle(claim, Failed(error=ERROR))
     assert await jobs.front.blobs(made.record.id) == BLOBS
     again = await jobs.front.create(new_job(blobs=tuple(BLOBS), retry_of=made.record.id))
     assert jobs.workshop.claim(again.record.id, "w", 10).blobs == BLOBS  # pyright: ignore[reportOptionalMemberAccess]
@@ -65,49 +67,62 @@ async def test_nothing_stays_of_what_is_refused(settings: Settings):
     rig.workshop.close()
 
 
-async def test_inputs_that_went_meanwhile_make_no_job(
-    own: Jobs, settings: Settings, monkeypatch: pytest.MonkeyPatch
-):
-    class Nothing(Staged):
-        def commands(self):
-            return iter([(b"PING",)])
+async def brought(rig: Jobs, content: bytes, piece: int) -> tuple[Staging, object]:
+    staging = rig.front.staging()
+    assert staging is not None
+    for at in range(0, len(content), piece):
+        await staging.write(content[at : at + piece])
+    return staging, await staging.complete()
 
-    monkeypatch.setattr(front, "Staged", Nothing)
-    new = new_job(blobs=tuple(BLOBS))
+
+@pytest.mark.parametrize("piece", [700, PIECE - 1, PIECE, PIECE + 1, 4 * STAGED_BYTES])
+async def test_what_was_staged_before_makes_the_job(own: Jobs, settings: Settings, piece: int):
+    _, handle = await brought(own, BLOBS[0], piece)
+    made = await own.front.create(new_job(staged=handle))
+    assert made.fresh
+    assert await own.front.blobs(made.record.id) == BLOBS[:1]
+    claim = own.workshop.claim(made.record.id, "w", 10)
+    assert claim is not None
+    assert claim.blobs == BLOBS[:1]
+    assert staged(settings) == []
+
+
+async def test_where_nothing_is_far_away_nothing_is_staged():
+    assert memory_jobs().front.staging() is None
+
+
+async def test_what_is_dropped_is_gone(own: Jobs, settings: Settings):
+    staging, handle = await brought(own, BLOBS[0], PIECE)
+    assert len(staged(settings)) == 1
+    await staging.drop()
+    assert staged(settings) == []
+    new = new_job(staged=handle)
     with pytest.raises(StoreUnavailable, match="send it again"):
         await own.front.create(new)
     assert await own.front.known(new.id, new.fingerprint) is None
 
 
-async def test_what_was_staged_before_makes_the_job(jobs: Jobs):
-    handle = await jobs.front.stage(BLOBS)
-    made = await jobs.front.create(new_job(blobs=tuple(BLOBS), staged=handle))
-    assert made.fresh
-    assert await jobs.front.blobs(made.record.id) == BLOBS
-
-
-async def test_small_inputs_come_with_their_job(jobs: Jobs):
-    assert await jobs.front.stage([b"small", b""]) is None
-
-
-async def test_what_is_unstaged_is_gone(own: Jobs, settings: Settings):
-    handle = await own.front.stage(BLOBS)
-    assert len(staged(settings)) == 1
-    assert handle is not None
-    await own.front.unstage(handle)
-    assert staged(settings) == []
-    new = new_job(blobs=tuple(BLOBS), staged=handle)
+async def test_what_went_meanwhile_is_noticed_and_doesnt_begin_anew(own: Jobs, settings: Settings):
+    staging = own.front.staging()
+    assert staging is not None
+    await staging.write(BLOBS[0][:STAGED_BYTES])
+    await own.front.ping()
+    with redis.Redis.from_url(settings.store_url) as server:
+        eventually(lambda: server.delete(*staged(settings) or ["none"]) or None)
+    await staging.write(BLOBS[0][STAGED_BYTES:])
     with pytest.raises(StoreUnavailable, match="send it again"):
-        await own.front.create(new)
+        await staging.complete()
+    assert staged(settings) == []
 
 
 async def test_what_becomes_no_job_goes_by_itself(own: Jobs, settings: Settings):
-    inputs = Staged(settings.redis.prefix, BLOBS)
+    staging = own.front.staging()
+    assert staging is not None
+    await staging.write(BLOBS[0])
+    await staging.complete()
     with redis.Redis.from_url(settings.store_url) as server:
-        commands = list(inputs.commands())
-        for count, words in enumerate(commands):
-            server.execute_command(*words)
-            assert count == 0 or server.ttl(inputs.key) > 0
+        (key,) = staged(settings)
+        assert 0 < server.ttl(key) <= 300
     job, small = [await own.front.create(new_job(blobs=tuple(blobs))) for blobs in (BLOBS, [b"x"])]
     with redis.Redis.from_url(settings.store_url) as server:
         key = f"{settings.redis.prefix}:job:{job.record.id}"

@@ -104,7 +104,9 @@ async def _jobs(settings: Settings, artifacts: ArtifactStore) -> dict[str, str]:
                 [ArtifactRef(name="a.bin", media_type="image/jpeg", size=stored.size, sha256=stored.sha256)],
             )
             shop.settle(claim(await make("told", callback_url="https://a.test")), completed())
-            shop.settle(claim(await make("failed", retention_s=999_999.0)), Failed(error=ERROR))
+            shop.settle(
+                claim(await make("failed", retention_s=999_999.0, blobs=(b"x", bytes(LARGE)))), Failed(error=ERROR)
+            )
             dead = claim(await make("dead", max_attempts=1, tenant="acme"))
             shop.give_up(dead.job_id, dead.fence, "w", ERROR)
             await make("cancelled")

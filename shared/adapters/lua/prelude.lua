@@ -235,10 +235,14 @@ local function outlived_at(at, retention)
 end
 
 -- Notes what has to be done about a job that ends; adds to the fields to be written.
-local function finish(at, fields)
+local function finish(state, at, fields)
   local v = redis.call('HMGET', job, 'retention', 'callback_url', 'blobs', 'active_of')
   count_down(v[4], 1, ACTIVE)
-  if v[3] ~= '0' then
+  if v[3] == '0' then
+    -- nothing to keep
+  elseif state == 'COMPLETED' then
+    redis.call('UNLINK', blobs_key)  -- nobody can try it again
+  else
     redis.call('EXPIRE', blobs_key, INPUTS_TTL_S)
   end
   local kept = outlived_at(at, v[1])
@@ -269,7 +273,7 @@ local function become(j, state, at, worker, outcome, changes, artifacts)
   local fields = {'state', state, 'seq', j.seq, 'attempt', j.attempt}
   if TERMINAL[state] then
     redis.call('ZADD', ended_key(state), j.order, id)
-    finish(at, fields)
+    finish(state, at, fields)
     redis.call('UNLINK', checkpoint_key)
     for _, field in ipairs({'finished', exact(at), 'outcome', outcome}) do
       fields[#fields + 1] = field

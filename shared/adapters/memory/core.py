@@ -136,7 +136,8 @@ class MemoryJobs:
             "finished_at": finished,
             "run_ms": milliseconds(job.record.started_at, finished),
         }
-        job.blobs_until = now + self.settings.inputs_ttl_s * 1_000_000
+        again = job.record.state is not JobState.COMPLETED
+        job.blobs_until = now + self.settings.inputs_ttl_s * 1_000_000 if again else now
         job.outlived_at = self.outlived_at(job.record, now)
         if job.record.spec.callback_url:
             job.callback_due = now

@@ -33,12 +33,8 @@ class MemoryJobStore:
     async def ping(self) -> None:
         """It always answers."""
 
-    async def stage(self, blobs: Sequence[bytes]) -> object | None:  # noqa: ARG002  nothing is far away here
-        """See the port."""
-        return None
-
-    async def unstage(self, staged: object) -> None:
-        """See the port."""
+    def staging(self) -> None:
+        """See the port. Nothing is far away here."""
 
     async def create(self, new: NewJob) -> Created:
         """See the port."""

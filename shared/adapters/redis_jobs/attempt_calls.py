@@ -7,6 +7,7 @@ from typing import Any
 from shared.adapters.records import DONE, EXPIRED, STARTING, error_of, final_progress, micros
 from shared.adapters.redis_connection import Argument
 from shared.adapters.redis_jobs.codec import ARTIFACTS, HEADERS, attempts_of, quoted
+from shared.dumping import dumped
 from shared.errors import StaleClaim, StoreUnavailable
 from shared.jobs import OUTCOME_STATES, JobRecord, from_micros
 from shared.packing import TASK, AnyTask
@@ -118,7 +119,7 @@ def _settle_one(ending: Ending) -> list[Argument]:
         claim.fence,
         _name(claim.worker),
         OUTCOME_STATES[outcome.outcome],
-        outcome.model_dump_json(),
+        dumped(outcome),
         error.model_dump_json() if error else "null",
         ARTIFACTS.dump_json(list(artifacts)) if artifacts else "[]",
         _DONE if final_progress(outcome) else "",

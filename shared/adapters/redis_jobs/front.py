@@ -10,7 +10,7 @@ from shared.adapters.redis_jobs import calls
 from shared.adapters.redis_jobs.codec import decode
 from shared.adapters.redis_jobs.gathering import Gathering
 from shared.adapters.redis_jobs.scripts import load_scripts
-from shared.adapters.redis_jobs.staging import STAGED_BYTES, Staged
+from shared.adapters.redis_jobs.staging import STAGED_BYTES, RedisStaging, Staged
 from shared.circuit import Circuit
 from shared.jobs import Cancelled, JobRecord
 from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage
@@ -42,24 +42,14 @@ class RedisJobStore:
         isn't sure: the job may be there and run, and the same id or key finds it.
         """
         call, size = calls.Creating.of(new), sum(map(len, new.blobs))
-        if size < STAGED_BYTES:
+        if not new.staged and size < STAGED_BYTES:
             return call.read(await self._creating.ask(call, size))
-        staged = new.staged if isinstance(new.staged, Staged) else await self._staged(new.blobs)
+        staged = new.staged if isinstance(new.staged, Staged) else await self.staging().whole(new.blobs)
         return call.read((await self._create([call], staged))[0])
 
-    async def stage(self, blobs: Sequence[bytes]) -> object | None:
+    def staging(self) -> RedisStaging:
         """See the port."""
-        return await self._staged(blobs) if sum(map(len, blobs)) >= STAGED_BYTES else None
-
-    async def unstage(self, staged: object) -> None:
-        """See the port."""
-        if isinstance(staged, Staged):
-            await self._redis.command("UNLINK", staged.key)
-
-    async def _staged(self, blobs: Sequence[bytes]) -> Staged:
-        staged = Staged(self._prefix, blobs)
-        await self._redis.send(staged.commands())
-        return staged
+        return RedisStaging(self._redis, self._prefix)
 
     async def _create(self, jobs: Sequence[calls.Creating], staged: Staged | None = None) -> list[Any]:
         arguments = calls.create_arguments(jobs, staged)

@@ -1,18 +1,20 @@
-"""Large inputs go to the store in pieces, before the script that makes their job. Pure.
+"""Large inputs go to the store in pieces, before the script that makes their job.
 
 As an argument of a script the server copies them four times, and serves nobody meanwhile.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from uuid import uuid4
+
+from shared.adapters.redis_connection import AsyncRedis, Sending
 
 STAGED_BYTES = 1024 * 1024
 """Inputs from this size on are staged."""
 
-PIECE = 256 * 1024
-"""Bytes of each piece but an input's last."""
+PIECE = 64 * 1024
+"""Bytes of each piece but an input's last: the server finds memory for larger ones anew each time."""
 
 _KEPT_S = 300
 """So long a request has to become a job of what it staged; what is left of one that doesn't goes by itself."""
@@ -22,34 +24,78 @@ _KEPT_S = 300
 class Staged:
     """Inputs in a list of their own, until they are a job's. ``counts``: of pieces, by input."""
 
-    prefix: str
-    blobs: Sequence[bytes]
-    name: str = field(default_factory=lambda: uuid4().hex)
-
-    @property
-    def key(self) -> str:
-        """Of the list."""
-        return f"{self.prefix}:staged:{self.name}"
-
-    @property
-    def counts(self) -> list[int]:
-        """Pieces of each input."""
-        return [max(1, -(-len(blob) // PIECE)) for blob in self.blobs]
-
-    def commands(self) -> Iterator[tuple[bytes | memoryview, ...]]:
-        """What writes them."""
-        key = self.key.encode()
-        for blob in self.blobs:
-            content = memoryview(blob)
-            for at in range(0, max(len(blob), 1), PIECE):
-                yield b"RPUSH", key, content[at : at + PIECE]
-                if at == 0:
-                    yield b"EXPIRE", key, b"%d" % _KEPT_S
+    key: str
+    counts: Sequence[int]
 
     def fields(self) -> list[str]:
         """Of the record."""
-        counts = self.counts
-        return ["blobs", str(sum(counts)), "pieces", ",".join(map(str, counts))]
+        return ["blobs", str(sum(self.counts)), "pieces", ",".join(map(str, self.counts))]
+
+
+class RedisStaging:
+    """Staging, into a list; of one input, or of several one after the other."""
+
+    def __init__(self, redis: AsyncRedis, prefix: str) -> None:
+        self.key = f"{prefix}:staged:{uuid4().hex}"
+        self._redis = redis
+        self._sending = Sending(redis)
+        self._name = self.key.encode()
+        self._counts = [0]
+        self._pieces = 0
+        self._rest = bytearray()
+
+    async def write(self, content: bytes | memoryview) -> None:
+        """See the port."""
+        whole = memoryview(content)
+        if self._rest:
+            missing = PIECE - len(self._rest)
+            self._rest += whole[:missing]
+            whole = whole[missing:]
+            if len(self._rest) < PIECE:
+                return
+            await self._push(bytes(self._rest))
+        end = len(whole) // PIECE * PIECE
+        for at in range(0, end, PIECE):
+            await self._push(whole[at : at + PIECE])
+        self._rest[:] = whole[end:]
+
+    async def complete(self) -> Staged:
+        """See the port."""
+        await self._end_input()
+        await self._sending.finish()
+        return Staged(self.key, self._counts)
+
+    async def drop(self) -> None:
+        """See the port."""
+        self._sending.drop()
+        await self._redis.command("UNLINK", self.key)
+
+    async def whole(self, inputs: Iterable[bytes]) -> Staged:
+        """All of them; nothing stays of what fails."""
+        try:
+            for number, content in enumerate(inputs):
+                if number:
+                    await self._end_input()
+                    self._counts.append(0)
+                await self.write(content)
+            return await self.complete()
+        except BaseException:
+            self._sending.drop()
+            raise
+
+    async def _end_input(self) -> None:
+        if self._rest or not self._counts[-1]:
+            await self._push(bytes(self._rest))
+            self._rest.clear()
+
+    async def _push(self, piece: bytes | memoryview) -> None:
+        self._counts[-1] += 1
+        self._pieces += 1
+        if self._pieces == 1:
+            await self._sending.send((b"RPUSH", self._name, piece), 1)
+            await self._sending.send((b"EXPIRE", self._name, b"%d" % _KEPT_S), 1)
+        else:  # what has expired meanwhile must not begin anew
+            await self._sending.send((b"RPUSHX", self._name, piece), self._pieces)
 
 
 def joined(items: Sequence[bytes], pieces: bytes) -> list[bytes]:

@@ -129,7 +129,7 @@ async def test_what_ran_waits_again_at_no_cost(
     assert len((await front.records(kept.runs)).records) == 0, "a new attempt begins anew"
     again = await front.create(new_job(idempotency_key="two", blobs=(b"x", bytes(LARGE))))
     assert (again.fresh, again.record.id) == (False, kept.done), "its key has the other prefix now"
-    assert [len(each) for each in await front.blobs(kept.done)] == [1, LARGE]
+    assert [len(each) for each in await front.blobs(kept.failed)] == [1, LARGE]
     assert [job.id for job in (await front.dead(9, tenant="acme")).jobs] == [kept.dead]
     newest = await front.create(new_job())
     assert raw(there)["index"][newest.record.id.encode()] > max(raw(settings)["index"].values())
