@@ -45,7 +45,7 @@ class Arriving:
         return file
 
     async def drop(self) -> None:
-        """Nothing will be made of it."""
+        """Nothing more will be made of it."""
         if self._staging:
             with suppress(StoreUnavailable):
                 await self._staging.drop()

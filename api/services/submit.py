@@ -147,11 +147,11 @@ class Submitter:
         arriving = Arriving(self._store.staging)
         try:
             yield arriving
-        except BaseException:
+        finally:
+            # What became a job's is the job's.
             task = asyncio.create_task(arriving.drop())
             self._forgetting.add(task)
             task.add_done_callback(self._forgetting.discard)
-            raise
 
     async def read(self, document: bytes, files: Mapping[str, Blob], size: int) -> Prepared:
         """What a request of ``size`` bytes asks for. Raises MalformedDocument, InvalidSpec, StoreUnavailable."""
