@@ -1,10 +1,10 @@
 """Downloads that are whole or not there."""
 
 import hashlib
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 from client.sdk.problems import ClientError
 from shared.jobs import ArtifactRef, Job
@@ -25,7 +25,7 @@ def find_artifact(job: Job, name: str) -> ArtifactRef:
 
 
 class Saving:
-    """A file that appears under its name once all bytes are there and their sha256 is right.
+    """A file that appears under its name once all bytes are there and their sha256 is right. Several may save the same at once.
 
     ``target`` may be a folder: then the artifact's name is taken.
     """
@@ -33,7 +33,7 @@ class Saving:
     def __init__(self, artifact: ArtifactRef, target: Path) -> None:
         self.path = target / Path(artifact.name).name if target.is_dir() else target
         self._expected = artifact.sha256
-        self._partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._partial = self.path.with_name(f".{self.path.name}.{uuid4().hex}.part")
         self._digest = hashlib.sha256()
 
     def __enter__(self) -> Self:
