@@ -25,8 +25,9 @@ def find_artifact(job: Job, name: str) -> ArtifactRef:
 
 
 class Saving:
-    """A file that appears under its name once all bytes are there and their sha256 is right. Several may save the same at once.
+    """A file that appears under its name once all bytes are there and their sha256 is right.
 
+    Several may save the same at once.
     ``target`` may be a folder: then the artifact's name is taken.
     """
 

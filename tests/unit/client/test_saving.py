@@ -27,9 +27,14 @@ def test_two_that_save_the_same_at_once_are_both_whole(tmp_path: Path):
 
 
 def test_nothing_stays_of_another_content_or_a_broken_one(tmp_path: Path):
-    with pytest.raises(DownloadBroken, match="annotated-0.jpg"), Saving(artifact(), tmp_path) as saving:
-        saving.write(b"drown")
-    with pytest.raises(ConnectionError), Saving(artifact(), tmp_path) as saving:
-        saving.write(CONTENT)
-        raise ConnectionError
+    def save(content: bytes, error: Exception | None = None) -> None:
+        with Saving(artifact(), tmp_path) as saving:
+            saving.write(content)
+            if error:
+                raise error
+
+    with pytest.raises(DownloadBroken, match=r"annotated-0\.jpg"):
+        save(b"drown")
+    with pytest.raises(ConnectionError):
+        save(CONTENT, ConnectionError())
     assert list(tmp_path.iterdir()) == []
