@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
+from weakref import ref
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -58,12 +59,13 @@ class Whole:
     __slots__ = ("_cycle",)
 
     def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
+        # Whose scope holds this: else each request would be left to Python's collector.
+        self._cycle = ref(cycle)
 
     def body(self) -> bytes | None:
         """Of the request; None while it hasn't come, or its client wants to be told to send it."""
-        cycle = self._cycle
-        if cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue:
+        cycle = self._cycle()
+        if cycle is None or cycle.more_body or cycle.disconnected or cycle.waiting_for_100_continue:
             return None
         body, cycle.body = bytes(cycle.body), bytearray()
         cycle.flow.resume_reading()
@@ -74,8 +76,8 @@ class Whole:
 
         ``head``: the lines before the body, but for the empty one, and whether the connection is kept.
         """
-        cycle = self._cycle
-        if cycle.response_started or cycle.flow.write_paused:
+        cycle = self._cycle()
+        if cycle is None or cycle.response_started or cycle.flow.write_paused:
             return False
         cycle.response_started = cycle.response_complete = True
         if cycle.disconnected:

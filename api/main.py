@@ -260,7 +260,7 @@ def _process_app(settings: Settings) -> FastAPI:
     # A batch becomes hundreds of thousands of objects, none of them garbage: with Python's usual thresholds the
     # collector takes four fifths of the time that a large spec is checked in.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(50_000, 5, 5)
     return app
 
 

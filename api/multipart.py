@@ -66,6 +66,7 @@ class MultipartReader:
 
     def close(self) -> None:
         """The body is over; Refused if its last boundary hasn't come."""
+        self._parser.callbacks = {}  # each holds this: else it would be left to Python's collector
         if not self._ended:
             raise Refused(400, "malformed-multipart", "the body ends before its last boundary")
 

@@ -122,7 +122,7 @@ class Shift:
             else:
                 # What the libraries have made by now stays: the collector needn't look through it again and again.
                 gc.freeze()
-                gc.set_threshold(50_000, 20, 50)
+                gc.set_threshold(50_000, 5, 5)
                 return
 
     def _work(self) -> int:
