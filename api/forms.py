@@ -35,10 +35,11 @@ class _Begun:
 
     async def close(self) -> Part:
         content = await self.arriving.complete() if self.arriving else b"".join(self.chunks)
+        self.chunks.clear()
         return Part(self.part.name, self.part.filename, content)
 
 
-class Form:
+class WholeForm:
     """Takes what a ``MultipartReader`` finds. The first file that turns out to be large is ``arriving``."""
 
     def __init__(self, arriving: Arriving | None = None) -> None:

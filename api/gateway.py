@@ -106,6 +106,7 @@ class Gateway:
             settings.jobs,
             self.threads,
             self.meters.accepted,
+            settings.limits.arriving,
         )
         self.media = MediaShelf(
             parts.media.by_name,

@@ -60,6 +60,7 @@ class MultipartReader:
         try:
             self._parser.write(piece)
         except FormParserError as error:
+            self._parser.callbacks = {}
             raise Refused(400, "malformed-multipart", str(error)) from error
         events, self._events = self._events, []
         return events
@@ -94,4 +95,7 @@ class MultipartReader:
 
 
 def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")  # two names stay two

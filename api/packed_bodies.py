@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import uuid4
 
+from anyio import to_thread
+
 from api.packed_specs import PackedSpec
 from api.services.arriving import LARGE_BYTES, Arriving
+from api.services.submit import SMALL_BYTES
 
 _SEARCHED = 4 * 1024
 """Bytes in which the string has to begin."""
@@ -61,6 +64,11 @@ def large_binary(head: bytes) -> Large | None:
     return None
 
 
+async def spec_of(body: bytes) -> PackedSpec:
+    """The spec in it; if it is large, in a thread. Raises as ``PackedSpec.of`` does."""
+    return await to_thread.run_sync(PackedSpec.of, body) if len(body) > SMALL_BYTES else PackedSpec.of(body)
+
+
 async def read_packed(body: AsyncIterator[bytes], arriving: Arriving) -> PackedSpec:
     """Raises as ``PackedSpec.of`` does."""
     head = b""
@@ -69,7 +77,7 @@ async def read_packed(body: AsyncIterator[bytes], arriving: Arriving) -> PackedS
         if len(head) >= _SEARCHED:
             break
     if (large := large_binary(head[:_SEARCHED])) is None:
-        return PackedSpec.of(b"".join([head, *[chunk async for chunk in body]]))
+        return await spec_of(b"".join([head, *[chunk async for chunk in body]]))
     await arriving.write(head[large.start : large.start + large.length])
     missing = large.length - (len(head) - large.start)
     tail = [head[large.start + large.length :]]
@@ -82,9 +90,9 @@ async def read_packed(body: AsyncIterator[bytes], arriving: Arriving) -> PackedS
             tail.append(chunk)
     file, after = await arriving.complete(), b"".join(tail)
     if missing > 0:
-        return PackedSpec.of(b"".join([head[: large.start], file.content(), after]))
+        return await spec_of(b"".join([head[: large.start], file.content(), after]))
     # What stands in its place meanwhile nobody can guess.
     name = uuid4().bytes
-    packed = PackedSpec.of(b"".join([head[: large.at], b"\xc4", bytes([len(name)]), name, after]))
+    packed = await spec_of(b"".join([head[: large.at], b"\xc4", bytes([len(name)]), name, after]))
     packed.files.update({place: file for place, content in packed.files.items() if content == name})
     return packed

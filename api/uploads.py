@@ -4,20 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from anyio import to_thread
 from fastapi import Request
 from pydantic import TypeAdapter
 
 from api.errors import MalformedYaml
-from api.forms import Form
+from api.forms import WholeForm
 from api.headers import header
 from api.multipart import MultipartReader
-from api.packed_bodies import read_packed
+from api.packed_bodies import read_packed, spec_of
 from api.packed_specs import PackedSpec
 from api.problems import Refused
 from api.services.arriving import LARGE_BYTES, Arriving
 from api.services.documents import parse
-from api.services.submit import SMALL_BYTES
 from shared.arrived import Blob, content_of
 from shared.errors import InvalidSpec
 from shared.settings import LimitSettings
@@ -88,8 +86,7 @@ def is_large(request: Request) -> bool:
 async def _packed(request: Request, arriving: Arriving | None) -> PackedSpec:
     if arriving is not None:
         return await read_packed(request.stream(), arriving)
-    body = await request.body()
-    return await to_thread.run_sync(PackedSpec.of, body) if len(body) > SMALL_BYTES else PackedSpec.of(body)
+    return await spec_of(await request.body())
 
 
 async def read_json(request: Request, adapter: TypeAdapter[_Model]) -> _Model:
@@ -143,7 +140,8 @@ async def _parts(
     if media_type(request) != MULTIPART:
         detail = f"send {' or '.join(takes)}"
         raise Refused(415, "unsupported-media-type", detail, {"Accept": ", ".join(takes)})
-    reader, form = MultipartReader(request.headers["content-type"], limits.parts), Form(arriving)
+    # So many files, and the spec beside them.
+    reader, form = MultipartReader(request.headers["content-type"], limits.parts + 1), WholeForm(arriving)
     async for chunk in request.stream():
         for event in reader.feed(chunk):
             await form.take(event)

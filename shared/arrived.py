@@ -16,13 +16,16 @@ def all_small(raw: bytes) -> bool:
 
 
 class Arrived:
-    """What came of the file; ``staged``: what the job store gave for it once it was all there."""
+    """What came of the file; ``staged``: what the job store gave for it once it was all there.
 
-    __slots__ = ("_digest", "_pieces", "_size", "all_small", "staged")
+    ``is_small``: as ``all_small`` of all of it.
+    """
+
+    __slots__ = ("_digest", "_pieces", "_size", "is_small", "staged")
 
     def __init__(self) -> None:
         self.staged: object | None = None
-        self.all_small = True
+        self.is_small = True
         self._pieces: list[bytes] = []
         self._size = 0
         self._digest = hashlib.sha256()
@@ -34,7 +37,7 @@ class Arrived:
             self._digest.update(view[at : at + LOOK])
             # Numbers may begin anywhere in a piece.
             first = at + (3 - self._size - at) % 4
-            self.all_small = self.all_small and not piece[first : at + LOOK : 4].translate(None, _SMALL)
+            self.is_small = self.is_small and not piece[first : at + LOOK : 4].translate(None, _SMALL)
         self._size += len(piece)
         self._pieces.append(piece)
 

@@ -10,13 +10,17 @@ Value = TypeVar("Value")
 
 def dumped(model: BaseModel) -> str:
     """As ``model_dump_json``."""
-    return _text(model.model_dump(mode="json"))
+    return _text(model.model_dump(mode="json")) or model.model_dump_json()
 
 
 def dumped_as(form: TypeAdapter[Value], value: Value) -> str:
     """As ``dump_json``, as text."""
-    return _text(form.dump_python(value, mode="json"))
+    return _text(form.dump_python(value, mode="json")) or form.dump_json(value).decode()
 
 
-def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+def _text(value: Any) -> str | None:
+    """None for what orjson doesn't write: numbers that don't fit into 64 bits, very deep values."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return None

@@ -301,7 +301,7 @@ def frame_floats(frames: Iterable[Frame]) -> bytes:
 
 def all_moderate(raw: Blob) -> bool:
     """Whether every little-endian float32 in ``raw`` is finite and as near to 0 as a ``Coordinate``."""
-    if raw.all_small if isinstance(raw, Arrived) else all_small(raw):
+    if raw.is_small if isinstance(raw, Arrived) else all_small(raw):
         return True  # as nearly always, in a twentieth of the time
     raw = content_of(raw)
     values = array("f", raw)

@@ -45,7 +45,11 @@ class LimitSettings(BaseModel):
     body_bytes: PositiveInt = 32 * MIB
     image_bytes: PositiveInt = 20 * MIB
     image_pixels: PositiveInt = 40_000_000
-    parts: Annotated[PositiveInt, Field(description="of a multipart request")] = 64
+    parts: Annotated[PositiveInt, Field(description="files of a multipart request")] = 64
+    arriving: Annotated[
+        PositiveInt,
+        Field(description="large files that come to the store as they are sent, for each gateway process"),
+    ] = 8
     headers: Annotated[PositiveInt, Field(description="of a request")] = 100
     header_bytes: Annotated[int, Field(ge=1_024, description="of all of a request, with its address")] = 32_768
     header_s: Annotated[PositiveFloat, Field(description="for the head of a request to come")] = 10.0

@@ -121,8 +121,9 @@ class Shift:
                 self._leaving.wait(STORE_PAUSE_S)
             else:
                 # What the libraries have made by now stays: the collector needn't look through it again and again.
+                # A photo leaves it two objects (ctypes.cast refers to itself), so a few thousand are enough to wait for.
                 gc.freeze()
-                gc.set_threshold(50_000, 5, 5)
+                gc.set_threshold(5_000, 10, 5)
                 return
 
     def _work(self) -> int:

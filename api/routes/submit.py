@@ -89,6 +89,8 @@ async def _take(
         prepared = await here.submitter.read(upload.document, upload.files, upload.size)
     except InvalidSpec as error:
         raise upload.as_sent(error) from None
+    if arriving is not None and prepared.staged is None:
+        await arriving.drop()
     wait_s = preferred_wait(prefer, here.settings.limits.wait_s)
     return answer(request, await here.intake.accept(prepared, ticket, wait_s or 0), wait_s)
 

@@ -11,13 +11,31 @@ LARGE_BYTES = 1024 * 1024
 """Of a file that is worth it."""
 
 
-class Arriving:
-    """Takes one file. What the store doesn't take now it is asked again for when the job is made."""
+class Arrivals:
+    """Lets ``most`` files be on their way at a time: who sends slowly takes room in the store meanwhile."""
 
-    def __init__(self, staging: Callable[[], Staging | None]) -> None:
-        self._begin = staging
+    def __init__(self, begin: Callable[[], Staging | None], most: int) -> None:
+        self._begin = begin
+        self._left = most
+
+    def begin(self) -> Staging | None:
+        """For one more; None if it is to come with its job. Each that began is ``over`` some time."""
+        staging = self._begin() if self._left else None
+        self._left -= staging is not None
+        return staging
+
+    def over(self) -> None:
+        """One has come, or won't."""
+        self._left += 1
+
+
+class Arriving:
+    """Takes one file. If the store doesn't take all of it now, it is asked again when the job is made."""
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
         self._staging: Staging | None = None
-        self._lost = False
+        self._comes = False
         self._file: Arrived | None = None
 
     @property
@@ -25,27 +43,41 @@ class Arriving:
         """Whether no file has begun."""
         return self._file is None
 
+    @property
+    def is_staged(self) -> bool:
+        """Whether the store may have some of it."""
+        return self._staging is not None
+
     async def write(self, piece: bytes) -> None:
         """What came next of the file."""
         if self._file is None:
-            self._file, self._staging = Arrived(), self._begin()
-        if self._staging and not self._lost:
+            self._file, self._staging = Arrived(), self._arrivals.begin()
+            self._comes = self._staging is not None
+        if self._staging and self._comes:
             try:
                 await self._staging.write(piece)
             except StoreUnavailable:
-                self._lost = True
+                self._over()
         self._file.add(piece)
 
     async def complete(self) -> Arrived:
         """The file, which is all there."""
-        file = self._file or Arrived()
-        if self._staging and not self._lost:
+        file = Arrived() if self._file is None else self._file
+        if self._staging and self._comes:
             with suppress(StoreUnavailable):
                 file.staged = await self._staging.complete()
+        self._over()
         return file
 
     async def drop(self) -> None:
         """Nothing more will be made of it."""
-        if self._staging:
+        self._over()
+        staging, self._staging = self._staging, None
+        if staging:
             with suppress(StoreUnavailable):
-                await self._staging.drop()
+                await staging.drop()
+
+    def _over(self) -> None:
+        if self._comes:
+            self._comes = False
+            self._arrivals.over()

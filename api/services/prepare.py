@@ -30,12 +30,15 @@ class Prepared:
     fingerprint: str
 
     @property
-    def inputs(self) -> tuple[Sequence[bytes], object | None]:
-        """The bytes of all inputs, or what the store gave for the only one."""
+    def staged(self) -> object | None:
+        """What the store gave for the only input; None where it needs the inputs themselves."""
         first = self.blobs[0] if len(self.blobs) == 1 else None
-        if isinstance(first, Arrived) and first.staged:
-            return (), first.staged
-        return [content_of(blob) for blob in self.blobs], None
+        return first.staged if isinstance(first, Arrived) else None
+
+    @property
+    def inputs(self) -> Sequence[bytes]:
+        """That the store needs."""
+        return () if self.staged else [content_of(blob) for blob in self.blobs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from anyio import CapacityLimiter, to_thread
 
 from api.errors import ModelInUse
 from api.permissions import require_kind
-from api.services.arriving import Arriving
+from api.services.arriving import Arrivals, Arriving
 from api.services.courier import Courier
 from api.services.lanes import Lanes
 from api.services.library_images import require_images
@@ -122,9 +122,11 @@ class Submitter:
         settings: JobSettings,
         threads: CapacityLimiter,
         counted: Callable[[str, str], None] = lambda _kind, _lane: None,
+        arriving: int = 8,
     ) -> None:
-        """``counted``: called with kind and lane of every new job."""
+        """``counted``: called with kind and lane of every new job; ``arriving``: large files at a time."""
         self._counted = counted
+        self._arrivals = Arrivals(store.staging, arriving)
         self._store = store
         self._courier = courier
         self._preparer = preparer
@@ -144,11 +146,15 @@ class Submitter:
     @asynccontextmanager
     async def arriving(self) -> AsyncGenerator[Arriving]:
         """For the large file of a request; what no job is made of in here doesn't stay in the store."""
-        arriving = Arriving(self._store.staging)
+        arriving = Arriving(self._arrivals)
         try:
             yield arriving
         finally:
-            # What became a job's is the job's.
+            self._forget(arriving)
+
+    def _forget(self, arriving: Arriving) -> None:
+        """What became a job's is the job's. Nobody waits for the rest to go."""
+        if arriving.is_staged:
             task = asyncio.create_task(arriving.drop())
             self._forgetting.add(task)
             task.add_done_callback(self._forgetting.discard)
@@ -231,19 +237,18 @@ class Submitter:
     async def _create(
         self, prepared: Prepared, ticket: Ticket, route: Route, group: str, message: Envelope | None
     ) -> Created:
-        blobs, staged = prepared.inputs
         return await self._store.create(
             NewJob(
                 id=ticket.job_id,
                 task=prepared.task,
                 lane=route.queue,
                 fingerprint=prepared.fingerprint,
-                blobs=blobs,
+                blobs=prepared.inputs,
                 idempotency_key=ticket.idempotency_key,
                 idempotency_ttl_s=self._settings.idempotency_ttl_s,
                 retry_of=ticket.retry_of,
                 message=message,
-                staged=staged,
+                staged=prepared.staged,
                 group=group,
                 headers=ticket.headers,
                 caller=ticket.caller,

@@ -20,7 +20,7 @@ _READY_S = 20.0
 _STOP_S = 10.0
 _PORT_TRIES = 5
 _LOG_TAIL = 2_000
-_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(64 * MIB), "MALLOC_TRIM_THRESHOLD_": str(64 * MIB)}
+_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * MIB), "MALLOC_TRIM_THRESHOLD_": str(64 * MIB)}
 """Bytes of memory let go that glibc keeps: the log's buffer, megabytes of a large job, is made for each write."""
 
 

@@ -34,7 +34,7 @@ class Saving:
     def __init__(self, artifact: ArtifactRef, target: Path) -> None:
         self.path = target / Path(artifact.name).name if target.is_dir() else target
         self._expected = artifact.sha256
-        self._partial = self.path.with_name(f".{self.path.name}.{uuid4().hex}.part")
+        self._partial = self.path.with_name(f".{uuid4().hex}.part")
         self._digest = hashlib.sha256()
 
     def __enter__(self) -> Self:

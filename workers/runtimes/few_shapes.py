@@ -41,7 +41,7 @@ class FewShapes:
     def _piece(self, rows: Floats, lengths: Lengths | None) -> Floats:
         count = len(rows)
         size = filled_up(count)
-        # Nothing is a sequence of one frame.
+        # What only fills up counts as sequences of one frame.
         lengths = None if lengths is None else _filled(lengths, 0, size, 1)
         return self._model.predict(_filled(rows, 0, size), lengths)[:count]
 

@@ -13,7 +13,8 @@ from shared.catalogue import CatalogueEntry
 from shared.devices import Device, family_of
 from shared.errors import ModelUnusable
 from workers.pinning import OPENVINO_DEVICE
-from workers.runtimes.contract import PRECISIONS, Host, variant
+from workers.runtimes.contract import PRECISIONS, GestureModel, Host, variant
+from workers.runtimes.few_shapes import FewShapes
 from workers.vision.features import WORD_FRAMES, Floats, Lengths
 
 STATIC_ROWS = 64
@@ -79,7 +80,7 @@ def bound(device: str) -> str:
     return os.environ.get(OPENVINO_DEVICE, device)
 
 
-def load(entry: CatalogueEntry, folder: Path, host: Host) -> OpenVinoModel:
+def load(entry: CatalogueEntry, folder: Path, host: Host) -> GestureModel:
     """The most precise variant there is, compiled for the lane's device. Raises ModelUnusable."""
     path = variant_file(entry, folder, host)
     if path is None:
@@ -104,11 +105,11 @@ def variant_file(entry: CatalogueEntry, folder: Path, host: Host) -> Path | None
     return found[0] if found else None
 
 
-def _compiled(path: Path, host: Host) -> OpenVinoModel:
+def _compiled(path: Path, host: Host) -> GestureModel:
     model = core().read_model(path)
     static = family_of(host.device) is Device.NPU
     compiled = core().compile_model(fixed(model) if static else model, bound(host.device), config(host))
-    return OpenVinoModel(compiled, STATIC_ROWS if static else None)
+    return OpenVinoModel(compiled, STATIC_ROWS) if static else FewShapes(OpenVinoModel(compiled))
 
 
 def fixed(model: ov.Model) -> ov.Model:

@@ -21,7 +21,6 @@ from workers.runtimes.contract import (
     PoseFinder,
     variant,
 )
-from workers.runtimes.few_shapes import FewShapes
 
 _CLASSIFIERS: Mapping[str, str] = {"torch": "workers.runtimes.torch", "openvino": "workers.runtimes.openvino"}
 """In the order in which ``auto`` tries them."""
@@ -100,7 +99,7 @@ def _obstacle(entry: CatalogueEntry, name: str, device: str) -> str | None:
 
 def load_classifier(entry: CatalogueEntry, folder: Path, runtime: str, host: Host) -> GestureModel:
     """A gesture model, ready to answer, on a runtime that ``choose`` named. Raises ModelUnusable."""
-    return FewShapes(_classifier(runtime).load(entry, folder, host))
+    return _classifier(runtime).load(entry, folder, host)
 
 
 def load_network(entry: CatalogueEntry, folder: Path, runtime: str, host: Host) -> ImageNetwork:

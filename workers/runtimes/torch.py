@@ -12,7 +12,8 @@ from shared.catalogue import CatalogueEntry
 from shared.devices import Device, family_of
 from shared.errors import DeviceMemory, ModelUnusable
 from shared.inputs import FRAME_COLUMNS, LANDMARK_COLUMNS
-from workers.runtimes.contract import WEIGHTS, Host
+from workers.runtimes.contract import WEIGHTS, GestureModel, Host
+from workers.runtimes.few_shapes import FewShapes
 from workers.runtimes.onednn import on_the_cpu
 from workers.runtimes.staging import CudaCaller
 from workers.vision.features import Floats, Lengths
@@ -102,11 +103,11 @@ def supports(device: str) -> bool:
     return family is Device.CPU or (family is Device.GPU and torch.cuda.is_available())
 
 
-def load(entry: CatalogueEntry, folder: Path, host: Host) -> TorchModel:
+def load(entry: CatalogueEntry, folder: Path, host: Host) -> GestureModel:
     """The model on the lane's device; the process is pinned, so its GPU is always CUDA's first."""
     torch.set_num_threads(host.threads)
     if family_of(host.device) is Device.GPU:
         # Matrix units would round to TF32's ten bits of mantissa: answers would differ from the CPU's.
         torch.backends.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue] - not in the stubs
         return TorchModel(network(entry, folder), torch.device("cuda:0"))
-    return TorchModel(network(entry, folder), torch.device("cpu"))
+    return FewShapes(TorchModel(network(entry, folder), torch.device("cpu")))

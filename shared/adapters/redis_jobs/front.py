@@ -1,6 +1,7 @@
 """The awaitable face of the job store. One round trip per call."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from shared.adapters.redis_jobs.gathering import Gathering
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.adapters.redis_jobs.staging import STAGED_BYTES, RedisStaging, Staged
 from shared.circuit import Circuit
+from shared.errors import StoreUnavailable
 from shared.jobs import Cancelled, JobRecord
 from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage
 from shared.settings import Settings
@@ -44,8 +46,15 @@ class RedisJobStore:
         call, size = calls.Creating.of(new), sum(map(len, new.blobs))
         if not new.staged and size < STAGED_BYTES:
             return call.read(await self._creating.ask(call, size))
-        staged = new.staged if isinstance(new.staged, Staged) else await self.staging().whole(new.blobs)
-        return call.read((await self._create([call], staged))[0])
+        if isinstance(new.staged, Staged):
+            return call.read((await self._create([call], new.staged))[0])
+        staging = self.staging()
+        try:
+            return call.read((await self._create([call], await staging.whole(new.blobs)))[0])
+        except StoreUnavailable:
+            with suppress(StoreUnavailable):
+                await staging.drop()
+            raise
 
     def staging(self) -> RedisStaging:
         """See the port."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from uuid import uuid4
 
-from shared.adapters.redis_connection import AsyncRedis, Sending
+from shared.adapters.redis_connection import AsyncRedis, Sending, store_errors
 
 STAGED_BYTES = 1024 * 1024
 """Inputs from this size on are staged."""
@@ -62,26 +62,29 @@ class RedisStaging:
     async def complete(self) -> Staged:
         """See the port."""
         await self._end_input()
+        await self._keep()  # it may have taken its time
         await self._sending.finish()
         return Staged(self.key, self._counts)
 
     async def drop(self) -> None:
         """See the port."""
         self._sending.drop()
-        await self._redis.command("UNLINK", self.key)
+        if self._pieces:  # behind those that are still on their way
+            asked = await self._redis.ask(b"UNLINK", self._name)
+            with store_errors():
+                await asked
 
     async def whole(self, inputs: Iterable[bytes]) -> Staged:
-        """All of them; nothing stays of what fails."""
-        try:
-            for number, content in enumerate(inputs):
-                if number:
-                    await self._end_input()
-                    self._counts.append(0)
-                await self.write(content)
-            return await self.complete()
-        except BaseException:
-            self._sending.drop()
-            raise
+        """All of them."""
+        for number, content in enumerate(inputs):
+            if number:
+                await self._end_input()
+                self._counts.append(0)
+            await self.write(content)
+        return await self.complete()
+
+    async def _keep(self) -> None:
+        await self._sending.send((b"EXPIRE", self._name, b"%d" % _KEPT_S), 1)
 
     async def _end_input(self) -> None:
         if self._rest or not self._counts[-1]:
@@ -93,7 +96,7 @@ class RedisStaging:
         self._pieces += 1
         if self._pieces == 1:
             await self._sending.send((b"RPUSH", self._name, piece), 1)
-            await self._sending.send((b"EXPIRE", self._name, b"%d" % _KEPT_S), 1)
+            await self._keep()
         else:  # what has expired meanwhile must not begin anew
             await self._sending.send((b"RPUSHX", self._name, piece), self._pieces)
 

@@ -281,13 +281,21 @@ MULTIPART: dict[str, tuple[dict[str, Any], int, str, str | None]] = {
         {"data": {"spec": json.dumps(with_input(file="hand")), "hand": "me"}, "files": {}}, 415, "unsupported-media-type", None,
     ),
     "too many parts": (
-        {"data": {"spec": json.dumps(SPEC)}, "files": [(f"part{n}", (f"{n}.jpg", b"x")) for n in range(5)]},
+        {"data": {"spec": json.dumps(SPEC)}, "files": [(f"part{n}", (f"{n}.jpg", b"x")) for n in range(LIMITS.parts + 1)]},
         413, "too-many-parts", None,
     ),
     "the spec twice": (
         {"files": [("spec", ("a", json.dumps(SPEC))), ("spec", ("b", json.dumps(SPEC)))]}, 422, "invalid-spec", "/spec",
     ),
 }  # fmt: skip
+
+
+async def test_as_many_files_as_the_limit_says_and_the_spec(client: httpx2.AsyncClient, house: House) -> None:
+    files = {f"part{number}": (f"{number}.jpg", photo()) for number in range(LIMITS.parts)}
+    spec = SPEC | {"inputs": [{"file": name} for name in files]}
+    answer = await client.post("/api/v1/jobs", data={"spec": json.dumps(spec)}, files=files)
+    assert answer.status_code == 202, answer.text
+    assert len(house.kept) == 1
 
 
 @pytest.mark.parametrize("name", MULTIPART)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api import forms
-from api.forms import Form, Part
+from api.forms import Part, WholeForm
 from api.multipart import MultipartReader
-from api.services.arriving import Arriving
+from api.services.arriving import Arrivals, Arriving
 from shared.arrived import Arrived, content_of
 
 LARGE = 3_000
@@ -35,7 +35,7 @@ def smaller():
 
 def read(cuts: list[int], arriving: Arriving | None) -> list[Part]:
     async def reading() -> list[Part]:
-        reader, form, body = MultipartReader(SENT.headers["content-type"], 5), Form(arriving), SENT.read()
+        reader, form, body = MultipartReader(SENT.headers["content-type"], 5), WholeForm(arriving), SENT.read()
         places = [0, *sorted(cuts), len(body)]
         for first, last in pairwise(places):
             for event in reader.feed(body[first:last]):
@@ -48,7 +48,7 @@ def read(cuts: list[int], arriving: Arriving | None) -> list[Part]:
 
 @given(st.lists(st.integers(0, len(SENT.read())), max_size=6), st.booleans())
 def test_its_parts_are_as_they_were(cuts: list[int], several: bool):
-    parts = read(cuts, Arriving(lambda: None) if several else None)
+    parts = read(cuts, Arriving(Arrivals(lambda: None, 1)) if several else None)
     assert {part.name: (part.filename, content_of(part.content)) for part in parts} == PARTS
     # Of several large files one is brought to the store; what is no file never.
     assert [part.name for part in parts if isinstance(part.content, Arrived)] == (["first"] if several else [])

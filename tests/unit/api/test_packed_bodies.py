@@ -13,7 +13,7 @@ from api import packed_bodies
 from api.errors import MalformedDocument
 from api.packed_bodies import large_binary, read_packed
 from api.packed_specs import PackedSpec
-from api.services.arriving import Arriving
+from api.services.arriving import Arrivals, Arriving
 from shared.arrived import Arrived, content_of
 from shared.errors import InvalidSpec, StoreUnavailable
 
@@ -66,7 +66,7 @@ def read(body: bytes, piece: int, staging: Staging | None = None) -> PackedSpec:
         for at in range(0, len(body), piece):
             yield body[at : at + piece]
 
-    return asyncio.run(read_packed(pieces(), Arriving(lambda: staging)))
+    return asyncio.run(read_packed(pieces(), Arriving(Arrivals(lambda: staging, 1))))
 
 
 def told(read_it: Any) -> tuple[object, ...]:

@@ -25,7 +25,7 @@ def test_whatever_its_pieces(pieces: list[bytes]):
     whole, file = b"".join(pieces), arrived(pieces)
     assert len(file) == len(whole)
     assert file.digest() == hashlib.sha256(whole).digest()
-    assert file.all_small == all_small(whole)
+    assert file.is_small == all_small(whole)
     assert content_of(file) == content_of(whole) == whole
     assert file.content() == whole
 
@@ -36,4 +36,4 @@ def test_one_large_number_is_seen_wherever_pieces_end(at: int, cuts: list[int]):
     large = FLOATS[: 4 * at] + np.float32(np.inf).tobytes() + FLOATS[4 * at + 4 :]
     for whole, small in ((FLOATS, True), (large, False)):
         pieces = [whole[first:last] for first, last in pairwise(places)]
-        assert arrived(pieces).all_small is small
+        assert arrived(pieces).is_small is small
