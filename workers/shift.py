@@ -121,7 +121,7 @@ class Shift:
                 self._leaving.wait(STORE_PAUSE_S)
             else:
                 # What the libraries have made by now stays: the collector needn't look through it again and again.
-                # A photo leaves it two objects (ctypes.cast refers to itself), so a few thousand are enough to wait for.
+                # A photo leaves it two objects: what ctypes.cast gives refers to itself. So it comes often.
                 gc.freeze()
                 gc.set_threshold(5_000, 10, 5)
                 return
