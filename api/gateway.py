@@ -72,8 +72,7 @@ class Gateway:
         self.keys = Keys(parts.keys)
         self.levels = Levels(parts.directory, settings.log)
         self.meters = meters or Meters()
-        self.version = own_version()
-        self.phase = Phase.STARTING
+        self.version, self.phase = own_version(), Phase.STARTING
         self.threads = CapacityLimiter(limits.threads)
         self.hub = Hub(parts.bus, limits.follower_queue)
         self.overview = Overview(parts.directory, parts.store, parts.queue)
@@ -106,7 +105,7 @@ class Gateway:
             settings.jobs,
             self.threads,
             self.meters.accepted,
-            settings.limits.arriving,
+            limits.arriving,
         )
         self.media = MediaShelf(
             parts.media.by_name,
