@@ -189,6 +189,7 @@ class AsyncRedis:
         self._heard = time.monotonic()
         self._left: set[asyncio.Future[Any]] = set()
         self._wire: Wire | None = None
+        self._wires: list[Wire] = []
         self._opening: asyncio.Task[Wire] | None = None
 
     async def command(self, *words: Argument) -> Any:
@@ -241,8 +242,8 @@ class AsyncRedis:
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait({self._opening})
-        if self._wire is not None:
-            await self._wire.close()
+        for wire in self._wires:
+            await wire.close()
         await self._client.aclose()
 
     async def _synced(self, *words: Argument) -> Any:
@@ -275,6 +276,8 @@ class AsyncRedis:
             connection = self._client.connection_pool.make_connection()
             await connection.connect()
             self._wire = Wire(connection, self._answer_s, self._patience_s, self._fell_silent)
+            # One that was given up may still have somebody who waits.
+            self._wires = [*(wire for wire in self._wires if not wire.lost), self._wire]
         finally:
             self._opening = None
         return self._wire

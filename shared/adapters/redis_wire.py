@@ -70,9 +70,14 @@ class Wire(asyncio.Protocol):
             self._wait(now + self._limit_s)
         return answer
 
+    @property
+    def lost(self) -> bool:
+        """Whether the connection has ended."""
+        return self._lost.done()
+
     async def close(self) -> None:
-        """Hang up."""
-        self._transport.close()
+        """Hang up, whether or not the server takes what it was sent."""
+        self._transport.abort()
         await self._lost
 
     def data_received(self, data: bytes) -> None:

@@ -89,3 +89,21 @@ async def test_a_lost_connection_is_told_at_once_and_made_anew(own: EmbeddedValk
     await asyncio.to_thread(own.stop)
     await asyncio.to_thread(own.start)
     assert await asker.run(ECHO, "after") == b"after"
+
+
+async def test_its_end_waits_for_nobody(own: EmbeddedValkey) -> None:
+    asker = AsyncRedis(Settings.model_validate({"redis_url": own.url, "redis": {"answer_s": 0.2}}))
+    assert await asker.run(ECHO, "before") == b"before"
+    assert own.process is not None
+    own.process.send_signal(signal.SIGSTOP)
+    try:
+        # More than the sockets hold, so that some of it is never sent.
+        large = await asker.ask(b"ECHO", bytes(64 * _MEGABYTE))
+        with pytest.raises(redis.TimeoutError):
+            await large
+        with pytest.raises(StoreUnavailable):
+            await asker.run(ECHO, "by another one")
+        async with asyncio.timeout(5):
+            await asker.close()
+    finally:
+        own.process.send_signal(signal.SIGCONT)
