@@ -104,8 +104,8 @@ class Gateway:
             self.lanes,
             settings.jobs,
             self.threads,
-            self.meters.accepted,
             limits.arriving,
+            self.meters.accepted,
         )
         self.media = MediaShelf(
             parts.media.by_name,

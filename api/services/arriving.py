@@ -21,7 +21,8 @@ class Arrivals:
     def begin(self) -> Staging | None:
         """For one more; None if it is to come with its job. Each that began is ``over`` some time."""
         staging = self._begin() if self._left else None
-        self._left -= staging is not None
+        if staging is not None:
+            self._left -= 1
         return staging
 
     def over(self) -> None:

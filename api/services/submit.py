@@ -121,8 +121,8 @@ class Submitter:
         lanes: Lanes,
         settings: JobSettings,
         threads: CapacityLimiter,
+        arriving: int,
         counted: Callable[[str, str], None] = lambda _kind, _lane: None,
-        arriving: int = 8,
     ) -> None:
         """``counted``: called with kind and lane of every new job; ``arriving``: large files at a time."""
         self._counted = counted

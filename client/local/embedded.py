@@ -15,13 +15,10 @@ import redis
 
 from shared.errors import StoreUnavailable
 
-MIB = 1024 * 1024
 _READY_S = 20.0
 _STOP_S = 10.0
 _PORT_TRIES = 5
 _LOG_TAIL = 2_000
-_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 * MIB), "MALLOC_TRIM_THRESHOLD_": str(64 * MIB)}
-"""Bytes of memory let go that glibc keeps: the log's buffer, megabytes of a large job, is made for each write."""
 
 
 class EmbeddedValkey:
@@ -124,7 +121,6 @@ class EmbeddedValkey:
                 stdin=subprocess.DEVNULL,
                 stdout=own if log is None else log,
                 stderr=subprocess.STDOUT,
-                env=os.environ | _MEMORY,
                 pass_fds=(lock,),
                 start_new_session=True,  # Ctrl-C in the terminal must not end it before those who use it
             )

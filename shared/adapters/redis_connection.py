@@ -188,8 +188,8 @@ class AsyncRedis:
         self._circuit = circuit
         self._heard = time.monotonic()
         self._left: set[asyncio.Future[Any]] = set()
-        self._wire: Wire | None = None
         self._wires: list[Wire] = []
+        """The last is the one that is asked; one that was given up may still have somebody who waits."""
         self._opening: asyncio.Task[Wire] | None = None
 
     async def command(self, *words: Argument) -> Any:
@@ -261,8 +261,8 @@ class AsyncRedis:
         return await wire.ask(hiredis.pack_command(words))  # pyright: ignore[reportArgumentType]  any number
 
     async def _connected(self) -> Wire:
-        if self._wire is not None and self._wire.usable:
-            return self._wire
+        if self._wires and self._wires[-1].usable:
+            return self._wires[-1]
         return await self._answer(self._opened(), self._answer_s)
 
     async def _opened(self) -> Wire:
@@ -275,12 +275,11 @@ class AsyncRedis:
         try:
             connection = self._client.connection_pool.make_connection()
             await connection.connect()
-            self._wire = Wire(connection, self._answer_s, self._patience_s, self._fell_silent)
-            # One that was given up may still have somebody who waits.
-            self._wires = [*(wire for wire in self._wires if not wire.lost), self._wire]
+            wire = Wire(connection, self._answer_s, self._patience_s, self._fell_silent)
+            self._wires = [*(each for each in self._wires if not each.lost), wire]
         finally:
             self._opening = None
-        return self._wire
+        return wire
 
     def _fell_silent(self) -> None:
         if self._circuit is not None:
@@ -308,7 +307,7 @@ class AsyncRedis:
         raise silence
 
     def _last_heard(self) -> float:
-        return max(self._heard, self._wire.heard) if self._wire is not None else self._heard
+        return max(self._heard, self._wires[-1].heard) if self._wires else self._heard
 
     def _leave(self, asking: "asyncio.Future[Any]") -> None:
         self._left.add(asking)

@@ -31,7 +31,7 @@ class FewShapes:
     def predict(self, rows: Floats, lengths: Lengths | None = None) -> Floats:
         """See GestureModel."""
         if lengths is not None:
-            rows = _filled(rows, 1, -(-rows.shape[1] // STEPS) * STEPS)
+            rows = filled(rows, 1, -(-rows.shape[1] // STEPS) * STEPS)
         pieces = [
             self._piece(rows[first:last], None if lengths is None else lengths[first:last])
             for first, last in parts(len(rows))
@@ -42,8 +42,8 @@ class FewShapes:
         count = len(rows)
         size = filled_up(count)
         # What only fills up counts as sequences of one frame.
-        lengths = None if lengths is None else _filled(lengths, 0, size, 1)
-        return self._model.predict(_filled(rows, 0, size), lengths)[:count]
+        lengths = None if lengths is None else filled(lengths, 0, size, 1)
+        return self._model.predict(filled(rows, 0, size), lengths)[:count]
 
 
 def parts(count: int) -> Iterator[tuple[int, int]]:
@@ -62,7 +62,8 @@ def filled_up(count: int) -> int:
     return count if count >= BLOCK or count <= 1 else 1 << (count - 1).bit_length()
 
 
-def _filled(array: np.ndarray, axis: int, size: int, value: float = 0) -> np.ndarray:
+def filled(array: np.ndarray, axis: int, size: int, value: float = 0) -> np.ndarray:
+    """The array with ``value`` behind it on one axis, up to that size; itself, if it has it."""
     if array.shape[axis] == size:
         return array
     shape = [size if number == axis else own for number, own in enumerate(array.shape)]

@@ -14,7 +14,7 @@ from shared.devices import Device, family_of
 from shared.errors import ModelUnusable
 from workers.pinning import OPENVINO_DEVICE
 from workers.runtimes.contract import PRECISIONS, GestureModel, Host, variant
-from workers.runtimes.few_shapes import FewShapes
+from workers.runtimes.few_shapes import FewShapes, filled
 from workers.vision.features import WORD_FRAMES, Floats, Lengths
 
 STATIC_ROWS = 64
@@ -39,7 +39,7 @@ class OpenVinoModel:
 
     def predict(self, rows: Floats, lengths: Lengths | None = None) -> Floats:
         """See GestureModel."""
-        inputs = [rows] if lengths is None else [_padded(rows, 1, WORD_FRAMES), lengths]
+        inputs = [rows] if lengths is None else [filled(rows, 1, WORD_FRAMES), lengths]
         if self._static_rows is None:
             return self._infer(inputs)
         size = self._static_rows
@@ -51,7 +51,7 @@ class OpenVinoModel:
     def _infer_static(self, inputs: list[np.ndarray]) -> Floats:
         rows = len(inputs[0])
         # Padding repeats nothing real; a length of 1 keeps the last valid step inside the sequence.
-        full = [_padded(part, 0, self._static_rows or rows, value=part.ndim == 1) for part in inputs]
+        full = [filled(part, 0, self._static_rows or rows, value=part.ndim == 1) for part in inputs]
         return self._infer(full)[:rows]
 
     def _infer(self, inputs: list[np.ndarray]) -> Floats:
@@ -60,13 +60,6 @@ class OpenVinoModel:
             request = self._local.request = self._compiled.create_infer_request()
         # The output is the request's own memory, overwritten by its next run.
         return request.infer(inputs, share_inputs=True, share_outputs=True)[0].copy()
-
-
-def _padded(array: np.ndarray, axis: int, size: int, value: float = 0) -> np.ndarray:
-    if array.shape[axis] == size:
-        return array
-    widths = [(0, size - array.shape[axis] if number == axis else 0) for number in range(array.ndim)]
-    return np.pad(array, widths, constant_values=value)
 
 
 def supports(device: str) -> bool:

@@ -36,10 +36,9 @@ class RedisStaging:
     """Staging, into a list; of one input, or of several one after the other."""
 
     def __init__(self, redis: AsyncRedis, prefix: str) -> None:
-        self.key = f"{prefix}:staged:{uuid4().hex}"
         self._redis = redis
         self._sending = Sending(redis)
-        self._name = self.key.encode()
+        self._key = f"{prefix}:staged:{uuid4().hex}".encode()
         self._counts = [0]
         self._pieces = 0
         self._rest = bytearray()
@@ -64,13 +63,13 @@ class RedisStaging:
         await self._end_input()
         await self._keep()  # it may have taken its time
         await self._sending.finish()
-        return Staged(self.key, self._counts)
+        return Staged(self._key.decode(), self._counts)
 
     async def drop(self) -> None:
         """See the port."""
         self._sending.drop()
         if self._pieces:  # behind those that are still on their way
-            asked = await self._redis.ask(b"UNLINK", self._name)
+            asked = await self._redis.ask(b"UNLINK", self._key)
             with store_errors():
                 await asked
 
@@ -84,7 +83,7 @@ class RedisStaging:
         return await self.complete()
 
     async def _keep(self) -> None:
-        await self._sending.send((b"EXPIRE", self._name, b"%d" % _KEPT_S), 1)
+        await self._sending.send((b"EXPIRE", self._key, b"%d" % _KEPT_S), 1)
 
     async def _end_input(self) -> None:
         if self._rest or not self._counts[-1]:
@@ -95,10 +94,10 @@ class RedisStaging:
         self._counts[-1] += 1
         self._pieces += 1
         if self._pieces == 1:
-            await self._sending.send((b"RPUSH", self._name, piece), 1)
+            await self._sending.send((b"RPUSH", self._key, piece), 1)
             await self._keep()
         else:  # what has expired meanwhile must not begin anew
-            await self._sending.send((b"RPUSHX", self._name, piece), self._pieces)
+            await self._sending.send((b"RPUSHX", self._key, piece), self._pieces)
 
 
 def joined(items: Sequence[bytes], pieces: bytes) -> list[bytes]:

@@ -290,14 +290,6 @@ MULTIPART: dict[str, tuple[dict[str, Any], int, str, str | None]] = {
 }  # fmt: skip
 
 
-async def test_as_many_files_as_the_limit_says_and_the_spec(client: httpx2.AsyncClient, house: House) -> None:
-    files = {f"part{number}": (f"{number}.jpg", photo()) for number in range(LIMITS.parts)}
-    spec = SPEC | {"inputs": [{"file": name} for name in files]}
-    answer = await client.post("/api/v1/jobs", data={"spec": json.dumps(spec)}, files=files)
-    assert answer.status_code == 202, answer.text
-    assert len(house.kept) == 1
-
-
 @pytest.mark.parametrize("name", MULTIPART)
 async def test_wrong_multipart(name: str, client: httpx2.AsyncClient, house: House) -> None:
     body, status, code, pointer = MULTIPART[name]

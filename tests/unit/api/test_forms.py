@@ -1,6 +1,7 @@
 """A multipart form in any pieces."""
 
 import asyncio
+import json
 from itertools import pairwise
 
 import httpx2
@@ -13,6 +14,8 @@ from api.forms import Part, WholeForm
 from api.multipart import MultipartReader
 from api.services.arriving import Arrivals, Arriving
 from shared.arrived import Arrived, content_of
+from shared.settings import LimitSettings, Settings
+from tests.support.gateway import SPEC, House, calling
 
 LARGE = 3_000
 SMALL, FILE = b"some\r\n--bytes" * 9, bytes(range(256)) * 20
@@ -52,3 +55,13 @@ def test_its_parts_are_as_they_were(cuts: list[int], several: bool):
     assert {part.name: (part.filename, content_of(part.content)) for part in parts} == PARTS
     # Of several large files one is brought to the store; what is no file never.
     assert [part.name for part in parts if isinstance(part.content, Arrived)] == (["first"] if several else [])
+
+
+async def test_as_many_files_as_the_limit_says_and_the_spec() -> None:
+    house = House(settings=Settings(limits=LimitSettings(parts=4)))
+    files = {f"rows-{number}": ("rows", bytes(63 * 4)) for number in range(4)}
+    spec = SPEC | {"inputs": [{"tensor": {"shape": [1, 63], "file": name}} for name in files]}
+    async with calling(house) as client:
+        answer = await client.post("/api/v1/jobs", data={"spec": json.dumps(spec)}, files=files)
+    assert answer.status_code == 202, answer.text
+    assert len(house.kept) == 1
