@@ -84,12 +84,12 @@ def job_url(base: str, job_id: str) -> str:
     return f"{base}{PREFIX}/jobs/{job_id}"
 
 
-def job_json(record: JobRecord, base: str) -> str:
-    """JSON of a ``JobView``."""
+def job_json(record: JobRecord, base: str, outcome: bytes | None = None) -> str:
+    """JSON of a ``JobView``. ``outcome``: as for ``bare_job``."""
     jobs, streams = _escaped(base)
     job = f"{jobs}/{record.id}"  # an id needs no escaping
     return (
-        f'{bare_job(record)[:-1]},"links":{{"self": "{job}", "events": "{job}/events", '
+        f'{bare_job(record, outcome)[:-1]},"links":{{"self": "{job}", "events": "{job}/events", '
         f'"stream": "{streams}/{record.id}", "cancel": "{job}/cancel", "artifacts": "{job}/artifacts"}}}}'
     )
 

@@ -18,6 +18,12 @@ def dumped_as(form: TypeAdapter[Value], value: Value) -> str:
     return _text(form.dump_python(value, mode="json")) or form.dump_json(value).decode()
 
 
+def dumped_with(form: TypeAdapter[Value], value: Value, **written: bytes) -> str:
+    """The same, of an object that orjson writes, with fields that are JSON already."""
+    fields = form.dump_python(value, mode="json")
+    return orjson.dumps(fields | {name: orjson.Fragment(json) for name, json in written.items()}).decode()
+
+
 def _text(value: Any) -> str | None:
     """None for what orjson doesn't write: numbers that don't fit into 64 bits, very deep values."""
     try:

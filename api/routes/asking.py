@@ -75,7 +75,7 @@ async def ask(
         raise InvalidSpec(*((_renamed(pointer), message) for pointer, message in error.broken)) from None
     ticket = Ticket(headers=travelling_headers(request), caller=caller_of(request))
     patience_s = here.settings.jobs.predict_wait_s if wait_s is None else wait_s
-    return (await here.intake.accept(prepared, ticket, patience_s, brief=True)).record
+    return (await here.intake.accept(prepared, ticket, patience_s, brief=True)).seen.read()
 
 
 async def _prepared(

@@ -15,6 +15,7 @@ from api.views import JobList, base_url, page_json
 from shared.dead import NotRequeued, RequeuedJob, RequeueList
 from shared.errors import InvalidSpec
 from shared.jobs import JobRecord
+from shared.ports import Seen
 from shared.specs import JobKind
 
 router = APIRouter(tags=["dead"])
@@ -37,7 +38,7 @@ async def requeue_job(request: Request, here: Here, job_id: JobId) -> Response:
     Asked again, it is the same new job (200).
     """
     created = await here.dead.requeue(job_id, travelling_headers(request))
-    return answer(request, Taken(created.record, created.fresh), None)
+    return answer(request, Taken(Seen(created.record), created.fresh), None)
 
 
 @router.post("/dead/requeue", responses=problems(422, 503))

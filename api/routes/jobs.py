@@ -73,8 +73,8 @@ async def get_job(
     """The job as it is, or as it ends within `wait` seconds."""
     if wait > here.settings.limits.wait_s:
         raise InvalidSpec(("/wait", f"must be at most {here.settings.limits.wait_s}"))
-    record = await (here.followers.end_of(job_id, wait) if wait else here.parts.store.get(job_id))
-    return Response(job_json(record, base_url(request)), media_type=JSON)
+    seen = await (here.followers.end_of(job_id, wait) if wait else here.parts.store.look(job_id))
+    return Response(job_json(seen.record, base_url(request), seen.outcome), media_type=JSON)
 
 
 @router.post(

@@ -97,10 +97,10 @@ async def _take(
 
 def answer(request: Request, taken: Taken, wait_s: int | None) -> Response:
     """The job: 200 if it was waited for and has ended, or was known before; else 202."""
-    base, record = base_url(request), taken.record
+    base, record = base_url(request), taken.seen.record
     headers = {"Location": job_url(base, record.id)}
     if wait_s is not None:
         headers["Preference-Applied"] = f"wait={wait_s}"
     ended = wait_s is not None and record.terminal
     status = 202 if taken.fresh and not ended else 200
-    return Response(job_json(record, base), status, headers, "application/json")
+    return Response(job_json(record, base, taken.seen.outcome), status, headers, "application/json")

@@ -12,7 +12,7 @@ from api.hub import Follower, Heard, Hub, Note
 from api.services.records import bare_job
 from shared.errors import JobNotFound, StoreUnavailable
 from shared.jobs import OUTCOME, ArtifactRef, JobRecord, from_micros
-from shared.ports import JobStore
+from shared.ports import JobStore, Seen
 from shared.states import JobState
 
 _STALE_S = 1.0
@@ -163,23 +163,21 @@ class Followers:
             record = await self._store.get(job_id)
             yield Watch(self._store, follower, record, after_seq, self._ping_s)
 
-    async def end_of(self, job_id: str, within_s: float) -> JobRecord:
+    async def end_of(self, job_id: str, within_s: float) -> Seen:
         """The job when it has ended, or as it is after ``within_s`` seconds, or when this process stops."""
         with self._hub.follow(job_id, to_its_end=True) as follower:
-            return await self.await_end(follower, await self._store.get(job_id), within_s)
+            return await self.await_end(follower, await self._store.look(job_id), within_s)
 
-    async def await_end(
-        self, follower: Follower, record: JobRecord, within_s: float, *, brief: bool = False
-    ) -> JobRecord:
-        """The same for somebody who followed the job before ``record`` was read.
+    async def await_end(self, follower: Follower, seen: Seen, within_s: float, *, brief: bool = False) -> Seen:
+        """The same for somebody who followed the job before it was seen like this.
 
         ``brief``: without another look at the store where the last event says enough. Such a record lacks the
         history of its attempts.
         """
         give_up_at, pause_s = time.monotonic() + within_s, within_s
-        follower.knows(record.seq)
+        follower.knows(seen.record.seq)
         with ExitStack() as anew:
-            while not record.terminal and (left_s := give_up_at - time.monotonic()) > 0:
+            while not (record := seen.record).terminal and (left_s := give_up_at - time.monotonic()) > 0:
                 heard = await follower.next(min(left_s, pause_s))
                 if heard is Note.CLOSING:
                     break
@@ -188,19 +186,19 @@ class Followers:
                     follower = anew.enter_context(self._hub.follow(record.id, to_its_end=True))
                     follower.knows(record.seq)
                 if brief and isinstance(heard, Heard) and (ended := concluded(record, heard)):
-                    return ended
+                    return Seen(ended)
                 if isinstance(heard, Note) or heard.terminal:
-                    record, pause_s = await self._look(follower, record, within_s)
-        return record
+                    seen, pause_s = await self._look(follower, seen, within_s)
+        return seen
 
-    async def _look(self, follower: Follower, record: JobRecord, wait_s: float) -> tuple[JobRecord, float]:
+    async def _look(self, follower: Follower, seen: Seen, wait_s: float) -> tuple[Seen, float]:
         """The job as it is now, or as it was known, and the seconds until the next look if nothing is heard."""
         try:
-            record = await self._store.get(record.id)
+            seen = await self._store.look(seen.record.id)
         except StoreUnavailable:
-            return record, _STALE_S  # the job is accepted whether or not we can see it now
-        follower.knows(record.seq)
-        return record, wait_s
+            return seen, _STALE_S  # the job is accepted whether or not we can see it now
+        follower.knows(seen.record.seq)
+        return seen, wait_s
 
 
 def concluded(record: JobRecord, heard: Heard) -> JobRecord | None:

@@ -7,15 +7,14 @@ from api.hub import Hub
 from api.services.follow import Followers
 from api.services.prepare import Prepared
 from api.services.submit import Submitter, Ticket
-from shared.jobs import JobRecord
-from shared.ports import Created
+from shared.ports import Created, Seen
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
     """The job as it was last seen, and whether this request made it."""
 
-    record: JobRecord
+    seen: Seen
     fresh: bool
 
 
@@ -40,11 +39,11 @@ class Intake:
     ) -> Taken:
         if not wait_s:
             created = await accepting
-            return Taken(created.record, created.fresh)
+            return Taken(Seen(created.record), created.fresh)
         # Followed before it exists: its end can't be missed, and it needn't be read to be sure.
         with self.hub.follow(ticket.job_id, to_its_end=True) as follower:
             created = await accepting
             if created.fresh:
-                record = await self.followers.await_end(follower, created.record, wait_s, brief=brief)
-                return Taken(record, fresh=True)
+                seen = await self.followers.await_end(follower, Seen(created.record), wait_s, brief=brief)
+                return Taken(seen, fresh=True)
         return Taken(await self.followers.end_of(created.record.id, wait_s), fresh=False)

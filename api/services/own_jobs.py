@@ -8,7 +8,7 @@ from api.callers import Caller, caller
 from shared.access import scoped
 from shared.errors import JobNotFound
 from shared.jobs import JobRecord
-from shared.ports import Created, JobPage, JobQuery, JobStore, NewJob, RecordPage, Staging
+from shared.ports import Created, JobPage, JobQuery, JobStore, NewJob, RecordPage, Seen, Staging
 from shared.workers import LaneBacklog
 
 
@@ -52,11 +52,13 @@ class OwnJobs:
 
     async def get(self, job_id: str) -> JobRecord:
         """See the port."""
-        who = caller()
-        record = await self._store.get(job_id)
-        if who.sees not in {None, record.tenant}:
-            raise _not_found(job_id)
-        return record
+        return _own(caller(), await self._store.get(job_id))
+
+    async def look(self, job_id: str) -> Seen:
+        """See the port."""
+        who, seen = caller(), await self._store.look(job_id)
+        _own(who, seen.record)
+        return seen
 
     async def tenant(self, job_id: str) -> str:
         """See the port."""
@@ -136,6 +138,12 @@ class OwnJobs:
 
 def _key(who: Caller, key: str | None) -> str | None:
     return None if key is None else scoped(who.tenant, key)
+
+
+def _own(who: Caller, record: JobRecord) -> JobRecord:
+    if who.sees not in {None, record.tenant}:
+        raise _not_found(record.id)
+    return record
 
 
 def _not_found(job_id: str) -> JobNotFound:

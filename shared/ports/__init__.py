@@ -12,7 +12,17 @@ from shared.ports.artifacts import ArtifactStore, ObjectInfo, StoredObject, Uplo
 from shared.ports.attempts import AttemptStore, Callback, Claim, Ending, Lapsed, Record
 from shared.ports.benchmarks import BenchmarkPage, BenchmarkQuery, BenchmarkStore, BenchmarkWriter
 from shared.ports.events import EventBus, Published
-from shared.ports.jobs import Created, JobPage, JobQuery, JobStore, NewJob, NumberedRecord, RecordPage, Staging
+from shared.ports.jobs import (
+    Created,
+    JobPage,
+    JobQuery,
+    JobStore,
+    NewJob,
+    NumberedRecord,
+    RecordPage,
+    Seen,
+    Staging,
+)
 from shared.ports.leases import DeviceLeases
 from shared.ports.pipelines import PipelineStore, VariantWriter
 from shared.ports.queue import Envelope, JobQueue
@@ -45,6 +55,7 @@ __all__ = [
     "Published",
     "Record",
     "RecordPage",
+    "Seen",
     "Staging",
     "StoredObject",
     "UploadForm",

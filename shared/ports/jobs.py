@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.access import DEFAULT_TENANT
-from shared.jobs import JobRecord
+from shared.errors import StoreUnavailable
+from shared.jobs import OUTCOME, JobRecord
 from shared.packing import AnyTask
 from shared.ports.queue import Envelope
 from shared.states import JobState
@@ -51,6 +52,27 @@ class Created:
 
     record: JobRecord
     fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A job on its way to somebody who reads JSON. ``outcome``: of a large one, which ``record`` lacks then.
+
+    It is as the worker wrote it: of an older release's without fields that have come since.
+    """
+
+    record: JobRecord
+    outcome: bytes | None = None
+
+    def read(self) -> JobRecord:
+        """The whole record. Raises StoreUnavailable for one that can't be read."""
+        if self.outcome is None:
+            return self.record
+        try:
+            return self.record.model_copy(update={"outcome": OUTCOME.validate_json(self.outcome)})
+        except ValueError as error:
+            msg = f"the outcome of job {self.record.id} can't be read: {error}"
+            raise StoreUnavailable(msg) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +190,10 @@ class JobStore(Protocol):
 
     async def get(self, job_id: str) -> JobRecord:
         """Raises JobNotFound."""
+        ...
+
+    async def look(self, job_id: str) -> Seen:
+        """The same, past the outcome if that is large. Raises JobNotFound."""
         ...
 
     async def tenant(self, job_id: str) -> str:

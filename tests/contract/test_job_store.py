@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.services.records import bare_job
 from shared.adapters.records import PAGE_OUTCOME_BYTES
 from shared.errors import IllegalTransition, InputsExpired, InvalidSpec, JobConflict, JobNotFound
 from shared.jobs import Cancelled, Failed, Progress
@@ -29,6 +30,23 @@ async def test_a_created_job_is_kept_whole(jobs: Jobs):
     assert before < record.created_at < datetime.now(UTC) + timedelta(seconds=2)
     assert await jobs.front.get(new.id) == record
     assert await jobs.front.blobs(new.id) == [BLOB, b"", b"\x00\xff"]
+
+
+@pytest.mark.parametrize("predictions", [1, 1_000])
+async def test_who_looks_past_a_large_outcome_can_still_tell_all_of_the_job(jobs: Jobs, predictions: int):
+    new = new_job()
+    await jobs.front.create(new)
+    waits = await jobs.front.look(new.id)
+    claim = jobs.workshop.claim(new.id, "w", 10)
+    assert claim is not None
+    jobs.workshop.settle(claim, completed(predictions), [])
+
+    seen, whole = await jobs.front.look(new.id), await jobs.front.get(new.id)
+
+    assert (waits.record.state, waits.record.outcome) == (JobState.PENDING, None)
+    assert (seen.outcome is None, seen.record == whole) == ((predictions == 1,) * 2)
+    assert bare_job(seen.record, seen.outcome) == bare_job(whole)
+    assert seen.read() == whole
 
 
 async def test_many_large_inputs_travel_whole(jobs: Jobs):
@@ -99,7 +117,7 @@ async def test_twenty_at_once_with_one_key_make_one_job(jobs: Jobs):
 
 
 async def test_unknown_jobs(jobs: Jobs):
-    for call in (jobs.front.get, jobs.front.blobs, jobs.front.delete):
+    for call in (jobs.front.get, jobs.front.look, jobs.front.blobs, jobs.front.delete):
         with pytest.raises(JobNotFound):
             await call("nobody")
     with pytest.raises(JobNotFound):

@@ -38,7 +38,9 @@ _MIRRORED_POSE = [
 def hand_features(rows: Floats) -> Floats:
     """[N, 63] landmarks relative to the wrist, in units of wrist to middle-finger knuckle: [N, 63]."""
     points = rows.reshape(-1, HAND_POINTS, 3)
-    centred = points - points[:, :1]
+    centred = np.empty_like(points)
+    for axis in range(3):  # along the points: along so few coordinates numpy takes twice as long
+        np.subtract(points[:, :, axis], points[:, :1, axis], out=centred[:, :, axis])
     scale = np.linalg.norm(centred[:, _SCALE_POINT], axis=1)
     scale[scale <= _NO_SCALE] = 1.0
     centred /= scale[:, None, None]

@@ -14,12 +14,13 @@ from shared.adapters.records import (
     write_cursor,
 )
 from shared.errors import IllegalTransition, InputsExpired
+from shared.events import INLINE_OUTCOME_BYTES
 from shared.jobs import (
     Cancelled,
     JobRecord,
     from_micros,
 )
-from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage
+from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage, Seen
 from shared.states import JobState
 from shared.workers import LaneBacklog
 
@@ -85,6 +86,13 @@ class MemoryJobStore:
         """See the port."""
         with self._shared.lock:
             return self._shared.kept(job_id).record
+
+    async def look(self, job_id: str) -> Seen:
+        """See the port."""
+        record = await self.get(job_id)
+        if record.outcome is None or _outcome_bytes(record) <= INLINE_OUTCOME_BYTES:
+            return Seen(record)
+        return Seen(record.model_copy(update={"outcome": None}), record.outcome.model_dump_json().encode())
 
     async def tenant(self, job_id: str) -> str:
         """See the port."""

@@ -11,6 +11,7 @@ from shared.access import DEFAULT_TENANT, is_default
 from shared.adapters.records import micros, milliseconds, to_micros
 from shared.devices import Lane
 from shared.errors import StoreUnavailable
+from shared.events import INLINE_OUTCOME_BYTES
 from shared.jobs import (
     OUTCOME,
     ArtifactRef,
@@ -22,6 +23,7 @@ from shared.jobs import (
     from_micros,
 )
 from shared.packing import TASK
+from shared.ports import Seen
 from shared.specs import JobKind
 
 _log = structlog.stdlib.get_logger()
@@ -159,6 +161,14 @@ def decode(fields: Mapping[str, bytes]) -> JobRecord:
         name = fields.get("id", b"without an id").decode(errors="replace")
         msg = f"the record of job {name} can't be read: {error}"
         raise StoreUnavailable(msg) from error
+
+
+def seen(fields: Mapping[str, bytes]) -> Seen:
+    """The same, past the outcome if that is large."""
+    outcome = fields.get("outcome", b"")
+    if len(outcome) <= INLINE_OUTCOME_BYTES:
+        return Seen(decode(fields))
+    return Seen(decode({**fields, "outcome": b""}), outcome)
 
 
 def _decode(fields: Mapping[str, bytes]) -> JobRecord:

@@ -8,14 +8,14 @@ from uuid import uuid4
 from shared.access import DEFAULT_TENANT
 from shared.adapters.redis_connection import Argument, AsyncRedis, Script
 from shared.adapters.redis_jobs import calls
-from shared.adapters.redis_jobs.codec import decode
+from shared.adapters.redis_jobs.codec import decode, seen
 from shared.adapters.redis_jobs.gathering import Gathering
 from shared.adapters.redis_jobs.scripts import load_scripts
 from shared.adapters.redis_jobs.staging import STAGED_BYTES, RedisStaging, Staged
 from shared.circuit import Circuit
 from shared.errors import StoreUnavailable
 from shared.jobs import Cancelled, JobRecord
-from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage
+from shared.ports import Created, JobPage, JobQuery, NewJob, RecordPage, Seen
 from shared.settings import Settings
 from shared.workers import LaneBacklog
 
@@ -79,10 +79,11 @@ class RedisJobStore:
 
     async def get(self, job_id: str) -> JobRecord:
         """See the port."""
-        record: dict[bytes, bytes] = await self._redis.command("HGETALL", f"{self._prefix}:job:{job_id}")
-        if not record:
-            raise calls.not_found(job_id)
-        return decode({name.decode(): value for name, value in record.items()})
+        return decode(await self._fields(job_id))
+
+    async def look(self, job_id: str) -> Seen:
+        """See the port."""
+        return seen(await self._fields(job_id))
 
     async def tenant(self, job_id: str) -> str:
         """See the port."""
@@ -157,6 +158,12 @@ class RedisJobStore:
         """Let go of connections."""
         await self._creating.close()
         await self._redis.close()
+
+    async def _fields(self, job_id: str) -> dict[str, bytes]:
+        record: dict[bytes, bytes] = await self._redis.command("HGETALL", f"{self._prefix}:job:{job_id}")
+        if not record:
+            raise calls.not_found(job_id)
+        return {name.decode(): value for name, value in record.items()}
 
     async def _about_many(self, script: Script, *arguments: Argument) -> list[Any]:
         return await self._redis.run(script, self._prefix, "", *arguments)

@@ -8,8 +8,7 @@ import pytest
 
 from api.hub import Follower, Hub, Note
 from api.services.follow import Followers
-from shared.jobs import JobRecord
-from shared.ports import Claim
+from shared.ports import Claim, Seen
 from shared.states import JobState
 from tests.support.gateway import SPEC, House
 
@@ -20,13 +19,13 @@ class Reads:
     def __init__(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
         self.some = asyncio.Event()
-        self._get = house.parts.store.get
-        monkeypatch.setattr(house.parts.store, "get", self)
+        self._look = house.parts.store.look
+        monkeypatch.setattr(house.parts.store, "look", self)
 
-    async def __call__(self, job_id: str) -> JobRecord:
+    async def __call__(self, job_id: str) -> Seen:
         self.count += 1
         self.some.set()
-        return await self._get(job_id)
+        return await self._look(job_id)
 
 
 @pytest.fixture
@@ -57,8 +56,8 @@ async def test_waiter_that_lags_doesnt_spin_on_the_store(
     with hub.follow(record.id) as follower:
         await lag(house, hub, record.id, follower)
         reads = Reads(house, monkeypatch)
-        found = await Followers(house.parts.store, hub, 20).await_end(follower, record, 0.2)
-    assert found.state is JobState.RUNNING
+        found = await Followers(house.parts.store, hub, 20).await_end(follower, Seen(record), 0.2)
+    assert found.record.state is JobState.RUNNING
     assert reads.count <= 2  # after it lagged, and perhaps when its time was up
     assert hub.followers == 0
 
@@ -70,10 +69,10 @@ async def test_waiter_that_lagged_still_hears_the_end(
     with hub.follow(record.id) as follower:
         claim = await lag(house, hub, record.id, follower)
         reads = Reads(house, monkeypatch)
-        waiting = asyncio.create_task(Followers(house.parts.store, hub, 20).await_end(follower, record, 60))
+        waiting = asyncio.create_task(Followers(house.parts.store, hub, 20).await_end(follower, Seen(record), 60))
         async with asyncio.timeout(20):  # sooner than it would look by itself
             await reads.some.wait()
             house.settle(claim)
             found = await waiting
-    assert found.state is JobState.COMPLETED
+    assert found.record.state is JobState.COMPLETED
     assert reads.count == 2

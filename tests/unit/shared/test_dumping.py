@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
 from shared.adapters.records import new_record
-from shared.dumping import dumped, dumped_as
+from shared.dumping import dumped, dumped_as, dumped_with
 from shared.jobs import Job, from_micros
 from tests.support.jobs import completed, new_job
 
@@ -35,6 +35,13 @@ def test_as_pydantic_writes_it(entry: Any, numbers: list[float]):
     assert dumped(model) == model.model_dump_json()
     form = TypeAdapter(Kept)
     assert dumped_as(form, model) == form.dump_json(model).decode()
+
+
+@given(PLAIN)
+def test_a_field_that_is_json_already_stays_as_it_is_in_its_place(entry: Any):
+    form, written = TypeAdapter(Kept), TypeAdapter(Any).dump_json(entry)
+    whole = form.dump_json(Kept(entry=entry, numbers=[1.5])).decode()
+    assert dumped_with(form, Kept(entry=None, numbers=[1.5]), entry=written) == whole
 
 
 def test_what_is_too_deep_for_one_is_left_to_the_other():
