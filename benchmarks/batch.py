@@ -4,7 +4,7 @@ The network alone is the worker's own, with features, on the same rows in this p
 the bytes alone are those of the rows, sent over a socket, written to a Valkey like the system's and read from it,
 by code that does nothing else. A job whose parts wait for each other can't be faster than both together. Rows come
 as JSON hands, as a tensor in base64, as the float32 part of a multipart request, or as a binary string in msgpack.
-The answer is parsed with orjson. Medians of 30 each, after five to warm up: a worker's first large jobs take longer.
+The answer is parsed with orjson. Medians of 30, after five to warm up: a worker's first large jobs take longer.
 """
 
 import base64

@@ -39,7 +39,7 @@ async def submit_job(
     ticket = Ticket(
         idempotency_key=idempotency_key, headers=travelling_headers(request), caller=caller_of(request)
     )
-    return await _submit(request, here, ticket, prefer)
+    return await _submit(request, here, ticket, prefer, once=idempotency_key is None)
 
 
 @router.put("/jobs/{job_id}", status_code=202, responses=ACCEPTED | _REFUSALS, openapi_extra=SPEC_BODY)
@@ -49,7 +49,7 @@ async def put_job(request: Request, here: Here, job_id: NewJobId, prefer: Prefer
     Another spec under a known id is a conflict (409).
     """
     ticket = Ticket(job_id=job_id, headers=travelling_headers(request), caller=caller_of(request))
-    return await _submit(request, here, ticket, prefer)
+    return await _submit(request, here, ticket, prefer, once=False)
 
 
 @router.post(
@@ -71,13 +71,13 @@ async def retry_job(
 async def submit(request: Request, here: Gateway) -> Response:
     """What ``submit_job`` answers to a request without an ``Idempotency-Key``."""
     ticket = Ticket(headers=travelling_headers(request), caller=caller_of(request))
-    return await _submit(request, here, ticket, header(request.scope, b"prefer"))
+    return await _submit(request, here, ticket, header(request.scope, b"prefer"), once=True)
 
 
-async def _submit(request: Request, here: Gateway, ticket: Ticket, prefer: str | None) -> Response:
+async def _submit(request: Request, here: Gateway, ticket: Ticket, prefer: str | None, *, once: bool) -> Response:
     if not is_large(request):
         return await _take(request, here, ticket, prefer)
-    async with here.submitter.arriving() as arriving:
+    async with here.submitter.arriving(once=once) as arriving:
         return await _take(request, here, ticket, prefer, arriving)
 
 

@@ -33,8 +33,10 @@ class Arrivals:
 class Arriving:
     """Takes one file. If the store doesn't take all of it now, it is asked again when the job is made."""
 
-    def __init__(self, arrivals: Arrivals) -> None:
+    def __init__(self, arrivals: Arrivals, *, once: bool = False) -> None:
+        """``once``: as for ``Arrived``."""
         self._arrivals = arrivals
+        self._once = once
         self._staging: Staging | None = None
         self._comes = False
         self._file: Arrived | None = None
@@ -52,7 +54,7 @@ class Arriving:
     async def write(self, piece: bytes) -> None:
         """What came next of the file."""
         if self._file is None:
-            self._file, self._staging = Arrived(), self._arrivals.begin()
+            self._file, self._staging = Arrived(once=self._once), self._arrivals.begin()
             self._comes = self._staging is not None
         if self._staging and self._comes:
             try:

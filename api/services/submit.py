@@ -144,9 +144,12 @@ class Submitter:
         self._forgetting: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
-    async def arriving(self) -> AsyncGenerator[Arriving]:
-        """For the large file of a request; what no job is made of in here doesn't stay in the store."""
-        arriving = Arriving(self._arrivals)
+    async def arriving(self, *, once: bool) -> AsyncGenerator[Arriving]:
+        """For the large file of a request; what no job is made of in here doesn't stay in the store.
+
+        ``once``: the request can't be asked for again, having neither a key nor an id of the client's.
+        """
+        arriving = Arriving(self._arrivals, once=once)
         try:
             yield arriving
         finally:

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import numpy as np
@@ -66,15 +67,26 @@ def staged(settings: Settings) -> list[bytes]:
 
 @pytest.mark.parametrize("form", [in_msgpack, as_parts])
 @pytest.mark.parametrize("contents", [(CONTENT,), (CONTENT, OTHER)])
+@pytest.mark.parametrize(
+    ("again", "statuses"), [("by its key", [202, 200, 409]), ("by its id", [202, 200, 409]), ("", [202, 202, 202])]
+)
 def test_the_worker_gets_what_was_sent(
-    form: Any, contents: tuple[bytes, ...], gateway: GatewayProcess, module_settings: Settings
+    again: str,
+    statuses: list[int],
+    form: Any,
+    contents: tuple[bytes, ...],
+    gateway: GatewayProcess,
+    module_settings: Settings,
 ):
-    key = {"Idempotency-Key": f"{form.__name__}-{len(contents)}"}
+    path, method = "/api/v1/jobs", "POST"
+    key = {"Idempotency-Key": str(uuid4())} if again == "by its key" else {}
+    if again == "by its id":
+        path, method = f"{path}/{uuid4()}", "PUT"
     answers: list[httpx2.Response] = []
-    for sent in (form(*contents), in_msgpack(*contents)):
+    for sent in (form(*contents), in_msgpack(*contents), in_msgpack(*contents[1:], CONTENT[4:] + OTHER[:4])):
         headers = sent.pop("headers", {}) | key
-        answers.append(httpx2.post(f"{gateway.url}/api/v1/jobs", headers=headers, timeout=60, **sent))
-    assert [answer.status_code for answer in answers] == [202, 200], answers[-1].text
+        answers.append(httpx2.request(method, f"{gateway.url}{path}", headers=headers, timeout=60, **sent))
+    assert [answer.status_code for answer in answers] == statuses, answers[-1].text
     eventually(lambda: not staged(module_settings))
     store = RedisAttemptStore(module_settings)
     claim = store.claim(answers[0].json()["id"], "w", 60)

@@ -13,8 +13,8 @@ FLOATS = np.random.default_rng(7).random(LOOK // 2, dtype="<f4").tobytes()
 PIECES = st.lists(st.binary(max_size=40), max_size=8)
 
 
-def arrived(pieces: list[bytes]) -> Arrived:
-    file = Arrived()
+def arrived(pieces: list[bytes], *, once: bool = False) -> Arrived:
+    file = Arrived(once=once)
     for piece in pieces:
         file.add(piece)
     return file
@@ -28,6 +28,13 @@ def test_whatever_its_pieces(pieces: list[bytes]):
     assert file.is_small == all_small(whole)
     assert content_of(file) == content_of(whole) == whole
     assert file.content() == whole
+
+
+@given(PIECES)
+def test_one_that_comes_once_is_no_other(pieces: list[bytes]):
+    whole, file = b"".join(pieces), arrived(pieces, once=True)
+    assert (len(file), file.is_small, file.content()) == (len(whole), all_small(whole), whole)
+    assert file.digest() != arrived(pieces, once=True).digest()
 
 
 @given(st.integers(0, len(FLOATS) // 4 - 1), st.lists(st.integers(0, len(FLOATS)), max_size=3))
