@@ -14,7 +14,7 @@ STAGED_BYTES = 1024 * 1024
 """Inputs from this size on are staged."""
 
 PIECE = 64 * 1024
-"""Bytes of each piece but an input's last: the server finds memory for larger ones anew each time."""
+"""Bytes of each piece but an input's last."""
 
 _KEPT_S = 300
 """So long a request has to become a job of what it staged; what is left of one that doesn't goes by itself."""
