@@ -90,9 +90,10 @@ class MemoryJobStore:
     async def look(self, job_id: str) -> Seen:
         """See the port."""
         record = await self.get(job_id)
-        if record.outcome is None or _outcome_bytes(record) <= INLINE_OUTCOME_BYTES:
+        outcome = _outcome(record)
+        if len(outcome) <= INLINE_OUTCOME_BYTES:
             return Seen(record)
-        return Seen(record.model_copy(update={"outcome": None}), record.outcome.model_dump_json().encode())
+        return Seen(record.model_copy(update={"outcome": None}), outcome)
 
     async def tenant(self, job_id: str) -> str:
         """See the port."""
@@ -125,7 +126,7 @@ class MemoryJobStore:
         for seen, job in enumerate(rest, start=1):
             if matches(job.record, query):
                 page.append(job.record)
-                size += _outcome_bytes(job.record)
+                size += len(_outcome(job.record))
             if len(page) >= query.limit or seen >= SCAN_LIMIT or size > PAGE_OUTCOME_BYTES:
                 return JobPage(page, write_cursor(job.order) if seen < len(rest) else None)
         return JobPage(page, None)
@@ -204,5 +205,5 @@ class MemoryJobStore:
         """Nothing to let go of."""
 
 
-def _outcome_bytes(record: JobRecord) -> int:
-    return len(record.outcome.model_dump_json().encode()) if record.outcome else 0
+def _outcome(record: JobRecord) -> bytes:
+    return record.outcome.model_dump_json().encode() if record.outcome else b""
